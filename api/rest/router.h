@@ -1,0 +1,141 @@
+// The table of Sentry's REST routes and what every endpoint is handed: an authenticated caller, the
+// decoded path, query and body.
+//
+// An endpoint is a plain function `Reply (Api&, const Call&)`; the router has checked the method, the
+// token, its scopes and that organization and project of the path exist and belong together. An
+// unknown route is 404 as Sentry answers it (see router.cpp).
+//
+// THREADS  Endpoints run on the server's pool, several at once; all state is in the tables.
+#pragma once
+
+#include "buffer/clock.h"
+#include "buffer/journal.h"
+#include "buffer/tables.h"
+#include "relay/http/message.h"
+
+#include "buffer/schema/rows.pb.h"
+
+#include <boost/json.hpp>
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace picket::rest {
+
+// What endpoints work with. Lives as long as the server.
+struct Api {
+  buffer::Tables& tables;
+  buffer::Journal& journal;
+  const Clock& clock;
+  std::string public_url;  // "http://localhost:3000", without trailing slash; part of links and DSNs
+};
+
+// Who calls: the token's row. `can` answers "has one of these scopes", write implying read and so on
+// having been resolved when the token was made.
+struct Caller {
+  schema::Token token;
+  std::optional<schema::User> user;  // none for organization tokens
+  bool can(std::string_view scope) const;
+};
+
+struct Reply {
+  unsigned status = 200;
+  std::optional<boost::json::value> body;  // none: empty body
+  http::Headers headers;
+
+  static Reply json(boost::json::value body, unsigned status = 200);
+  static Reply none(unsigned status = 204);
+  static Reply error(unsigned status, std::string_view detail);  // {"detail": …}
+  static Reply field_error(std::string_view field, std::string_view message);  // 400 {"field": ["…"]}
+  static Reply not_found();   // 404 {"detail": "The requested resource does not exist"}
+  static Reply forbidden();   // 403 {"detail": "You do not have permission to perform this action."}
+};
+
+class Query {
+ public:
+  explicit Query(std::string_view query);
+  std::optional<std::string_view> find(std::string_view name) const;      // the first
+  std::string_view text(std::string_view name) const;                     // "" when absent
+  std::vector<std::string_view> all(std::string_view name) const;         // repeated
+  const std::vector<std::pair<std::string, std::string>>& pairs() const { return pairs_; }
+
+ private:
+  std::vector<std::pair<std::string, std::string>> pairs_;
+};
+
+struct Call {
+  const http::Request& request;
+  const Caller& caller;
+  std::vector<std::pair<std::string, std::string>> path;  // decoded "{names}" of the pattern
+  Query query;
+  boost::json::value body;  // of POST, PUT, PATCH, DELETE; null when empty
+
+  // Resolved by the router from {organization_id_or_slug} and {project_id_or_slug}; present whenever
+  // the pattern has them.
+  std::optional<schema::Organization> organization;
+  std::optional<schema::Project> project;
+
+  std::string_view path_text(std::string_view name) const;  // REQUIRES: the pattern has it
+  // A member of the body when it is an object and has it.
+  const boost::json::value* field(std::string_view name) const;
+};
+
+using Endpoint = Reply (*)(Api& api, const Call& call);
+
+struct Route {
+  std::string_view method;
+  std::string_view pattern;  // "/api/0/organizations/{organization_id_or_slug}/issues/"
+  std::vector<std::string_view> scopes;  // any one of them suffices; empty: any valid token
+  Endpoint endpoint;
+};
+
+// Each topic file of api/rest has one such function; router.cpp lists them all.
+std::vector<Route> organization_routes();
+std::vector<Route> project_routes();
+std::vector<Route> key_routes();
+std::vector<Route> team_routes();
+std::vector<Route> member_routes();
+std::vector<Route> release_routes();
+std::vector<Route> root_routes();    // /api/0/, auth/, users/me/…
+std::vector<Route> issue_routes();   // lists, one issue, bulk mutation
+std::vector<Route> event_routes();   // of issues and projects, by id
+std::vector<Route> tag_routes();
+std::vector<Route> stats_routes();   // project stats, stats_v2
+
+// The HTTP side: answers requests under /api/0/. Errors of authentication, scopes, routes, JSON
+// bodies as Sentry's.
+http::Response serve(Api& api, const http::Request& request);
+
+// ---- what endpoints share ------------------------------------------------------------------------
+
+// Sentry's Link header for `per_page` items (pagination.cpp): cursor = value:offset:is_prev.
+struct Page {
+  std::uint64_t value = 0;
+  std::uint64_t offset = 0;
+  bool previous = false;
+  std::size_t per_page = 100;
+};
+// The page asked for, or the 400 that Sentry answers.
+std::variant<Page, Reply> parse_page(const Query& query, std::size_t most = 100);
+// Adds the Link header: `shown` items on this page, `more` when there is a next one.
+void add_links(Reply& reply, const Api& api, const Call& call, const Page& page, std::size_t shown, bool more);
+
+// start/end or statsPeriod as [from, to); nothing given: nullopt. A 400 Reply when malformed.
+struct Period {
+  Time from{};
+  Time to{};
+};
+std::variant<std::optional<Period>, Reply> parse_period(const Query& query, Time now);
+
+// "2024-01-01T12:00:00.000000Z"; JSON null for 0.
+boost::json::value render_time(std::int64_t ms);
+
+// The projects a query names (project=…, projectSlug=…; none or -1: all of the organization's), or
+// the Reply (403/404/400) for one that is not accessible.
+std::variant<std::vector<schema::Project>, Reply> selected_projects(Api& api, const Call& call);
+boost::json::object render_project_summary(const schema::Project& project);  // id, slug, name, platform
+
+}  // namespace picket::rest

@@ -1,0 +1,52 @@
+// How a room offers its command-line verbs: a table of Command, listed together by main.cpp.
+//
+// Exit codes, the same for every verb:
+//   0 done   1 the answer is no (not found, verification failed)   64 wrong usage
+//   69 what it needs is not available (Picket not running, upstream unreachable)
+//   74 input/output failed (disk full, unreadable file)   78 wrong configuration or data folder
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <ostream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace picket {
+
+enum class ExitCode : int {
+  done = 0,
+  no = 1,
+  usage = 64,
+  unavailable = 69,
+  io = 74,
+  configuration = 78,
+};
+
+struct CommandLine {
+  std::vector<std::string> words;              // after the verb: positional arguments in order
+  std::map<std::string, std::string> options;  // "--name value", "--name=value"; "" for a bare flag
+  std::filesystem::path storage;               // storage.path of the configuration, or --storage
+  std::ostream& out;
+  std::ostream& err;
+
+  bool has(const std::string& option) const { return options.contains(option); }
+  bool json() const { return has("json"); }
+  // The option's value, or `fallback` when it was not given.
+  std::string option(const std::string& name, std::string_view fallback = {}) const {
+    const auto found = options.find(name);
+    return found == options.end() ? std::string(fallback) : found->second;
+  }
+};
+
+struct Command {
+  std::string_view name;     // "journal ls": one or two words
+  std::string_view summary;  // one line for `picket --help`
+  std::string_view help;     // usage, options, and an example, for `picket journal ls --help`
+  std::vector<std::string_view> flags;    // options without a value: "json"
+  std::vector<std::string_view> options;  // options with a value: "from"
+  ExitCode (*run)(CommandLine& line);
+};
+
+}  // namespace picket

@@ -1,0 +1,140 @@
+// The journal: the durable truth about what arrived. A ring of segments, each its own preallocated
+// LMDB file, appended to by one committer and recycled whole.
+//
+//   SDK threads ── offer() ──► queue ──► committer: pack all that waits into ONE block,
+//                                        commit, sync ──► on_durable of each
+//
+// INVARIANT  Sequence numbers are dense and increase by one per record, across segments and restarts.
+// INVARIANT  on_durable(sequence) is called only after the commit that holds the record was synced.
+// INVARIANT  A record is readable only when all of it is durable; one that a crash cut short is not
+//            there after the restart, and its sequence number is given again.
+// INVARIANT  Every record carries a CRC-32C; a record that fails it is reported, never served.
+// THREADS    offer() and all readers from any thread; on_durable runs on the committer thread and
+//            must not block.
+#pragma once
+
+#include "buffer/clock.h"
+#include "buffer/result.h"
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace picket::buffer {
+
+using Sequence = std::uint64_t;  // the first record is 1; 0 is "before everything"
+
+// Stored as one byte; never renumber.
+enum class RecordKind : std::uint8_t {
+  envelope = 1,  // body: an envelope, in the coding that `coding` names
+  outcomes = 2,  // body: a serialised schema::OutcomeCounts: what intake dropped, summed up
+};
+
+struct Record {
+  RecordKind kind = RecordKind::envelope;
+  std::uint8_t coding = 0;  // relay/protocol/content_encoding.h's Coding; the journal only keeps it
+  std::uint8_t flags = 0;
+  Time received{};
+  std::uint64_t project = 0;
+  std::string key;   // 16 raw bytes of the public key, or empty
+  std::string meta;  // a serialised schema::IntakeMeta
+  std::string body;
+};
+
+// A record as it is read; views point into the batch that holds it.
+struct StoredRecord {
+  Sequence sequence = 0;
+  RecordKind kind = RecordKind::envelope;
+  std::uint8_t coding = 0;
+  std::uint8_t flags = 0;
+  Time received{};
+  std::uint64_t project = 0;
+  std::string_view key;
+  std::string_view meta;
+  std::string_view body;
+};
+
+struct ReadBatch {
+  std::vector<StoredRecord> records;  // ascending and dense, except for damaged ones
+  std::vector<Sequence> damaged;      // failed their checksum, or lie in a damaged block
+  Sequence next = 0;                  // read on from here
+  std::vector<std::string> storage;   // what the views point into
+};
+
+struct JournalOptions {
+  std::filesystem::path folder;
+  std::uint64_t segment_bytes = std::uint64_t{256} << 20;
+  std::uint64_t max_bytes = std::uint64_t{10} << 30;  // all segments together
+  std::uint64_t queue_bytes = std::uint64_t{64} << 20;  // waiting for the committer
+  bool read_only = false;  // for verbs that look at a running Picket's journal
+};
+
+using OnDurable = std::function<void(const Result<Sequence>&)>;
+
+struct SegmentUse {
+  std::filesystem::path path;
+  Sequence first = 0;
+  Sequence last = 0;  // 0 while empty
+  Time oldest{};
+  Time newest{};
+  std::uint64_t file_bytes = 0;
+  std::uint64_t used_bytes = 0;
+};
+
+struct JournalUse {
+  Sequence first = 0;  // oldest readable; == next when empty
+  Sequence next = 1;   // the next to be given
+  std::uint64_t file_bytes = 0;
+  std::uint64_t used_bytes = 0;
+  std::uint64_t commits = 0;        // since start
+  std::uint64_t committed_records = 0;  // since start
+  Time last_commit{};               // of the last successful commit
+  Duration last_commit_took{};
+  bool full = false;                // refusing: see retention
+};
+
+class Journal {
+ public:
+  static Result<std::unique_ptr<Journal>> open(const JournalOptions& options, const Clock& clock);
+  virtual ~Journal() = default;  // commits what was offered, then stops
+
+  // Takes the record over. Fails at once (Fault::unavailable) when the queue or the disk budget is
+  // full; otherwise on_durable is called exactly once, also for a commit that failed.
+  virtual Result<void> offer(Record record, OnDurable on_durable) = 0;
+
+  // Would offer() be refused for lack of disk budget? For answering before a body is read.
+  virtual bool full() const = 0;
+
+  // Reads durable records from `from` on, until about `max_bytes` of bodies or `max_records` are
+  // gathered (at least one if there is one). When `from` is older than the oldest record, starts there.
+  virtual Result<ReadBatch> read(Sequence from, std::size_t max_bytes, std::size_t max_records) const = 0;
+
+  // One record; Fault::not_found when recycled or not yet there, Fault::corrupt when damaged.
+  virtual Result<ReadBatch> read_one(Sequence sequence) const = 0;
+
+  // Waits until a record with a sequence >= `from` is durable, or the time is over, or interrupt()
+  // is called. True when there is something to read.
+  virtual bool wait_for(Sequence from, Duration at_most) const = 0;
+  virtual void interrupt() = 0;
+  // Runs after each commit, on the committer thread; must not block. For waking event loops.
+  virtual void on_commit(std::function<void()> listener) = 0;
+
+  virtual JournalUse use() const = 0;
+  virtual std::vector<SegmentUse> segments() const = 0;
+
+  // Recycles every sealed segment whose last record is before `keep_from`. The caller has made the
+  // decision durable first (retention.h).
+  virtual Result<void> recycle_before(Sequence keep_from) = 0;
+
+ protected:
+  Journal() = default;
+  Journal(const Journal&) = delete;
+  Journal& operator=(const Journal&) = delete;
+};
+
+}  // namespace picket::buffer

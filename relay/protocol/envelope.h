@@ -1,0 +1,99 @@
+// An Envelope is what one SDK request carries: a header line, then items, each with its own header
+// line and payload. This file splits bytes and reads the header fields that Picket acts on; it
+// interprets no payload.
+//
+//   envelope := header '\n' ( item_header '\n' payload '\n'? )*
+//   payload  := exactly `length` bytes followed by '\n' or the end, when the item header names one;
+//               otherwise everything up to the next '\n' or the end
+//
+// https://develop.sentry.dev/sdk/data-model/envelopes/
+//
+// Every string_view points into the bytes passed in; unknown header keys and item types stay as they
+// came because nothing is re-rendered unless it must change.
+#pragma once
+
+#include "buffer/result.h"
+#include "relay/protocol/data_category.h"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace picket::relay {
+
+struct EventId {
+  std::array<std::uint8_t, 16> bytes{};
+  friend bool operator==(const EventId&, const EventId&) = default;
+};
+Result<EventId> parse_event_id(std::string_view text);  // 32 hex digits, or a hyphenated UUID
+std::string render_event_id(const EventId& id);         // 32 lowercase hex digits
+std::string_view raw_bytes(const EventId& id);
+std::optional<EventId> event_id_from_raw(std::string_view bytes);
+EventId random_event_id();
+
+struct Item {
+  std::string_view header;   // one JSON object, unparsed
+  std::string_view payload;
+  std::string type;          // as written, "" when not a string (kept, category default)
+  std::optional<std::size_t> length;
+  std::string_view content_type;     // raw JSON string content, "" when absent
+  std::string_view attachment_type;  // likewise
+  std::uint32_t item_count = 1;      // of container items, else 1
+};
+
+struct EnvelopeHeader {
+  std::optional<EventId> event_id;
+  std::string dsn;                        // "" when absent
+  std::optional<std::int64_t> sent_at_ms;  // absent or unparsable: none
+};
+
+struct Envelope {
+  std::string_view header;  // one JSON object, unparsed
+  EnvelopeHeader fields;
+  std::vector<Item> items;
+};
+
+struct EnvelopeLimits {
+  std::size_t max_items = 10'000;
+  std::size_t max_item_header_bytes = 64 * 1024;
+};
+
+// REQUIRES: `bytes` outlives the returned Envelope.
+Result<Envelope> parse_envelope(std::string_view bytes, const EnvelopeLimits& limits = {});
+
+// Only the first line: cheap, for a forwarder that has to change it.
+struct SplitEnvelope {
+  std::string_view header;
+  std::string_view rest;  // everything after the header's '\n'
+};
+SplitEnvelope split_header(std::string_view bytes);
+Result<EnvelopeHeader> parse_envelope_header(std::string_view header);
+
+// The header with some fields replaced (added when `set` and absent stays absent: see each), every
+// other key and its value kept byte for byte.
+struct HeaderChange {
+  std::optional<std::string> dsn;              // replaced when the header has one
+  std::optional<std::int64_t> sent_at_ms;      // replaced when the header has one
+  std::optional<std::string> trace_public_key; // trace.public_key, replaced when there
+  std::optional<std::string> event_id;         // set, also when absent
+};
+Result<std::string> render_changed_header(std::string_view header, const HeaderChange& change);
+
+// RFC 3339 with milliseconds and 'Z'; and the tolerant reading of what SDKs send (offsets, no
+// fraction, up to nanoseconds, a space for the T, a float of seconds).
+std::string render_timestamp(std::int64_t ms);
+std::optional<std::int64_t> parse_timestamp(std::string_view text);
+
+// The category of an item as quotas and outcomes count it (relay/protocol/data_category.h).
+// An `event` is `error` until its payload says otherwise; see digest.
+DataCategory category_of(const Item& item);
+
+// True for the types that belong to an event and need an event id: event, transaction, security,
+// attachment, user_report, feedback, …
+bool requires_event_id(const Item& item);
+
+}  // namespace picket::relay
