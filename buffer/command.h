@@ -6,6 +6,8 @@
 //   74 input/output failed (disk full, unreadable file)   78 wrong configuration or data folder
 #pragma once
 
+#include "buffer/result.h"
+
 #include <filesystem>
 #include <map>
 #include <ostream>
@@ -24,6 +26,7 @@ enum class ExitCode : int {
   configuration = 78,
 };
 
+// What the words after `picket` say, once they fit a Command.
 struct CommandLine {
   std::vector<std::string> words;              // after the verb: positional arguments in order
   std::map<std::string, std::string> options;  // "--name value", "--name=value"; "" for a bare flag
@@ -48,5 +51,23 @@ struct Command {
   std::vector<std::string_view> options;  // options with a value: "from"
   ExitCode (*run)(CommandLine& line);
 };
+
+// The command that the first one or two of `words` name, or nothing.
+const Command* find_command(const std::vector<Command>& commands, const std::vector<std::string>& words);
+
+// Sorts `words` (those after the command's name) into positional words and options.
+// `--config FILE` and `--storage DIR` are known to every command. Fault::malformed, with what to do,
+// for an option that the command does not have or a value that is missing.
+Result<void> parse_words(const Command& command, const std::vector<std::string>& words, CommandLine& line);
+
+// `picket --help`, and `picket <command> --help`.
+std::string render_help(const std::vector<Command>& commands);
+std::string render_help(const Command& command);
+
+// The command whose name is nearest to what was typed.
+std::string nearest_command(const std::vector<Command>& commands, const std::vector<std::string>& words);
+
+// The least number of single-character changes between two words.
+std::size_t edit_distance(std::string_view a, std::string_view b);
 
 }  // namespace picket

@@ -11,11 +11,16 @@
 #pragma once
 
 #include "buffer/clock.h"
+#include "buffer/result.h"
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
+#include <map>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace picket {
@@ -34,5 +39,45 @@ class Settings {
   // A table of names: [upstream.projects] with "1" = "https://…".
   virtual void map(std::string_view key, std::vector<std::pair<std::string, std::string>>& field) = 0;
 };
+
+// A configuration file and the environment, read once; sections are then bound one after another.
+//
+//   auto document = Configuration::load("/etc/picket/picket.toml", environment);
+//   document->section("server", [&](Settings& s) { http::bind(s, config.server); });
+//   for (std::size_t i = 0; i < document->count("upstream"); ++i) document->element("upstream", i, …);
+//   for (const std::string& problem : document->problems()) …
+class Configuration {
+ public:
+  using Bind = std::function<void(Settings&)>;
+  using Environment = std::map<std::string, std::string>;
+
+  // An empty path reads nothing but the environment. Fault::malformed with file, line and column for
+  // TOML that does not parse, Fault::not_found for a file that cannot be read.
+  static Result<Configuration> load(const std::filesystem::path& file, Environment environment);
+
+  void section(const std::string& name, const Bind& bind);
+  std::size_t count(const std::string& name);  // of [[name]], the environment's included
+  void element(const std::string& name, std::size_t index, const Bind& bind);
+
+  // What is wrong, one sentence each with its place; empty when all is well. Complete once every
+  // section was bound: it is then that unknown keys and sections are known as such.
+  std::vector<std::string> problems() const;
+
+  Configuration(Configuration&&) noexcept;
+  Configuration& operator=(Configuration&&) noexcept;
+  ~Configuration();
+
+ private:
+  struct Impl;
+  explicit Configuration(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// Every PICKET_… variable of this process.
+Configuration::Environment picket_environment();
+
+// "10GiB" → bytes; "90d" → milliseconds; nothing when malformed.
+Result<std::uint64_t> parse_bytes(std::string_view text);
+Result<Duration> parse_duration(std::string_view text);
 
 }  // namespace picket
