@@ -1,0 +1,29 @@
+# Each third-party library has exactly one home; its types never leave it.
+set(homes
+  "lmdb.h=buffer/env.cpp"
+  "toml++=buffer/settings.cpp"
+  "zstd.h=relay/protocol/content_encoding"
+  "zlib.h=relay/protocol/content_encoding"
+  "brotli/=relay/protocol/content_encoding"
+  "libdeflate.h=relay/protocol/content_encoding"
+  "boost/beast=relay/http/"
+  "boost/asio=relay/http/"
+  "curl/=upstream/")
+
+file(GLOB_RECURSE files RELATIVE "${ROOT}"
+  "${ROOT}/relay/*" "${ROOT}/buffer/*" "${ROOT}/upstream/*" "${ROOT}/api/*" "${ROOT}/main.cpp")
+foreach(file IN LISTS files)
+  file(STRINGS "${ROOT}/${file}" includes REGEX "^#include <")
+  foreach(home IN LISTS homes)
+    string(REGEX MATCH "^([^=]+)=(.+)$" _ "${home}")
+    set(vendor "${CMAKE_MATCH_1}")
+    set(allowed "${CMAKE_MATCH_2}")
+    foreach(include IN LISTS includes)
+      string(FIND "${include}" "<${vendor}" at)
+      string(FIND "${file}" "${allowed}" home_at)
+      if(NOT at EQUAL -1 AND NOT home_at EQUAL 0)
+        message(SEND_ERROR "${file}: ${include} belongs in ${allowed}")
+      endif()
+    endforeach()
+  endforeach()
+endforeach()
