@@ -21,6 +21,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 namespace picket::rest {
@@ -33,11 +34,13 @@ struct Api {
   std::string public_url;  // "http://localhost:3000", without trailing slash; part of links and DSNs
 };
 
-// Who calls: the token's row. `can` answers "has one of these scopes", write implying read and so on
-// having been resolved when the token was made.
+// Who calls: the token's row. `can` answers from the token's scopes (admin implies write implies
+// read), within what the member's role in the organization of the path allows.
 struct Caller {
   schema::Token token;
   std::optional<schema::User> user;  // none for organization tokens
+  std::string role;                  // in the organization of the path; "" without one
+  std::uint64_t member = 0;          // the Member row behind `role`
   bool can(std::string_view scope) const;
 };
 
@@ -49,6 +52,7 @@ struct Reply {
   static Reply json(boost::json::value body, unsigned status = 200);
   static Reply none(unsigned status = 204);
   static Reply error(unsigned status, std::string_view detail);  // {"detail": …}
+  static Reply invalid(boost::json::value body);  // 400 with a body of one's own
   static Reply field_error(std::string_view field, std::string_view message);  // 400 {"field": ["…"]}
   static Reply not_found();   // 404 {"detail": "The requested resource does not exist"}
   static Reply forbidden();   // 403 {"detail": "You do not have permission to perform this action."}
@@ -73,10 +77,11 @@ struct Call {
   Query query;
   boost::json::value body;  // of POST, PUT, PATCH, DELETE; null when empty
 
-  // Resolved by the router from {organization_id_or_slug} and {project_id_or_slug}; present whenever
-  // the pattern has them.
+  // Resolved by the router from {organization_id_or_slug}, {project_id_or_slug} and
+  // {team_id_or_slug}; present whenever the pattern has them.
   std::optional<schema::Organization> organization;
   std::optional<schema::Project> project;
+  std::optional<schema::Team> team;  // {team_id_or_slug}
 
   std::string_view path_text(std::string_view name) const;  // REQUIRES: the pattern has it
   // A member of the body when it is an object and has it.
@@ -109,19 +114,36 @@ std::vector<Route> stats_routes();   // project stats, stats_v2
 // bodies as Sentry's.
 http::Response serve(Api& api, const http::Request& request);
 
+// Bodies beyond this answer 413 (release commits with their patch sets are the large ones).
+constexpr std::size_t max_body_bytes = std::size_t{5} << 20;
+
 // ---- what endpoints share ------------------------------------------------------------------------
 
 // Sentry's Link header for `per_page` items (pagination.cpp): cursor = value:offset:is_prev.
+// In a list by offset, `value` is 0 and `offset` the items before the page, in both directions. In a
+// list by key, `value` is the last key shown (a time in ms), `offset` the items of that value shown.
 struct Page {
   std::uint64_t value = 0;
   std::uint64_t offset = 0;
   bool previous = false;
   std::size_t per_page = 100;
 };
-// The page asked for, or the 400 that Sentry answers.
+// What both relations of a list by key say; `previous` and `next` are the cursors to hand out.
+struct Links {
+  Page previous;
+  bool has_previous = false;
+  Page next;
+  bool has_next = false;
+};
+// The page asked for, or the 400 that Sentry answers. `per_page` beyond `most` is an error, `limit`
+// (issue lists) is cut to it.
 std::variant<Page, Reply> parse_page(const Query& query, std::size_t most = 100);
-// Adds the Link header: `shown` items on this page, `more` when there is a next one.
+// Adds the Link header of a list by offset: `shown` items on this page, `more` when there is a next one.
 void add_links(Reply& reply, const Api& api, const Call& call, const Page& page, std::size_t shown, bool more);
+// The same for a list by key.
+void add_links(Reply& reply, const Api& api, const Call& call, const Links& links);
+// A whole list that is in memory: cuts out the page asked for and adds the Link header.
+Reply paginate(const Api& api, const Call& call, boost::json::array items);
 
 // start/end or statsPeriod as [from, to); nothing given: nullopt. A 400 Reply when malformed.
 struct Period {
@@ -130,7 +152,10 @@ struct Period {
 };
 std::variant<std::optional<Period>, Reply> parse_period(const Query& query, Time now);
 
-// "2024-01-01T12:00:00.000000Z"; JSON null for 0.
+// Text that is safe to put into JSON: bytes that are not UTF-8 become U+FFFD.
+std::string replace_invalid_utf8(std::string_view text);
+
+// "2024-01-01T12:00:00.000000Z"; JSON null for 0 or less.
 boost::json::value render_time(std::int64_t ms);
 
 // The projects a query names (project=…, projectSlug=…; none or -1: all of the organization's), or
