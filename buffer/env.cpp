@@ -161,6 +161,10 @@ std::uint64_t Txn::entries(TableHandle table) const {
   return stat.ms_entries;
 }
 
+std::uint64_t Txn::number() const {
+  return mdb_txn_id(txn_.get());
+}
+
 Result<ReadTxn> ReadTxn::begin(const Env& env) {
   MDB_txn* txn = nullptr;
   if (const int rc = mdb_txn_begin(env.env_.get(), nullptr, MDB_RDONLY, &txn); rc != 0) {

@@ -44,8 +44,14 @@ void Batch::fail(Error error) {
   if (!failure_) failure_ = std::move(error);
 }
 
+void Batch::note(Table table, std::string_view key) {
+  if (table != Table::issues && table != Table::issue_counters) return;
+  touched_.emplace_back(key);
+}
+
 void Batch::put(Table table, std::string_view key, std::string_view value) {
   if (failure_) return;
+  note(table, key);
   const auto handle = (*handles_)[static_cast<std::size_t>(table)];
   const bool ascending = table == Table::events || table == Table::events_by_project;
   if (ascending) {
@@ -58,6 +64,7 @@ void Batch::put(Table table, std::string_view key, std::string_view value) {
 
 void Batch::remove(Table table, std::string_view key) {
   if (failure_) return;
+  note(table, key);
   const auto removed = writer_->remove((*handles_)[static_cast<std::size_t>(table)], key);
   if (!removed) fail(removed.error());
 }
@@ -102,7 +109,11 @@ Result<void> Tables::write(const std::function<void(Batch&)>& change) {
   Batch batch(*txn, handles_);
   change(batch);
   if (batch.failure_) return *batch.failure_;
-  return (*std::move(txn)).commit();
+  const auto number = txn->number();
+  issue_changes_->record(number, std::move(batch.touched_));
+  auto committed = (*std::move(txn)).commit();
+  if (!committed) issue_changes_->take_back(number);
+  return committed;
 }
 
 }  // namespace picket::buffer

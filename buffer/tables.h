@@ -10,6 +10,7 @@
 //            at a time and must be short: it pins the pages that writers free meanwhile.
 #pragma once
 
+#include "buffer/change_feed.h"
 #include "buffer/env.h"
 #include "buffer/result.h"
 
@@ -19,7 +20,9 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace picket::buffer {
 
@@ -72,6 +75,8 @@ class Reader {
   std::optional<std::string_view> get(Table table, std::string_view key) const;
   Cursor cursor(Table table) const;
   std::uint64_t entries(Table table) const;
+  // Numbers rise by one per committed batch; of a snapshot the newest it sees.
+  std::uint64_t transaction() const { return txn_->number(); }
 
  protected:
   using Handles = std::array<TableHandle, table_count>;
@@ -105,8 +110,10 @@ class Batch : public Reader {
  private:
   friend class Tables;
   Batch(WriteTxn& txn, const Handles& handles) : Reader(txn, handles), writer_(&txn) {}
+  void note(Table table, std::string_view key);
   WriteTxn* writer_;
   std::optional<Error> failure_;
+  std::vector<std::string> touched_;  // keys of the watched tables
 };
 
 struct TablesOptions {
@@ -128,11 +135,19 @@ class Tables {
   Result<void> copy_to(const std::filesystem::path& target) const { return env_.copy_to(target); }
   EnvUse use() const { return env_.use(); }
 
+  // The keys of `issues`, `issue_counters` (both the issue's number) that batches after transaction
+  // `from` up to `to` touched, with repetitions; nothing when that is no longer known.
+  std::optional<std::vector<std::string>> issues_touched(std::uint64_t from, std::uint64_t to) const {
+    return issue_changes_->since(from, to);
+  }
+
  private:
   Tables(Env env, std::array<TableHandle, table_count> handles)
       : env_(std::move(env)), handles_(handles) {}
   Env env_;
   std::array<TableHandle, table_count> handles_;
+  // 2 MiB: some 60,000 touched issues, then readers start over.
+  std::unique_ptr<ChangeFeed> issue_changes_ = std::make_unique<ChangeFeed>(std::size_t{2} << 20);
 };
 
 }  // namespace picket::buffer
