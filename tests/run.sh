@@ -1,0 +1,102 @@
+#!/bin/sh
+# Installs what is missing, builds, and runs every test. The last line is the plain count.
+#   sh tests/run.sh            everything
+#   PICKET_TESTS="unit e2e"    some phases only: unit tsan fuzz e2e
+#   PICKET_CRASH_ROUNDS=20     a shorter crash test
+set -u
+cd "$(dirname "$0")/.."
+phases=${PICKET_TESTS:-unit tsan fuzz e2e}
+logs=build/test-logs
+mkdir -p "$logs"
+passed=0
+failed=0
+
+say() { printf '\n== %s (%s)\n' "$1" "$(date +%H:%M:%S)"; }
+
+# A phase that could not even be built counts as one failure, with the end of its log.
+broken() {
+  failed=$((failed + 1))
+  echo "FAILED: $1"
+  tail -n 60 "$2"
+}
+
+configure_and_build() { # preset, targets…
+  preset=$1
+  shift
+  cmake --preset "$preset" >"$logs/$preset.configure" 2>&1 || { broken "configure $preset" "$logs/$preset.configure"; return 1; }
+  cmake --build "build/$preset" ${1:+--target "$@"} >"$logs/$preset.build" 2>&1 || { broken "build $preset" "$logs/$preset.build"; return 1; }
+}
+
+count_ctest() { # log
+  total=$(sed -n 's/.*tests passed, .* tests failed out of \([0-9]*\).*/\1/p' "$1" | tail -n 1)
+  bad=$(sed -n 's/.*tests passed, \([0-9]*\) tests failed out of.*/\1/p' "$1" | tail -n 1)
+  [ -n "$total" ] || { broken "ctest" "$1"; return; }
+  passed=$((passed + total - bad))
+  failed=$((failed + bad))
+  [ "$bad" -eq 0 ] || tail -n 200 "$1"
+  tail -n 3 "$1" | head -n 1
+}
+
+sh etc/packages.sh tests || { echo "0 passed, 1 failed"; exit 1; }
+
+case " $phases " in *" unit "*)
+  say "unit tests, lint and fuzz corpora under ASan and UBSan"
+  if configure_and_build asan; then
+    ctest --preset asan -j2 >"$logs/asan.test" 2>&1
+    count_ctest "$logs/asan.test"
+  fi ;;
+esac
+
+case " $phases " in *" tsan "*)
+  say "what shares memory, under TSan"
+  if configure_and_build tsan concurrent_tests; then
+    ctest --preset tsan -j2 -L concurrent >"$logs/tsan.test" 2>&1
+    count_ctest "$logs/tsan.test"
+  fi ;;
+esac
+
+case " $phases " in *" fuzz "*)
+  say "fuzzers, ${PICKET_FUZZ_SECONDS:-15} s each"
+  if configure_and_build fuzz fuzzers; then
+    for fuzzer in build/fuzz/*_fuzz; do
+      name=$(basename "$fuzzer" _fuzz)
+      work=build/fuzz/work-$name
+      mkdir -p "$work"
+      if "$fuzzer" -max_total_time="${PICKET_FUZZ_SECONDS:-15}" -timeout=10 -rss_limit_mb=2048 -artifact_prefix="$work/" \
+          "$work" "tests/fuzz/corpus/$name" >"$logs/fuzz-$name" 2>&1; then
+        passed=$((passed + 1))
+      else
+        broken "fuzz $name" "$logs/fuzz-$name"
+      fi
+    done
+  fi ;;
+esac
+
+case " $phases " in *" e2e "*)
+  say "release binary"
+  if configure_and_build release picket picket_scripted_upstream; then
+    say "end to end: real SDKs and clients, crashes, misuse"
+    if (cd tests/e2e && npm ci --ignore-scripts --no-audit --no-fund >"../../$logs/npm" 2>&1); then
+      (cd tests/e2e && timeout 2400 node --test --test-concurrency=1 --test-reporter=tap . >"../../$logs/e2e" 2>&1)
+      good=$(sed -n 's/^# pass \([0-9]*\)$/\1/p' "$logs/e2e" | tail -n 1)
+      bad=$(sed -n 's/^# fail \([0-9]*\)$/\1/p' "$logs/e2e" | tail -n 1)
+      if [ -z "$good" ] || [ -z "$bad" ]; then
+        broken "end to end" "$logs/e2e"
+      else
+        passed=$((passed + good))
+        failed=$((failed + bad))
+        if [ "$bad" -eq 0 ]; then grep -E '^# (acknowledged|skipped)' "$logs/e2e" || true; else grep -vE '^ *(duration_ms|type:|---|\.\.\.)' "$logs/e2e" | tail -n 300; fi
+      fi
+    else
+      broken "npm ci" "$logs/npm"
+    fi
+    strip -o build/picket.stripped build/release/picket
+    size=$(wc -c <build/picket.stripped)
+    echo "stripped release binary: $size bytes"
+    if [ "$size" -le 12582912 ]; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "FAILED: the stripped binary is over 12 MB"; fi
+  fi ;;
+esac
+
+say "done"
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
