@@ -72,21 +72,38 @@ case " $phases " in *" fuzz "*)
   fi ;;
 esac
 
+# Runs test files under Node and adds up what it says: log name, files…
+end_to_end() {
+  name=$1
+  shift
+  (cd tests/e2e && timeout 2400 node --test --test-concurrency=1 --test-reporter=tap "$@" >"../../$logs/$name" 2>&1)
+  good=$(sed -n 's/^# pass \([0-9]*\)$/\1/p' "$logs/$name" | tail -n 1)
+  bad=$(sed -n 's/^# fail \([0-9]*\)$/\1/p' "$logs/$name" | tail -n 1)
+  if [ -z "$good" ] || [ -z "$bad" ]; then
+    broken "end to end: $name" "$logs/$name"
+    return
+  fi
+  passed=$((passed + good))
+  failed=$((failed + bad))
+  echo "$name: $good passed, $bad failed"
+  if [ "$bad" -eq 0 ]; then
+    grep -E '^# (acknowledged|skipped)' "$logs/$name"
+  else
+    grep -vE '^ *(duration_ms|type:|---|\.\.\.)' "$logs/$name" | tail -n 300
+  fi
+}
+
 case " $phases " in *" e2e "*)
-  say "release binary"
-  if configure_and_build release picket picket_scripted_upstream; then
-    say "end to end: real SDKs and clients, crashes, misuse"
+  say "the binaries: release, and ASan with the scripted upstream"
+  if configure_and_build release picket && configure_and_build asan picket picket_scripted_upstream; then
+    PICKET_SCRIPTED_UPSTREAM=$PWD/build/asan/picket_scripted_upstream
+    export PICKET_SCRIPTED_UPSTREAM
     if (cd tests/e2e && npm ci --ignore-scripts --no-audit --no-fund >"../../$logs/npm" 2>&1); then
-      (cd tests/e2e && timeout 2400 node --test --test-concurrency=1 --test-reporter=tap . >"../../$logs/e2e" 2>&1)
-      good=$(sed -n 's/^# pass \([0-9]*\)$/\1/p' "$logs/e2e" | tail -n 1)
-      bad=$(sed -n 's/^# fail \([0-9]*\)$/\1/p' "$logs/e2e" | tail -n 1)
-      if [ -z "$good" ] || [ -z "$bad" ]; then
-        broken "end to end" "$logs/e2e"
-      else
-        passed=$((passed + good))
-        failed=$((failed + bad))
-        if [ "$bad" -eq 0 ]; then grep -E '^# (acknowledged|skipped)' "$logs/e2e" || true; else grep -vE '^ *(duration_ms|type:|---|\.\.\.)' "$logs/e2e" | tail -n 300; fi
-      fi
+      say "end to end under ASan and UBSan: real SDKs and clients, mirrors, misuse, verbs"
+      PICKET_BINARY=$PWD/build/asan/picket UBSAN_OPTIONS=halt_on_error=1 \
+        end_to_end e2e-asan sdks.test.mjs clients.test.mjs mirror.test.mjs misuse.test.mjs verbs.test.mjs
+      say "killed under load: the release binary"
+      end_to_end e2e-crash crash.test.mjs
     else
       broken "npm ci" "$logs/npm"
     fi
