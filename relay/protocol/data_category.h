@@ -37,15 +37,26 @@ enum class DataCategory : std::uint8_t {
   log_byte = 24,
   profile_duration_ui = 25,
   profile_chunk_ui = 26,
+  seer_autofix = 27,
+  seer_scanner = 28,
+  prevent_user = 29,
+  prevent_review = 30,
+  size_analysis = 31,
+  installable_build = 32,
   trace_metric = 33,
+  seer_user = 34,
+  profile_backend = 35,
+  profile_ui = 36,
   trace_metric_byte = 37,
   // Ours, never on the wire: items that Sentry counts in no category.
   client_report = 200,
   user_report = 201,
   unknown = 255,
 };
+// "unknown" also for a number that a newer version stored.
 std::string_view wire_name(DataCategory category);
-// By name, aliases included; an unknown word is nothing (and must be ignored).
+// By name, aliases included; an unknown word is nothing (and must be ignored). Our own
+// categories cannot be named.
 std::optional<DataCategory> parse_data_category(std::string_view name);
 
 enum class Outcome : std::uint8_t {

@@ -5,6 +5,7 @@
 //   envelope := header '\n' ( item_header '\n' payload '\n'? )*
 //   payload  := exactly `length` bytes followed by '\n' or the end, when the item header names one;
 //               otherwise everything up to the next '\n' or the end
+//   blank lines before an item header and at the end are passed over
 //
 // https://develop.sentry.dev/sdk/data-model/envelopes/
 //
@@ -42,7 +43,7 @@ struct Item {
   std::optional<std::size_t> length;
   std::string_view content_type;     // raw JSON string content, "" when absent
   std::string_view attachment_type;  // likewise
-  std::uint32_t item_count = 1;      // of container items, else 1
+  std::uint32_t item_count = 1;      // of container items, at least 1; else 1
 };
 
 struct EnvelopeHeader {
@@ -73,8 +74,7 @@ struct SplitEnvelope {
 SplitEnvelope split_header(std::string_view bytes);
 Result<EnvelopeHeader> parse_envelope_header(std::string_view header);
 
-// The header with some fields replaced (added when `set` and absent stays absent: see each), every
-// other key and its value kept byte for byte.
+// The header with some fields replaced, every other byte kept. A key given twice is replaced twice.
 struct HeaderChange {
   std::optional<std::string> dsn;              // replaced when the header has one
   std::optional<std::int64_t> sent_at_ms;      // replaced when the header has one

@@ -23,7 +23,9 @@ struct RateLimit {
 
 // Tolerant: what does not parse is left out. Seconds may be fractions and are rounded up.
 std::vector<RateLimit> parse_rate_limits(std::string_view header, Time now);
+// What is over at `now`, or names no category that we know, is left out.
 std::string render_rate_limits(const std::vector<RateLimit>& limits, Time now);
+bool covers(const RateLimit& limit, DataCategory category);
 
 // Seconds or an HTTP date; nothing when neither.
 std::optional<Duration> parse_retry_after(std::string_view header, Time now);
