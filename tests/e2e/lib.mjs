@@ -208,7 +208,7 @@ export function assertConserved(assert, status) {
   assert.equal(received, stored + dropped, `received = stored + dropped: ${JSON.stringify(status.ledger)}`);
   for (const destination of status.destinations) {
     const { forwarded, waiting, quarantined, expired } = destination;
-    assert.equal(destination.stored, forwarded + waiting + quarantined + expired,
+    assert.equal(status.envelopes.stored, forwarded + waiting + quarantined + expired,
       `${destination.name}: stored = forwarded + waiting + quarantined + expired: ${JSON.stringify(destination)}`);
   }
 }

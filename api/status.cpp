@@ -1,0 +1,158 @@
+#include "api/status.h"
+
+#include "buffer/keys.h"
+#include "buffer/rows.h"
+#include "relay/protocol/data_category.h"
+#include "relay/protocol/envelope.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <map>
+#include <string>
+
+namespace picket::api {
+namespace {
+
+namespace json = boost::json;
+using buffer::Sequence;
+using buffer::Table;
+
+struct Backlog {
+  std::uint64_t envelopes = 0;
+  double oldest_age_s = 0;
+};
+
+// The journal as it was at one moment: what arrives while we look is left for the next look.
+struct Span {
+  const buffer::Journal* journal;
+  buffer::JournalUse use;
+  Time now;
+};
+
+// Counts what lies at and after `from`; exactly where that is cheap.
+Backlog count_backlog(const Span& span, Sequence from) {
+  constexpr std::uint64_t counted_exactly = 50'000;
+  constexpr std::size_t bytes_at_once = std::size_t{4} << 20;
+  const Sequence end = span.use.next;
+  from = std::max(from, span.use.first);
+  Backlog backlog;
+  if (from >= end) return backlog;
+  const bool exact = end - from <= counted_exactly;
+  if (!exact) backlog.envelopes = end - from;
+  bool first = true;
+  while (from < end) {
+    const auto batch = span.journal->read(from, exact ? bytes_at_once : 1, exact ? 4096 : 1);
+    if (!batch || batch->next <= from) break;
+    for (const buffer::StoredRecord& record : batch->records) {
+      if (record.kind != buffer::RecordKind::envelope || record.sequence >= end) continue;
+      if (first) {
+        backlog.oldest_age_s = std::max(0.0, std::chrono::duration<double>(span.now - record.received).count());
+        first = false;
+      }
+      if (exact) ++backlog.envelopes;
+    }
+    if (exact) backlog.envelopes += batch->damaged.size();
+    from = batch->next;
+    if (!exact && !first) break;
+  }
+  return backlog;
+}
+
+json::object render_ledger(const buffer::Reader& tables) {
+  std::uint64_t stored = 0;
+  std::map<std::string, std::uint64_t> reasons;
+  auto cursor = tables.cursor(Table::outcomes);
+  for (bool there = cursor.first(); there; there = cursor.next()) {
+    buffer::KeyReader key(cursor.key());
+    key.u64();
+    key.u64();
+    key.u8();
+    const auto outcome = static_cast<relay::Outcome>(key.u8());
+    const std::string reason(key.text());
+    const auto quantity = buffer::parse_row<schema::Count>(cursor.value()).quantity();
+    if (outcome == relay::Outcome::client_discard) continue;  // never reached us
+    if (outcome == relay::Outcome::accepted) {
+      stored += quantity;
+    } else {
+      reasons[std::string(relay::wire_name(outcome)) + "/" + reason] += quantity;
+    }
+  }
+  std::uint64_t dropped = 0;
+  json::object by_reason;
+  for (const auto& [reason, quantity] : reasons) {
+    dropped += quantity;
+    by_reason[reason] = quantity;
+  }
+  return {{"received", stored + dropped}, {"stored", stored}, {"dropped", dropped}, {"reasons", std::move(by_reason)}};
+}
+
+json::value render_when(std::int64_t ms) {
+  if (ms == 0) return nullptr;
+  return json::value(relay::render_timestamp(ms));
+}
+
+std::string_view state_of(const schema::Destination& row, std::uint64_t waiting) {
+  if (row.paused()) return "paused";
+  if (!row.held_reason().empty()) return "held";
+  if (waiting == 0) return "idle";
+  if (!row.last_error().empty() && row.last_attempt_ms() >= row.last_success_ms()) return "retrying";
+  return "sending";
+}
+
+json::object render_destination(const buffer::Reader& tables, const Span& span, const schema::Destination& row) {
+  const auto cursor = buffer::find_row<schema::Cursor>(tables, Table::cursors, "upstream/" + row.name());
+  Backlog backlog = count_backlog(span, cursor ? cursor->next_sequence() : 1);
+  for (const Sequence deferred : row.deferred()) {
+    ++backlog.envelopes;
+    const auto record = span.journal->read_one(deferred);
+    if (!record || record->records.empty()) continue;
+    const auto age = std::chrono::duration<double>(span.now - record->records[0].received).count();
+    backlog.oldest_age_s = std::max(backlog.oldest_age_s, age);
+  }
+  return {{"name", row.name()},
+          {"state", state_of(row, backlog.envelopes)},
+          {"waiting", backlog.envelopes},
+          {"oldest_waiting_s", backlog.oldest_age_s},
+          {"forwarded", row.forwarded()},
+          {"quarantined", row.quarantined()},
+          {"expired", row.expired()},
+          {"forwarded_bytes", row.forwarded_bytes()},
+          {"last_success", render_when(row.last_success_ms())},
+          {"last_error", row.last_error()},
+          {"held_reason", row.held_reason()}};
+}
+
+}  // namespace
+
+json::object collect_status(const buffer::Tables& tables, const buffer::Journal& journal, Time now) {
+  // The snapshot first: its cursors have not passed what the journal is seen to hold after it.
+  const auto snapshot = tables.snapshot();
+  const Span span{&journal, journal.use(), now};
+  const buffer::JournalUse& use = span.use;
+  const auto digested = buffer::find_row<schema::Cursor>(snapshot, Table::cursors, "digest");
+  const Backlog undigested = count_backlog(span, digested ? digested->next_sequence() : 1);
+
+  json::array destinations;
+  auto cursor = snapshot.cursor(Table::destinations);
+  for (bool there = cursor.first(); there; there = cursor.next()) {
+    const auto row = buffer::parse_row<schema::Destination>(cursor.value());
+    destinations.push_back(render_destination(snapshot, span, row));
+  }
+  const std::uint64_t envelopes = (digested ? digested->envelopes() : 0) + undigested.envelopes;
+  return {{"journal",
+           {{"first", use.first},
+            {"next", use.next},
+            {"records", use.next - use.first},
+            {"used_bytes", use.used_bytes},
+            {"file_bytes", use.file_bytes},
+            {"full", journal.full()}}},
+          {"digest",
+           {{"next", digested ? digested->next_sequence() : 1},
+            {"waiting", undigested.envelopes},
+            {"lag_s", undigested.oldest_age_s}}},
+          {"envelopes", {{"stored", envelopes}}},
+          {"ledger", render_ledger(snapshot)},
+          {"destinations", std::move(destinations)}};
+}
+
+}  // namespace picket::api

@@ -1,0 +1,23 @@
+// How Picket is doing, read from its data folder: what `picket status` shows, also while another
+// process serves.
+#pragma once
+
+#include "buffer/clock.h"
+#include "buffer/command.h"
+#include "buffer/journal.h"
+#include "buffer/tables.h"
+
+#include <boost/json.hpp>
+
+namespace picket::api {
+
+// {"journal": {first, next, records, used_bytes, file_bytes, full},
+//  "digest": {next, waiting, lag_s},
+//  "envelopes": {stored}, "ledger": {received, stored, dropped, reasons: {…}},
+//  "destinations": [{name, state, waiting, oldest_waiting_s, forwarded, quarantined, expired, …}]}
+// `waiting` counts envelopes; past 50,000 of them it is the number of journal records instead.
+boost::json::object collect_status(const buffer::Tables& tables, const buffer::Journal& journal, Time now);
+
+Command status_command();
+
+}  // namespace picket::api

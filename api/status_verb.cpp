@@ -1,0 +1,143 @@
+#include "api/status.h"
+
+#include <chrono>
+#include <cstdio>
+#include <thread>
+
+namespace picket::api {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::string_view help =
+    "usage: picket status [--json]\n\n"
+    "One screen: what arrives, the journal, how far the digest and each destination are behind.\n"
+    "Works beside a running Picket, and without one. Takes one second to measure rates; --json does not.\n\n"
+    "Example: picket status --storage /var/lib/picket\n";
+
+std::string in_bytes(double bytes) {
+  constexpr const char* units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+  int unit = 0;
+  while (bytes >= 1024 && unit < 4) {
+    bytes /= 1024;
+    ++unit;
+  }
+  char text[32];
+  std::snprintf(text, sizeof text, unit == 0 ? "%.0f %s" : "%.1f %s", bytes, units[unit]);
+  return text;
+}
+
+std::string in_time(double seconds) {
+  char text[32];
+  if (seconds < 120) {
+    std::snprintf(text, sizeof text, "%.1f s", seconds);
+  } else if (seconds < 7200) {
+    std::snprintf(text, sizeof text, "%.0f min", seconds / 60);
+  } else if (seconds < 172'800) {
+    std::snprintf(text, sizeof text, "%.1f h", seconds / 3600);
+  } else {
+    std::snprintf(text, sizeof text, "%.1f d", seconds / 86'400);
+  }
+  return text;
+}
+
+std::uint64_t number(const json::value& value) {
+  return value.is_uint64() ? value.get_uint64() : static_cast<std::uint64_t>(value.as_int64());
+}
+
+// What was typed by an upstream may hold anything; a terminal gets printable characters only.
+std::string printable(std::string_view text) {
+  std::string result;
+  for (const char c : text) result += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
+  return result;
+}
+
+void print_destination(std::ostream& out, const json::object& destination) {
+  out << "  " << printable(destination.at("name").as_string()) << ": "
+      << std::string_view(destination.at("state").as_string()) << ", " << number(destination.at("waiting")) << " waiting";
+  if (number(destination.at("waiting")) > 0) {
+    out << ", the oldest for " << in_time(destination.at("oldest_waiting_s").as_double());
+  }
+  out << "\n    forwarded " << number(destination.at("forwarded")) << " ("
+      << in_bytes(static_cast<double>(number(destination.at("forwarded_bytes")))) << " sent), quarantined "
+      << number(destination.at("quarantined")) << ", expired " << number(destination.at("expired")) << "\n";
+  out << "    last success " << (destination.at("last_success").is_null() ? std::string("never") : std::string(destination.at("last_success").as_string())) << "\n";
+  if (const auto& held = destination.at("held_reason").as_string(); !held.empty()) {
+    out << "    held: " << printable(held) << "; `picket upstream resume " << printable(destination.at("name").as_string())
+        << "` once it is put right\n";
+  } else if (const auto& error = destination.at("last_error").as_string(); !error.empty()) {
+    out << "    last error: " << printable(error) << "\n";
+  }
+}
+
+void print_screen(std::ostream& out, const json::object& before, const json::object& status, double seconds) {
+  const auto& journal = status.at("journal").as_object();
+  const auto& digest = status.at("digest").as_object();
+  const auto& ledger = status.at("ledger").as_object();
+  const double arrived = static_cast<double>(number(journal.at("next")) - number(before.at("journal").at("next")));
+  const double digested = static_cast<double>(number(digest.at("next")) - number(before.at("digest").at("next")));
+  char rates[96];
+  std::snprintf(rates, sizeof rates, "%.0f records/s in, %.0f/s digested", arrived / seconds, digested / seconds);
+  out << "rates    " << rates << "\n";
+  out << "journal  " << number(journal.at("records")) << " records (" << number(journal.at("first")) << " to "
+      << number(journal.at("next")) - 1 << "), " << in_bytes(static_cast<double>(number(journal.at("used_bytes")))) << " of "
+      << in_bytes(static_cast<double>(number(journal.at("file_bytes")))) << " allocated"
+      << (journal.at("full").as_bool() ? ", FULL: new envelopes are refused" : "") << "\n";
+  out << "digest   " << number(digest.at("waiting")) << " waiting, " << in_time(digest.at("lag_s").as_double()) << " behind\n";
+  out << "ledger   received " << number(ledger.at("received")) << " = stored " << number(ledger.at("stored")) << " + dropped "
+      << number(ledger.at("dropped")) << "\n";
+  for (const auto& [reason, quantity] : ledger.at("reasons").as_object()) {
+    out << "           " << printable(reason) << ": " << number(quantity) << "\n";
+  }
+  out << "upstream";
+  const auto& destinations = status.at("destinations").as_array();
+  if (destinations.empty()) out << " none configured";
+  out << "\n";
+  for (const auto& destination : destinations) print_destination(out, destination.as_object());
+}
+
+ExitCode run_status(CommandLine& line) {
+  const SystemClock clock;
+  const auto tables_file = line.storage / "tables.mdb";
+  if (!std::filesystem::exists(tables_file)) {
+    line.err << "picket status: no data in " << line.storage.string() << "; name the folder with --storage, or create it with `picket init`\n";
+    return ExitCode::no;
+  }
+  const auto tables = buffer::Tables::open({.path = tables_file, .read_only = true});
+  if (!tables) {
+    line.err << "picket status: " << tables.error().detail << "\n";
+    return ExitCode::io;
+  }
+  const auto look = [&]() -> Result<json::object> {
+    const auto journal = buffer::Journal::open({.folder = line.storage / "journal", .read_only = true}, clock);
+    if (!journal) return journal.error();
+    return collect_status(**tables, **journal, clock.now());
+  };
+  const auto status = look();
+  if (!status) {
+    line.err << "picket status: " << status.error().detail << "\n";
+    return ExitCode::io;
+  }
+  if (line.json()) {
+    line.out << json::serialize(*status) << "\n";
+    return ExitCode::done;
+  }
+  const auto began = std::chrono::steady_clock::now();
+  std::this_thread::sleep_for(std::chrono::seconds(1));
+  const auto later = look();
+  if (!later) {
+    line.err << "picket status: " << later.error().detail << "\n";
+    return ExitCode::io;
+  }
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
+  print_screen(line.out, *status, *later, took.count());
+  return ExitCode::done;
+}
+
+}  // namespace
+
+Command status_command() {
+  return {"status", "rates, journal, digest and each destination on one screen", help, {"json"}, {}, &run_status};
+}
+
+}  // namespace picket::api

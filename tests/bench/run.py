@@ -1,0 +1,295 @@
+"""The benchmark behind docs/benchmarks.md: real processes, real sockets, an open-loop load generator.
+
+An event counts as done only when it was acknowledged, and as served only when the API returns it.
+"""
+import http.client
+import json
+import os
+import pathlib
+import random
+import re
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = ROOT / "build" / "bench"
+QUICK = "quick" in sys.argv[1:2]
+WANTED = set(sys.argv[2:])
+SCALE = 0.1 if QUICK else 1.0
+ROWS = []
+
+
+def row(what, goal, got, note=""):
+    ROWS.append((what, goal, got, note))
+    print(f"  {what}: {got}  (goal {goal}){'; ' + note if note else ''}", flush=True)
+
+
+def section(name):
+    def decorate(function):
+        function.section = name
+        return function
+    return decorate
+
+
+class Picket:
+    def __init__(self, storage=None, **env):
+        self.storage = pathlib.Path(storage or tempfile.mkdtemp(prefix="picket-bench-", dir=os.environ.get("PICKET_BENCH_DIR", "/var/tmp")))
+        self.env = {**os.environ, "PICKET_SERVER_LISTEN": "127.0.0.1:0", "PICKET_STORAGE_PATH": str(self.storage),
+                    "PICKET_STORAGE_JOURNAL_MAX_BYTES": "40GiB", **env}
+        out = subprocess.run([BUILD / "picket", "init", "--storage", self.storage, "--json"], env=self.env, check=True, capture_output=True, text=True).stdout
+        self.made = json.loads(out)
+
+    def start(self):
+        began = time.monotonic()
+        self.process = subprocess.Popen([BUILD / "picket", "serve"], env=self.env, stderr=subprocess.PIPE, text=True)
+        for line in self.process.stderr:
+            found = re.search(r"listening on http://127\.0\.0\.1:(\d+)", line)
+            if found:
+                self.port = int(found[1])
+                break
+        else:
+            raise SystemExit("picket did not start")
+        self.started_in = time.monotonic() - began
+        # The log must not fill the pipe.
+        self.drain = subprocess.Popen(["cat"], stdin=self.process.stderr, stdout=subprocess.DEVNULL)
+        return self
+
+    @property
+    def dsn(self):
+        return f"http://{self.made['public_key']}@127.0.0.1:{self.port}/{self.made['project_id']}"
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(60)
+        self.drain.wait(10)
+
+    def remove(self):
+        shutil.rmtree(self.storage, ignore_errors=True)
+
+    def status(self):
+        return json.loads(subprocess.run([BUILD / "picket", "status", "--storage", self.storage, "--json"], env=self.env, check=True, capture_output=True, text=True).stdout)
+
+    def digest_waiting(self):
+        return self.status()["digest"]["waiting"]
+
+    def wait_digest(self, seconds=600):
+        end = time.monotonic() + seconds
+        while self.digest_waiting() > 0:
+            if time.monotonic() > end:
+                raise SystemExit("the digest did not catch up")
+            time.sleep(0.2)
+
+    def private_mb(self):
+        """Private memory: PSS less the file-backed pages."""
+        text = pathlib.Path(f"/proc/{self.process.pid}/smaps_rollup").read_text()
+        value = lambda name: int(re.search(rf"^{name}:\s+(\d+)", text, re.M)[1])
+        return value("Pss_Anon") / 1024
+
+    def disk_bytes(self):
+        """Used, not preallocated: journal payload as it says, tables' file."""
+        status = self.status()
+        return status["journal"]["used_bytes"], (self.storage / "tables.mdb").stat().st_blocks * 512
+
+    def timed_gets(self, paths, count, seconds=60):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port)
+        took = []
+        end = time.monotonic() + seconds
+        for i in range(count):
+            path = paths[i % len(paths)]
+            began = time.perf_counter()
+            connection.request("GET", "/api/0/" + path, headers={"Authorization": "Bearer " + self.made["token"]})
+            answer = connection.getresponse()
+            body = answer.read()
+            took.append((time.perf_counter() - began) * 1000)
+            if answer.status != 200:
+                raise SystemExit(f"{path}: {answer.status} {body[:300]}")
+            if time.monotonic() > end:
+                break
+        connection.close()
+        took.sort()
+        return took[len(took) // 2], took[int(len(took) * 0.95)], json.loads(body)
+
+
+def load(picket, **options):
+    command = [BUILD / "picket_load", "--dsn", picket.dsn]
+    for name, value in options.items():
+        command += ["--" + name.replace("_", "-"), str(value)]
+    run = subprocess.run(command, capture_output=True, text=True)
+    if run.returncode != 0:
+        raise SystemExit(f"picket_load failed: {run.stderr}")
+    return json.loads(run.stdout)
+
+
+def fdatasync_p50_ms():
+    with tempfile.TemporaryDirectory(dir=os.environ.get("PICKET_BENCH_DIR", "/var/tmp")) as folder:
+        path = os.path.join(folder, "sync")
+        file = os.open(path, os.O_CREAT | os.O_RDWR)
+        os.write(file, b"\0" * (8 << 20))
+        os.fsync(file)
+        took = []
+        for i in range(1000):
+            os.pwrite(file, os.urandom(4096), (i % 2048) * 4096)
+            began = time.perf_counter()
+            os.fdatasync(file)
+            took.append((time.perf_counter() - began) * 1000)
+        os.close(file)
+        return statistics.median(took)
+
+
+def upstream(*options):
+    process = subprocess.Popen([BUILD / "picket_scripted_upstream", "--port", "0", "--seconds", "3000", *options], stdout=subprocess.PIPE, text=True)
+    return process, re.search(r"(http://\S+)", process.stdout.readline())[1]
+
+
+@section("acks")
+def acks():
+    sync = fdatasync_p50_ms()
+    row("the disk's own fdatasync, 4 KB, p50", "-", f"{sync:.2f} ms")
+    picket = Picket().start()
+    row("private memory, idle", "<= 15 MB", f"{picket.private_mb():.1f} MB")
+    one = load(picket, connections=1, seconds=10 * SCALE + 2, size="3k")
+    row("ack latency, one connection, p50", "<= 1.5 x fdatasync", f"{one['p50_ms']:.2f} ms", f"{one['p50_ms'] / sync:.1f} x")
+    closed = load(picket, connections=128, seconds=20 * SCALE + 3, size="3k", issues=1000)
+    row("durable acks, 3 KB gzip, 128 connections, digest running", ">= 20,000/s, p99 <= 15 ms",
+        f"{closed['acks_per_second']:,.0f}/s, p50 {closed['p50_ms']:.1f}, p99 {closed['p99_ms']:.1f} ms", f"errors {closed['errors']}")
+    large = load(picket, connections=128, seconds=10 * SCALE + 3, size="20k", issues=1000)
+    row("durable acks, 20 KB gzip, 128 connections", "-", f"{large['acks_per_second']:,.0f}/s, p99 {large['p99_ms']:.1f} ms")
+    picket.stop()
+    picket.remove()
+
+
+@section("sustained")
+def sustained():
+    sink, url = upstream()
+    picket = Picket(PICKET_UPSTREAM_0_URL=url).start()
+    seconds = int(300 * SCALE) + 5
+    command = [BUILD / "picket_load", "--dsn", picket.dsn, "--rate", "8000", "--connections", "64", "--seconds", str(seconds), "--size", "3k", "--issues", "5000"]
+    run = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    lags, behind, memory = [], [], []
+    while run.poll() is None:
+        time.sleep(1)
+        status = picket.status()
+        lags.append(status["digest"]["lag_s"])
+        behind.append(status["destinations"][0]["waiting"])
+        memory.append(picket.private_mb())
+    result = json.loads(run.stdout.read())
+    row(f"sustained {seconds} s at 8,000/s, digest keeping up, one upstream mirrored", ">= 8,000/s, lag <= 2 s",
+        f"{result['acks_per_second']:,.0f}/s, p99 {result['p99_ms']:.1f} ms", f"digest lag max {max(lags):.1f} s, mirror behind at the end {behind[-1]:,}")
+    row("private memory at 8,000 events/s", "<= 64 MB", f"{max(memory):.0f} MB")
+    picket.stop()
+    picket.remove()
+    sink.terminate()
+    sink.wait()
+
+
+@section("reading")
+def reading():
+    picket = Picket(PICKET_UPSTREAM_0_URL="http://127.0.0.1:9").start()
+    count = int(1_000_000 * SCALE)
+    issues = int(50_000 * SCALE)
+    load(picket, connections=64, count=count, size="3k", issues=issues)
+    picket.wait_digest()
+    row(f"private memory with {count:,} waiting for a dead upstream", "<= 64 MB", f"{picket.private_mb():.0f} MB")
+    base = f"projects/{picket.made['organization']}/{picket.made['project']}"
+    org = f"organizations/{picket.made['organization']}"
+    lists = [f"{org}/issues/?query=is:unresolved", f"{base}/issues/?query=is:unresolved&statsPeriod=24h", f"{org}/issues/?query=is:unresolved+level:error&sort=freq"]
+    search = [f"{org}/issues/?query=is:unresolved+level:error+environment:production+timeout&sort=freq", f"{org}/issues/?query=browser.name:Chrome+worker&sort=date"]
+    p50, p95, found = picket.timed_gets(lists, 300)
+    row("issue list at rest, p95", "<= 5 ms", f"{p95:.1f} ms (p50 {p50:.1f})", f"{count:,} events, {issues:,} issues")
+    issue_ids = [issue["id"] for issue in found]
+    p50, p95, _ = picket.timed_gets(search, 300)
+    row("issue search at rest, p95", "<= 5 ms", f"{p95:.1f} ms (p50 {p50:.1f})")
+    _, _, events = picket.timed_gets([f"{base}/events/?per_page=100"], 1)
+    by_id = [f"{base}/events/{event['eventID']}/" for event in events]
+    p50, p95, _ = picket.timed_gets(by_id, 300)
+    row("event by id, p95", "<= 3 ms", f"{p95:.1f} ms (p50 {p50:.1f})")
+    latest = [f"{org}/issues/{issue}/events/latest/" for issue in random.sample(issue_ids, min(50, len(issue_ids)))]
+    p50, p95, _ = picket.timed_gets(latest, 300)
+    row("issue's latest event, p95", "<= 3 ms", f"{p95:.1f} ms (p50 {p50:.1f})")
+    run = subprocess.Popen([BUILD / "picket_load", "--dsn", picket.dsn, "--rate", "4000", "--connections", "32", "--seconds", "25", "--size", "3k", "--issues", str(issues)], stdout=subprocess.PIPE, text=True)
+    time.sleep(3)
+    _, p95_list, _ = picket.timed_gets(lists, 400, 10)
+    _, p95_search, _ = picket.timed_gets(search, 400, 10)
+    run.wait()
+    row("issue list and search while 4,000 events/s arrive, p95", "<= 20 ms", f"{p95_list:.1f} and {p95_search:.1f} ms")
+    picket.wait_digest()
+    # Events of the first load only have a known gzip size.
+    sample = load(picket, connections=1, count=100, size="3k")
+    journal, tables = picket.disk_bytes()
+    total = picket.status()["journal"]["records"]
+    per_event = (journal + tables) / total
+    row("disk per event, journal + tables", f"<= {1.15 * sample['body_bytes'] + 500:,.0f} B (1.15 x gzip body + 500)", f"{per_event:,.0f} B",
+        f"gzip body {sample['body_bytes']:,.0f}, journal {journal / total:,.0f}, tables {tables / total:,.0f}")
+    picket.stop()
+    picket.remove()
+
+
+@section("mirror")
+def mirror():
+    picket = Picket().start()
+    count = int(100_000 * SCALE)
+    load(picket, connections=64, count=count, size="3k", issues=1000)
+    picket.wait_digest()
+    picket.stop()
+    sink, url = upstream("--delay-ms", "5")
+    picket.env["PICKET_UPSTREAM_0_URL"] = url
+    picket.start()
+    began = time.monotonic()
+    while (waiting := picket.status()["destinations"][0]["waiting"]) > 0 and time.monotonic() - began < 120:
+        time.sleep(0.2)
+    row("mirror to an upstream 5 ms away", ">= 5,000/s", f"{(count - waiting) / (time.monotonic() - began):,.0f}/s")
+    picket.stop()
+    picket.remove()
+    sink.terminate()
+    sink.wait()
+
+
+@section("start")
+def start():
+    empty = Picket()
+    took = []
+    for _ in range(5):
+        empty.start()
+        took.append(empty.started_in * 1000)
+        empty.stop()
+    row("start-up to the listening line, empty", "<= 100 ms", f"{statistics.median(took):.0f} ms")
+    empty.start()
+    count = int(500_000 * SCALE)
+    load(empty, connections=64, count=count, size="20k", issues=1000)
+    empty.wait_digest()
+    size = empty.status()["journal"]["used_bytes"]
+    empty.stop()
+    took = []
+    for _ in range(5):
+        empty.start()
+        took.append(empty.started_in * 1000)
+        empty.stop()
+    row(f"start-up with a journal of {size / 2**30:.1f} GB", "<= 300 ms", f"{statistics.median(took):.0f} ms")
+    empty.remove()
+
+
+@section("binary")
+def binary():
+    with tempfile.NamedTemporaryFile() as stripped:
+        subprocess.run(["strip", "-o", stripped.name, BUILD / "picket"], check=True)
+        row("stripped release binary", "<= 12 MB", f"{os.path.getsize(stripped.name) / 2**20:.1f} MB")
+
+
+def main():
+    print(f"{os.cpu_count()} cores, {time.strftime('%Y-%m-%d')}, kernel {os.uname().release}{', quick' if QUICK else ''}", flush=True)
+    for function in (acks, sustained, reading, mirror, start, binary):
+        if WANTED and function.section not in WANTED:
+            continue
+        print(f"-- {function.section}", flush=True)
+        function()
+    print("\n| what | goal | measured | beside it |\n|---|---|---|---|")
+    for what, goal, got, note in ROWS:
+        print(f"| {what} | {goal} | {got} | {note} |")
+
+
+main()
