@@ -43,7 +43,9 @@ struct Request {
 
 struct Response {
   unsigned status = 200;
-  Headers headers;  // Content-Length, Date, Server and Connection are the server's own
+  // Content-Length, Date, Server and Connection are the server's own. A name that is no token, or a
+  // value with a control character, turns the response into a 500.
+  Headers headers;
   std::string body;
   std::string content_type = "application/json";  // not sent when empty or the body is
 };
@@ -58,8 +60,8 @@ class Responder {
     virtual void send(Response response) = 0;  // from any thread
   };
   explicit Responder(std::shared_ptr<Sink> sink) : sink_(std::move(sink)) {}
-  Responder(Responder&&) = default;
-  Responder& operator=(Responder&&) = default;
+  Responder(Responder&&) noexcept = default;
+  Responder& operator=(Responder&& other) noexcept;  // what it held before is answered 500
   ~Responder();
   void respond(Response response) &&;
 
@@ -67,8 +69,8 @@ class Responder {
   std::shared_ptr<Sink> sink_;
 };
 
-// What to do with a request whose head has been read: refuse it unread (the connection is then
-// closed), or read its body.
+// What to do with a request whose head has been read: answer it unread (the connection is closed
+// after that, unless the request has no body), or read its body.
 struct ReadBody {
   std::size_t max_bytes = 1 << 20;  // of the body as sent; more answers 413
   // Where the handler runs: on the I/O thread (must neither block nor take long: ingest), or on the
