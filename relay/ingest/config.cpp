@@ -1,0 +1,16 @@
+#include "relay/ingest/config.h"
+
+namespace picket::ingest {
+
+void bind(Settings& settings, IngestConfig& config) {
+  constexpr std::uint64_t kib = 1024;
+  constexpr std::uint64_t gib = kib * kib * kib;
+  settings.bytes("max_envelope_bytes", config.max_envelope_bytes, kib, gib);
+  settings.bytes("max_event_bytes", config.max_event_bytes, kib, gib);
+  settings.bytes("max_attachment_bytes", config.max_attachment_bytes, kib, gib);
+  settings.bytes("max_profile_bytes", config.max_profile_bytes, kib, gib);
+  settings.bytes("max_replay_bytes", config.max_replay_bytes, kib, gib);
+  settings.number("max_items", config.max_items, 1, 1'000'000);
+}
+
+}  // namespace picket::ingest

@@ -1,0 +1,248 @@
+#include "relay/ingest/ingest.h"
+
+#include "buffer/logger.h"
+#include "relay/ingest/replies.h"
+#include "relay/ingest/route.h"
+
+#include <chrono>
+#include <utility>
+
+namespace picket::ingest {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+
+// One record on its way through the commit. Shared only because std::function wants copies.
+struct Waiting {
+  std::shared_ptr<Ledger> ledger;
+  http::Responder responder;
+  http::Response reply;  // for success, made beforehand: the committer's time is everybody's
+  Endpoint endpoint;
+  std::optional<Sender> sender;
+  std::vector<ItemCount> items;
+  std::size_t bytes;
+  Time received;
+  SteadyClock::time_point began;
+};
+
+Refusal refuse_unread(unsigned status, std::string_view detail, std::string_view cause, std::string_view reason) {
+  Refusal refusal;
+  refusal.status = status;
+  refusal.detail = detail;
+  refusal.cause = cause;
+  refusal.reason = reason;
+  return refusal;
+}
+
+// Always answered by full_reply().
+Refusal disk_full() {
+  auto refusal = refuse_unread(429, "rate limited", "the disk budget is used up", "disk_full");
+  refusal.outcome = relay::Outcome::rate_limited;
+  return refusal;
+}
+
+void end_waiting(Waiting& waiting, const Result<buffer::Sequence>& durable) {
+  auto& counters = waiting.ledger->counters;
+  waiting.ledger->last_commit_failed = !durable;
+  counters.end_waiting(waiting.bytes);
+  if (durable) {
+    counters.count_acknowledged(SteadyClock::now() - waiting.began);
+  } else {
+    waiting.ledger->drop(waiting.sender, waiting.items, relay::Outcome::invalid, "internal", waiting.received);
+    waiting.reply = error_reply(503, "could not be stored", durable.error().detail);
+  }
+  counters.count_answer(waiting.endpoint, waiting.reply.status);
+  std::move(waiting.responder).respond(std::move(waiting.reply));
+}
+
+bool is_intake(Endpoint endpoint) { return endpoint == Endpoint::envelope || endpoint == Endpoint::store; }
+
+}  // namespace
+
+Ingest::Ingest(buffer::Journal& journal, const buffer::Tables& tables, const Clock& clock, const IngestConfig& config)
+    : journal_(journal),
+      clock_(clock),
+      config_(config),
+      directory_(tables),
+      gate_(directory_),
+      intake_(gate_, config_),
+      ledger_(std::make_shared<Ledger>()),
+      thread_([this](const std::stop_token& stop) { keep_up(stop); }) {}
+
+Ingest::~Ingest() {
+  thread_.request_stop();
+  thread_.join();
+  flush_outcomes();
+}
+
+bool Ingest::owns(std::string_view path) const { return owns_path(path); }
+
+std::optional<Refusal> Ingest::find_outage() const {
+  if (draining_) return refuse_unread(503, "shutting down", "send again in a moment", "internal");
+  if (journal_.full()) return disk_full();
+  return std::nullopt;
+}
+
+http::Response Ingest::refuse(const Refusal& refusal) {
+  ledger_->refuse(refusal, clock_.now());
+  if (refusal.status == 429) return full_reply();
+  return error_reply(refusal.status, refusal.detail, refusal.cause);
+}
+
+http::Admission Ingest::admit(const http::RequestHead& head) {
+  constexpr std::size_t ignored_body_bytes = 64 * 1024;
+  const auto route = find_route(head.path);
+  if (!is_intake(route.endpoint) || head.method != "POST") {
+    // Answered by handle(), so that the connection lives on. Other rooms' metrics may take their time.
+    return http::ReadBody{ignored_body_bytes, route.endpoint == Endpoint::metrics};
+  }
+  auto checked = intake_.check_head(head, route);
+  if (const auto* most_bytes = std::get_if<std::size_t>(&checked)) {
+    const auto outage = find_outage();
+    if (!outage) return http::ReadBody{*most_bytes, false};
+    checked = *outage;
+  }
+  auto response = refuse(std::get<Refusal>(checked));
+  ledger_->counters.count_answer(route.endpoint, response.status);
+  return response;
+}
+
+void Ingest::handle(http::Request request, http::Responder responder) {
+  const auto route = find_route(request.head.path);
+  const auto& method = request.head.method;
+  const bool reads = method == "GET" || method == "HEAD";
+  switch (route.endpoint) {
+    case Endpoint::envelope:
+    case Endpoint::store:
+      if (method == "POST") return take_in(request, route, std::move(responder));
+      if (method == "OPTIONS") return respond(route.endpoint, std::move(responder), preflight_reply());
+      return respond(route.endpoint, std::move(responder), not_allowed_reply("POST, OPTIONS"));
+    case Endpoint::live:
+      if (!reads) break;
+      return respond(route.endpoint, std::move(responder), health_reply(true));
+    case Endpoint::ready:
+      if (!reads) break;
+      return respond(route.endpoint, std::move(responder), health_reply(ready()));
+    case Endpoint::metrics: {
+      if (!reads) break;
+      http::Response response;
+      response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+      response.body = render_metrics();
+      return respond(route.endpoint, std::move(responder), std::move(response));
+    }
+    case Endpoint::unknown:
+      return respond(route.endpoint, std::move(responder), error_reply(404, "the requested resource does not exist"));
+  }
+  respond(route.endpoint, std::move(responder), not_allowed_reply("GET"));
+}
+
+void Ingest::respond(Endpoint endpoint, http::Responder responder, http::Response response) {
+  ledger_->counters.count_answer(endpoint, response.status);
+  std::move(responder).respond(std::move(response));
+}
+
+void Ingest::take_in(http::Request& request, const Route& route, http::Responder responder) {
+  const auto began = SteadyClock::now();
+  // Once more: the journal may have filled up, and the drain begun, while the body came in.
+  if (const auto outage = find_outage()) return respond(route.endpoint, std::move(responder), refuse(*outage));
+  auto result = intake_.take_in(request, route, clock_.now());
+  if (const auto* refusal = std::get_if<Refusal>(&result)) {
+    return respond(route.endpoint, std::move(responder), refuse(*refusal));
+  }
+  auto taken = std::get<Taken>(std::move(result));
+  ledger_->counters.count_envelope();
+  if (!taken.record) return respond(route.endpoint, std::move(responder), accepted_reply({}));
+  make_durable(std::move(taken), route.endpoint, std::move(responder), began);
+}
+
+void Ingest::make_durable(Taken taken, Endpoint endpoint, http::Responder responder, SteadyTime began) {
+  ledger_->receive(taken.items);
+  const auto received = taken.record->received;
+  auto waiting = std::make_shared<Waiting>(
+      Waiting{ledger_, std::move(responder), accepted_reply(taken.event_id), endpoint, std::move(taken.sender),
+              std::move(taken.items), taken.record->body.size(), received, began});
+  ledger_->counters.begin_waiting(waiting->bytes);
+  const auto offered = journal_.offer(
+      *std::move(taken.record), [waiting](const Result<buffer::Sequence>& durable) { end_waiting(*waiting, durable); });
+  if (offered) return;
+
+  ledger_->counters.end_waiting(waiting->bytes);
+  const bool full = journal_.full();
+  ledger_->drop(waiting->sender, waiting->items, full ? relay::Outcome::rate_limited : relay::Outcome::invalid,
+                full ? "disk_full" : "internal", received);
+  respond(endpoint, std::move(waiting->responder),
+          full ? full_reply() : error_reply(503, "could not be stored", offered.error().detail));
+}
+
+bool Ingest::ready() const { return !draining_ && !journal_.full() && !ledger_->last_commit_failed; }
+
+void Ingest::add_metrics(std::function<void(std::string& out)> section) {
+  const std::lock_guard lock(mutex_);
+  sections_.push_back(std::move(section));
+}
+
+std::string Ingest::render_metrics() const {
+  std::string out;
+  ledger_->counters.render(out);
+  render_journal(out);
+  std::vector<std::function<void(std::string&)>> sections;
+  {
+    const std::lock_guard lock(mutex_);
+    sections = sections_;
+  }
+  for (const auto& section : sections) section(out);
+  return out;
+}
+
+void Ingest::render_journal(std::string& out) const {
+  const auto use = journal_.use();
+  const auto seconds = [](auto duration) { return std::chrono::duration<double>(duration).count(); };
+  render_metric(out, "picket_journal_first_sequence", "gauge", use.first);
+  render_metric(out, "picket_journal_next_sequence", "gauge", use.next);
+  render_metric(out, "picket_journal_file_bytes", "gauge", use.file_bytes);
+  render_metric(out, "picket_journal_used_bytes", "gauge", use.used_bytes);
+  render_metric(out, "picket_journal_commits_total", "counter", use.commits);
+  render_metric(out, "picket_journal_records_total", "counter", use.committed_records);
+  render_metric(out, "picket_journal_last_commit_seconds", "gauge", seconds(use.last_commit_took));
+  render_metric(out, "picket_journal_last_commit_timestamp_seconds", "gauge",
+                seconds(use.last_commit.time_since_epoch()));
+  render_metric(out, "picket_journal_full", "gauge", std::uint64_t{use.full ? 1U : 0U});
+  render_metric(out, "picket_ready", "gauge", std::uint64_t{ready() ? 1U : 0U});
+}
+
+void Ingest::flush_outcomes() {
+  const std::lock_guard lock(flushing_);
+  auto counts = ledger_->book.take();
+  // After a failed commit an empty account is written too: no SDK may dare to try again first.
+  if (!counts && !ledger_->last_commit_failed) return;
+  const auto shared = std::make_shared<schema::OutcomeCounts>(counts ? *std::move(counts) : schema::OutcomeCounts());
+  buffer::Record record;
+  record.kind = buffer::RecordKind::outcomes;
+  record.received = clock_.now();
+  record.body = shared->SerializeAsString();
+  const auto give_back = [shared, ledger = ledger_] {
+    ledger->book.put_back(*shared);
+    log(Level::warning, "ingest", "outcomes not written yet", {{"sums", static_cast<std::uint64_t>(shared->counts_size())}});
+  };
+  const auto offered = journal_.offer(std::move(record), [give_back, ledger = ledger_](const Result<buffer::Sequence>& durable) {
+    ledger->last_commit_failed = !durable;
+    if (!durable) give_back();
+  });
+  if (!offered) give_back();
+}
+
+void Ingest::refresh_projects() { directory_.refresh(SteadyClock::now()); }
+
+void Ingest::keep_up(const std::stop_token& stop) {
+  constexpr std::chrono::milliseconds pace{250};
+  constexpr int paces_per_flush = 4;
+  std::mutex mutex;
+  std::unique_lock lock(mutex);
+  for (int paces = 1; !stop.stop_requested(); ++paces) {
+    wake_.wait_for(lock, stop, pace, [] { return false; });
+    refresh_projects();
+    if (paces % paces_per_flush == 0) flush_outcomes();
+  }
+}
+
+}  // namespace picket::ingest

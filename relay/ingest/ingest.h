@@ -1,0 +1,85 @@
+// Ingest: the endpoints that SDKs send to, and the health and metrics beside them.
+//
+// INVARIANT  A 2xx for an envelope with items leaves after the commit that holds it.
+// INVARIANT  Every item that was read is stored, or dropped with a reason in the outcome book.
+// THREADS    admit(), handle() and the readings from any thread. handle() never waits: the answer
+//            is given on the journal's committer thread. One thread of its own keeps the project
+//            directory fresh and writes the outcome book about once a second.
+#pragma once
+
+#include "buffer/clock.h"
+#include "buffer/journal.h"
+#include "buffer/tables.h"
+#include "relay/http/message.h"
+#include "relay/ingest/config.h"
+#include "relay/ingest/gate.h"
+#include "relay/ingest/intake.h"
+#include "relay/ingest/ledger.h"
+#include "relay/ingest/project_directory.h"
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+namespace picket::ingest {
+
+class Ingest {
+ public:
+  // REQUIRES: journal, tables and clock outlive it, and the last commit it waits for.
+  Ingest(buffer::Journal& journal, const buffer::Tables& tables, const Clock& clock, const IngestConfig& config);
+  // Offers what the outcome book still holds to the journal.
+  ~Ingest();
+  Ingest(const Ingest&) = delete;
+  Ingest& operator=(const Ingest&) = delete;
+
+  // /api/<project>/…, /api/store/, /api/relay/… and /metrics; never /api/0/….
+  bool owns(std::string_view path) const;
+  http::Admission admit(const http::RequestHead& head);
+  void handle(http::Request request, http::Responder responder);
+
+  // From now on ready/ says 503, and so does whatever still arrives.
+  void drain() { draining_ = true; }
+
+  // Lines of another room for /metrics. Called with each scrape, several at once.
+  void add_metrics(std::function<void(std::string& out)> section);
+  std::string render_metrics() const;
+
+  const Counters& counters() const { return ledger_->counters; }
+  bool ready() const;
+  // What the thread does on its own; for those who cannot wait for it.
+  void flush_outcomes();
+  void refresh_projects();
+
+ private:
+  using SteadyTime = std::chrono::steady_clock::time_point;
+  void respond(Endpoint endpoint, http::Responder responder, http::Response response);
+  http::Response refuse(const Refusal& refusal);
+  std::optional<Refusal> find_outage() const;
+  void take_in(http::Request& request, const Route& route, http::Responder responder);
+  void make_durable(Taken taken, Endpoint endpoint, http::Responder responder, SteadyTime began);
+  void render_journal(std::string& out) const;
+  void keep_up(const std::stop_token& stop);
+
+  buffer::Journal& journal_;
+  const Clock& clock_;
+  const IngestConfig config_;
+  ProjectDirectory directory_;
+  const Gate gate_;
+  const Intake intake_;
+  const std::shared_ptr<Ledger> ledger_;
+  std::atomic<bool> draining_{false};
+  std::mutex flushing_;  // whoever flushes next finds the last flush offered
+  mutable std::mutex mutex_;
+  std::condition_variable_any wake_;
+  std::vector<std::function<void(std::string&)>> sections_;  // guarded by mutex_
+  std::jthread thread_;  // last: ends before what it uses
+};
+
+}  // namespace picket::ingest

@@ -1,0 +1,47 @@
+// From a request with its body to the record that the journal keeps, or the reason why not.
+//
+//   head ─► gate ─► decode ─► (store: wrap) ─► parse ─► gate (dsn) ─► limits ─► record
+//
+// A body in one coding is kept as it came; a larger one in none, or in several, is kept as zstd.
+// THREADS  take_in() from any thread; nothing is shared but the project directory.
+#pragma once
+
+#include "buffer/clock.h"
+#include "buffer/journal.h"
+#include "relay/http/message.h"
+#include "relay/ingest/config.h"
+#include "relay/ingest/gate.h"
+#include "relay/ingest/refusal.h"
+#include "relay/ingest/route.h"
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace picket::ingest {
+
+struct Taken {
+  Sender sender;
+  std::string event_id;  // 32 hex digits as answered, "" when there is none
+  std::vector<ItemCount> items;
+  std::optional<buffer::Record> record;  // none: an envelope without items, nothing to keep
+};
+
+class Intake {
+ public:
+  Intake(const Gate& gate, const IngestConfig& config) : gate_(gate), config_(config) {}
+
+  // Uses up the request's body. REQUIRES: the route is that of an envelope or store endpoint.
+  std::variant<Taken, Refusal> take_in(http::Request& request, const Route& route, Time now) const;
+
+  // What the head alone decides, before the body is read: the limit for the body, or why not.
+  std::variant<std::size_t, Refusal> check_head(const http::RequestHead& head, const Route& route) const;
+
+ private:
+  const Gate& gate_;
+  const IngestConfig& config_;
+};
+
+}  // namespace picket::ingest

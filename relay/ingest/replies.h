@@ -1,0 +1,27 @@
+// The answers of ingest, in Sentry's shapes.
+//
+//   {"detail": "<what>", "causes": ["<why>", …]}     X-Sentry-Error: <what>: <why>
+#pragma once
+
+#include "relay/http/message.h"
+
+#include <string>
+#include <string_view>
+
+namespace picket::ingest {
+
+// What a browser needs to read the answer and its rate limits; on every answer of ingest.
+void add_cors(http::Response& response);
+
+http::Response accepted_reply(std::string_view event_id);  // 32 hex digits, "" for {}
+http::Response error_reply(unsigned status, std::string_view detail, std::string_view cause = {});
+http::Response preflight_reply();
+http::Response not_allowed_reply(std::string_view allowed);  // "POST, OPTIONS"
+// The disk budget is used up: tells SDKs to keep silent for a minute.
+http::Response full_reply();
+http::Response health_reply(bool healthy);
+
+// JSON string contents. Control characters are escaped; what is not UTF-8 is replaced.
+std::string quote_json(std::string_view text);
+
+}  // namespace picket::ingest

@@ -1,0 +1,30 @@
+// Which of ingest's endpoints a path names. Paths come with runs of '/' folded; the trailing slash
+// is optional.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace picket::ingest {
+
+enum class Endpoint : std::uint8_t {
+  envelope,  // /api/{project}/envelope/
+  store,     // /api/{project}/store/ and /api/store/
+  live,      // /api/relay/healthcheck/live/
+  ready,     // /api/relay/healthcheck/ready/
+  metrics,   // /metrics
+  unknown,   // below a prefix of ours, but nothing there
+};
+constexpr std::size_t endpoint_count = static_cast<std::size_t>(Endpoint::unknown) + 1;
+std::string_view endpoint_name(Endpoint endpoint);
+
+struct Route {
+  Endpoint endpoint = Endpoint::unknown;
+  std::string_view project;  // as written, "" for the legacy /api/store/; points into the path
+};
+
+// Is the path ours at all? Everything below /api/0/ belongs to the REST API.
+bool owns_path(std::string_view path);
+Route find_route(std::string_view path);
+
+}  // namespace picket::ingest

@@ -1,0 +1,53 @@
+#include "relay/ingest/intake_meta.h"
+
+#include <gtest/gtest.h>
+
+namespace picket::ingest {
+namespace {
+
+http::RequestHead head_with(std::string name, std::string value) {
+  http::RequestHead head;
+  head.peer = "198.51.100.7";
+  if (!name.empty()) head.headers.add(std::move(name), std::move(value));
+  return head;
+}
+
+TEST(ClientAddress, IsTheSocketsWithoutAProxy) {
+  EXPECT_EQ(find_client_address(head_with("", "")), "198.51.100.7");
+}
+
+TEST(ClientAddress, IsTheFirstThatAProxyNames) {
+  EXPECT_EQ(find_client_address(head_with("X-Forwarded-For", " 203.0.113.9 , 10.0.0.1")), "203.0.113.9");
+  EXPECT_EQ(find_client_address(head_with("X-Forwarded-For", "2001:db8::1")), "2001:db8::1");
+  EXPECT_EQ(find_client_address(head_with("X-Sentry-Forwarded-For", "203.0.113.8")), "203.0.113.8");
+  EXPECT_EQ(find_client_address(head_with("X-Vercel-Forwarded-For", "203.0.113.7")), "203.0.113.7");
+}
+
+TEST(ClientAddress, PrefersTheHeadersThatProxiesSetThemselves) {
+  auto head = head_with("X-Forwarded-For", "10.0.0.1");
+  head.headers.add("CF-Connecting-IP", "203.0.113.5");
+  EXPECT_EQ(find_client_address(head), "203.0.113.5");
+}
+
+TEST(ClientAddress, IgnoresWhatIsNoAddress) {
+  EXPECT_EQ(find_client_address(head_with("X-Forwarded-For", "unknown, 10.0.0.1")), "198.51.100.7");
+  EXPECT_EQ(find_client_address(head_with("X-Forwarded-For", "")), "198.51.100.7");
+  EXPECT_EQ(find_client_address(head_with("X-Forwarded-For", std::string(500, '1'))), "198.51.100.7");
+}
+
+TEST(IntakeMeta, SurvivesHostileHeaders) {
+  auto head = head_with("User-Agent", "agent\xff\n" + std::string(5'000, 'x'));
+  head.headers.add("Origin", "https://\x80");
+
+  const auto meta = make_intake_meta(head, "client\xfe");
+  schema::IntakeMeta read;
+
+  ASSERT_TRUE(read.ParseFromString(meta.SerializeAsString()));
+  EXPECT_TRUE(read.user_agent().starts_with("agent??xxx"));
+  EXPECT_LE(read.user_agent().size(), 1'000U);
+  EXPECT_EQ(read.origin(), "https://?");
+  EXPECT_EQ(read.client(), "client?");
+}
+
+}  // namespace
+}  // namespace picket::ingest
