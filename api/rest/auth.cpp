@@ -1,5 +1,6 @@
 #include "api/rest/auth.h"
 
+#include "buffer/keys.h"
 #include "buffer/rows.h"
 
 #include <openssl/crypto.h>

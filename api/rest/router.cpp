@@ -63,7 +63,9 @@ using RouteList = std::vector<Route> (*)();
 
 // One line per topic; see the declarations in router.h.
 constexpr RouteList topics[] = {
-    root_routes,
+    root_routes,        organization_routes, project_routes,      key_routes,
+    team_routes,        member_routes,       environment_routes,  release_routes,
+    release_part_routes,
 };
 
 const Node& route_tree() {

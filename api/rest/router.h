@@ -104,6 +104,8 @@ std::vector<Route> key_routes();
 std::vector<Route> team_routes();
 std::vector<Route> member_routes();
 std::vector<Route> release_routes();
+std::vector<Route> release_part_routes();  // commits, deploys
+std::vector<Route> environment_routes();
 std::vector<Route> root_routes();    // /api/0/, auth/, users/me/…
 std::vector<Route> issue_routes();   // lists, one issue, bulk mutation
 std::vector<Route> event_routes();   // of issues and projects, by id
