@@ -47,7 +47,7 @@ Answer post(const std::string& url, const std::string& auth, const std::string& 
       curl_slist_append(nullptr, ("X-Sentry-Auth: " + auth).c_str()), &curl_slist_free_all);
   headers.reset(curl_slist_append(headers.release(), "Content-Type: application/x-sentry-envelope"));
   curl_easy_setopt(curl.get(), CURLOPT_URL, url.c_str());
-  curl_easy_setopt(curl.get(), CURLOPT_PROTOCOLS, CURLPROTO_HTTP | CURLPROTO_HTTPS);
+  curl_easy_setopt(curl.get(), CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(curl.get(), CURLOPT_HTTPHEADER, headers.get());
   curl_easy_setopt(curl.get(), CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
   curl_easy_setopt(curl.get(), CURLOPT_POSTFIELDS, body.c_str());

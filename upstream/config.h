@@ -1,0 +1,60 @@
+// The sections [[upstream]]: where received envelopes are mirrored to, one destination each.
+#pragma once
+
+#include "buffer/result.h"
+#include "buffer/settings.h"
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace picket::upstream {
+
+struct DestinationConfig {
+  // Names the cursor and the counters: a new name starts anew. Empty: the host of `dsn` or `url`.
+  std::string name;
+  // Everything goes to this DSN's project with its key, unless `projects` says otherwise.
+  std::string dsn;
+  // Everything keeps its project id and key; only the host differs. One of `dsn` and `url` is needed.
+  std::string url;
+  // Local project id → DSN, or (with `url`) the project's id over there.
+  std::vector<std::pair<std::string, std::string>> projects;
+
+  // http://, https:// or socks5:// with host and port; empty: none. The environment's proxies are not used.
+  std::string proxy;
+  // PEM file of the authorities to trust instead of the system's.
+  std::string ca_file;
+  // Accepts any certificate. Price: anyone on the way can read and change what is sent.
+  bool insecure = false;
+  // PEM files for upstreams that ask for a client certificate; both or none.
+  std::string client_certificate;
+  std::string client_key;
+
+  // Requests under way at once. Price: memory (up to 8 MiB of bodies) and that many connections.
+  std::uint64_t max_in_flight = 32;
+  // To a connection, TLS included. Price of more: an address that swallows packets is noticed later.
+  Duration connect_timeout = std::chrono::seconds(30);
+  // Without a byte either way. There is no total limit: a slow link is not a dead one.
+  Duration stall_timeout = std::chrono::seconds(60);
+  // Pause after the first failure, and the longest; drawn at random from nothing up to twice the last.
+  Duration retry_min = std::chrono::seconds(1);
+  Duration retry_max = std::chrono::minutes(5);
+  // Between two tries of a destination that answered 401, 403 or 404. Price of less: noise over there.
+  Duration hold_probe = std::chrono::minutes(5);
+
+  // zstd, gzip or identity. An upstream that answers 415 gets the next one of these.
+  std::string compression = "zstd";
+  // 1 to 19. Price: level 1 costs 30 µs for 6 KB, level 9 about ten times that for a tenth fewer bytes.
+  std::uint64_t compression_level = 1;
+  // Whether a new name starts with the oldest record in the journal, or with the next to arrive.
+  bool backfill = true;
+};
+
+void bind(Settings& settings, DestinationConfig& config);
+
+// Fills in names and checks what a single key's bounds cannot: Fault::malformed says what to do.
+Result<std::vector<DestinationConfig>> checked(std::vector<DestinationConfig> configs);
+
+}  // namespace picket::upstream

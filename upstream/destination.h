@@ -1,0 +1,147 @@
+// One destination: what it still has to send, in which order, when, and what its answers lead to.
+//
+//   journal ─► batch ─► shipment ─► transfer ─► answer ─┬─ delivered, refused ─► window ─► ledger
+//                          ▲                            ├─ failed ──────► retries
+//                          └──── retries, deferred ◄────┴─ limited, or failing alone ─► deferred
+//
+// INVARIANT  Memory is bounded whatever waits: bodies exist only while they are sent.
+// INVARIANT  Every record read is settled in the window once; the ledger counts what the cursor passed.
+// THREADS    Belongs to the forwarder's worker.
+#pragma once
+
+#include "buffer/clock.h"
+#include "buffer/journal.h"
+#include "buffer/tables.h"
+#include "upstream/backoff.h"
+#include "upstream/config.h"
+#include "upstream/deferred.h"
+#include "upstream/ledger.h"
+#include "upstream/limits.h"
+#include "upstream/routes.h"
+#include "upstream/status.h"
+#include "upstream/transfer.h"
+#include "upstream/window.h"
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace picket::upstream {
+
+class Destination {
+ public:
+  using Steady = std::chrono::steady_clock;
+
+  // REQUIRES: `config` is checked.
+  Destination(DestinationConfig config, const buffer::Journal& journal, const Clock& clock);
+
+  // Where the tables say it stands; a new name starts at the journal's oldest or next record.
+  void load(const buffer::Tables& tables);
+  // What the operator changed meanwhile: pause, resume, quarantined envelopes to be tried again.
+  void look_up(const buffer::Tables& tables);
+
+  // Starts what can be started now.
+  void pump(CURLM* multi);
+  void on_finished(CURLM* multi, Transfer& transfer, CURLcode code);
+  // What is still under way counts as not sent.
+  void abandon(CURLM* multi);
+  // New records may have arrived.
+  void on_commit() { at_end_ = false; }
+  // The clock was set back: deadlines drawn from it mean nothing any more.
+  void on_clock_leap();
+
+  // Until pump() can do something without an event from outside; nothing when it cannot.
+  std::optional<Duration> wakes_in() const;
+  bool busy() const { return !under_way_.empty(); }
+
+  bool dirty() const { return ledger_.dirty(); }
+  Change take_change();
+  void on_written() { being_written_ = 0; }
+
+  // Without the backlog: see measure_backlog().
+  DestinationStatus status() const;
+  buffer::Sequence oldest_deferred() const { return deferred_.oldest(); }
+
+ private:
+  // An envelope on its way; its bytes are read again for each attempt.
+  struct Shipment {
+    Label label;
+    bool opened = false;    // the label says more than the sequence
+    bool deferred = false;  // from the deferred list, behind the cursor
+    unsigned attempts = 0;  // that failed
+    std::uint64_t successes_before = 0;  // the destination's, at the first failure
+    Steady::time_point not_before{};
+    relay::Coding coding = relay::Coding::identity;
+    std::uint64_t epoch = 0;  // of the backoff, when it was sent
+  };
+  struct UnderWay {
+    std::unique_ptr<Transfer> transfer;
+    Shipment shipment;
+  };
+
+  // Sending: destination.cpp. Each ship_…() is true when it got something out of the way.
+  bool may_start(Time now) const;
+  std::optional<Time> all_limited_until(Time now) const;
+  bool fresh_may_go(Time now) const;
+  bool ship_next(CURLM* multi);
+  bool ship_retry(CURLM* multi, unsigned below_attempts);
+  bool ship_deferred(CURLM* multi);
+  bool ship_fresh(CURLM* multi);
+  bool ship_again(CURLM* multi, Shipment shipment);
+  void ship(CURLM* multi, const buffer::StoredRecord& record, Shipment shipment);
+  bool load_batch();
+  const buffer::StoredRecord* next_record();
+  void send(CURLM* multi, const Parcel& parcel, Shipment shipment);
+  void forget_batch();
+  void retry_quarantined(const buffer::Tables& tables);
+
+  // What came of it: destination_answers.cpp.
+  void settle(const Shipment& shipment, Settled settled);
+  void count(const Settled& settled);
+  void refuse(const Shipment& shipment, unsigned status, std::string answer);
+  void refuse_unreadable(Shipment shipment, std::string reason);
+  void put_off(Shipment shipment, Time until);
+  void on_delivered(const Shipment& shipment, std::uint64_t bytes);
+  void on_retry(Shipment shipment, const Answer& answer, const std::string& reason);
+  void on_wait(Shipment shipment, const Answer& answer, const std::string& reason);
+  void on_recode(Shipment shipment, const Answer& answer);
+  void on_hold(Shipment shipment, const std::string& reason);
+  void on_reached();
+  void try_later(Shipment shipment, const Answer& answer);
+  void note_limits(const Answer& answer, const Label& label);
+  DestinationState state(Time now) const;
+
+  const DestinationConfig config_;
+  const Routes routes_;
+  const buffer::Journal& journal_;
+  const Clock& clock_;
+
+  Window window_;
+  Ledger ledger_;
+  Limits limits_;
+  Deferred deferred_;
+  Backoff backoff_;
+  std::unordered_map<Transfer*, UnderWay> under_way_;
+  std::vector<std::unique_ptr<Transfer>> free_;
+  std::vector<Shipment> retries_;
+  buffer::ReadBatch batch_;
+  std::size_t next_in_batch_ = 0;
+  std::size_t bytes_under_way_ = 0;
+  std::uint64_t being_written_ = 0;  // records settled, handed to the scribe, not yet durable
+  std::uint64_t successes_ = 0;
+  Time no_fresh_before_{};  // the deferred list is full and the next fresh one is limited
+  Steady::time_point journal_failed_until_{};
+  bool at_end_ = false;     // of the journal
+  bool paused_ = false;
+  bool retry_quarantined_ = false;
+  std::uint64_t retry_generation_ = 0;
+  relay::Coding coding_;
+  std::string held_key_;  // the target's key that the hold is about
+  DestinationStatus said_;  // counters, times and words for status
+};
+
+}  // namespace picket::upstream

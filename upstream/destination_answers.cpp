@@ -1,0 +1,263 @@
+#include "upstream/destination.h"
+
+#include "buffer/logger.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace picket::upstream {
+namespace {
+
+constexpr unsigned patience = 3;
+constexpr std::size_t kept_answer_bytes = 1'000;
+
+relay::Coding plainer(relay::Coding coding) {
+  return coding == relay::Coding::zstd ? relay::Coding::gzip : relay::Coding::identity;
+}
+
+std::string_view coding_word(relay::Coding coding) {
+  return coding == relay::Coding::gzip ? "gzip" : "identity";
+}
+
+}  // namespace
+
+void Destination::on_finished(CURLM* multi, Transfer& transfer, CURLcode code) {
+  const auto found = under_way_.find(&transfer);
+  if (found == under_way_.end()) std::abort();
+  const auto bytes = transfer.body_bytes();
+  bytes_under_way_ -= bytes;
+  const Answer answer = transfer.finish(multi, code);
+  Shipment shipment = std::move(found->second.shipment);
+  free_.push_back(std::move(found->second.transfer));
+  under_way_.erase(found);
+
+  note_limits(answer, shipment.label);
+  const Judgement judgement = judge(answer);
+  switch (judgement.verdict) {
+    case Verdict::delivered: return on_delivered(shipment, bytes);
+    case Verdict::retry: return on_retry(std::move(shipment), answer, judgement.reason);
+    case Verdict::wait: return on_wait(std::move(shipment), answer, judgement.reason);
+    case Verdict::recode: return on_recode(std::move(shipment), answer);
+    case Verdict::hold: return on_hold(std::move(shipment), judgement.reason);
+    case Verdict::refuse: return refuse(shipment, answer.status, answer.body);
+  }
+}
+
+void Destination::count(const Settled& settled) {
+  ledger_.add(settled, clock_.now());
+  switch (settled.fate) {
+    case Fate::skipped:
+    case Fate::deferred: return;
+    case Fate::forwarded:
+      said_.forwarded += settled.records;
+      said_.forwarded_bytes += settled.sent_bytes;
+      return;
+    case Fate::quarantined: said_.quarantined += settled.records; return;
+    case Fate::expired: said_.expired += settled.records; return;
+  }
+}
+
+void Destination::settle(const Shipment& shipment, Settled settled) {
+  const buffer::Sequence sequence = shipment.label.sequence;
+  if (shipment.deferred) {
+    deferred_.remove(sequence);
+    return count(settled);
+  }
+  window_.settle(sequence, std::move(settled));
+  window_.pass([&](Settled passed) {
+    if (passed.fate == Fate::deferred) {
+      deferred_.add(passed.label.sequence, {passed.deferred_until, passed.label, passed.attempts});
+    }
+    count(passed);
+  });
+}
+
+void Destination::refuse(const Shipment& shipment, unsigned status, std::string answer) {
+  log(Level::warning, "upstream", "envelope refused and put in quarantine",
+      {{"destination", config_.name}, {"sequence", shipment.label.sequence}, {"status", status},
+       {"see", "picket upstream quarantine"}});
+  Settled settled;
+  settled.fate = Fate::quarantined;
+  settled.label = shipment.label;
+  settled.status = status;
+  settled.answer = printable(answer, kept_answer_bytes);
+  settle(shipment, std::move(settled));
+  // Whoever refuses one envelope for what it is would take others.
+  if (status != 0) on_reached();
+}
+
+void Destination::refuse_unreadable(Shipment shipment, std::string reason) {
+  shipment.label = unreadable_label(shipment.label.sequence, shipment.label.project, clock_.now());
+  refuse(shipment, 0, std::move(reason));
+}
+
+void Destination::put_off(Shipment shipment, Time until) {
+  const buffer::Sequence sequence = shipment.label.sequence;
+  if (shipment.deferred) {
+    return deferred_.add(sequence, {until, std::move(shipment.label), shipment.attempts});
+  }
+  // The window may hold as many again that are on their way into the list.
+  if (deferred_.size() + window_.size() >= Deferred::capacity) {
+    no_fresh_before_ = until;
+    const auto wait = std::clamp(until - clock_.now(), Duration(1), Duration(1'000));
+    shipment.not_before = Steady::now() + wait;
+    retries_.push_back(std::move(shipment));
+    return;
+  }
+  Settled settled;
+  settled.fate = Fate::deferred;
+  settled.deferred_until = until;
+  settled.attempts = shipment.attempts;
+  settled.label = shipment.label;
+  settle(shipment, std::move(settled));
+}
+
+void Destination::on_reached() {
+  if (backoff_.failing()) log(Level::info, "upstream", "reached again", {{"destination", config_.name}});
+  backoff_.on_success();
+}
+
+void Destination::on_delivered(const Shipment& shipment, std::uint64_t bytes) {
+  ++successes_;
+  const bool probe = shipment.epoch == backoff_.epoch();
+  const bool held = !said_.reason.empty();
+  // What was under way when the hold began says nothing about it.
+  if (held && probe && (held_key_.empty() || held_key_ == shipment.label.target.key)) {
+    log(Level::info, "upstream", "accepts again", {{"destination", config_.name}});
+    said_.reason.clear();
+    held_key_.clear();
+  }
+  if (said_.reason.empty() || !routes_.only_target() || probe) on_reached();
+  said_.last_success = clock_.now();
+  said_.last_error.clear();
+  Settled settled;
+  settled.fate = Fate::forwarded;
+  settled.label = shipment.label;
+  settled.sent_bytes = bytes;
+  settle(shipment, std::move(settled));
+}
+
+void Destination::on_retry(Shipment shipment, const Answer& answer, const std::string& reason) {
+  Duration at_least{0};
+  if (answer.failure.empty() && !answer.retry_after.empty()) {
+    at_least = std::clamp<Duration>(relay::parse_retry_after(answer.retry_after, clock_.now()).value_or(Duration(0)),
+                                    Duration(0), std::chrono::hours(24));
+  }
+  if (!backoff_.failing()) {
+    log(Level::warning, "upstream", "not delivered; trying again", {{"destination", config_.name}, {"reason", reason}});
+  }
+  backoff_.on_failure(shipment.epoch, at_least, Steady::now());
+  ++said_.failures;
+  said_.last_error = reason;
+  ledger_.touch();
+  forget_batch();
+  try_later(std::move(shipment), answer);
+}
+
+// Sets aside what has failed often while others succeeded; all else stays in its place.
+void Destination::try_later(Shipment shipment, const Answer& answer) {
+  if (shipment.attempts++ == 0) shipment.successes_before = successes_;
+  const bool alone = answer.failure.empty() && successes_ > shipment.successes_before;
+  if (shipment.deferred || (alone && shipment.attempts >= patience)) {
+    const auto wait = jittered(config_.retry_min, config_.retry_max, shipment.attempts);
+    return put_off(std::move(shipment), clock_.now() + wait);
+  }
+  retries_.push_back(std::move(shipment));
+}
+
+void Destination::on_wait(Shipment shipment, const Answer& answer, const std::string& reason) {
+  const auto until = limits_.waits_until(shipment.label, clock_.now());
+  if (!until) return on_retry(std::move(shipment), answer, reason);
+  on_reached();
+  put_off(std::move(shipment), *until);
+}
+
+void Destination::on_recode(Shipment shipment, const Answer& answer) {
+  if (shipment.coding == relay::Coding::identity) return refuse(shipment, answer.status, answer.body);
+  if (shipment.coding == coding_) {
+    coding_ = plainer(coding_);
+    log(Level::info, "upstream", "does not take this compression; going on with a plainer one",
+        {{"destination", config_.name}, {"compression", coding_word(coding_)}});
+  }
+  on_reached();
+  if (shipment.deferred) return put_off(std::move(shipment), clock_.now());
+  retries_.push_back(std::move(shipment));
+}
+
+void Destination::on_hold(Shipment shipment, const std::string& reason) {
+  const bool whole = routes_.only_target().has_value();
+  const std::string words = whole ? reason : "project " + std::to_string(shipment.label.project) + ": " + reason;
+  if (said_.reason != words) {
+    log(Level::error, "upstream", "held: the upstream does not accept us; mend it, then resume",
+        {{"destination", config_.name}, {"reason", words}, {"resume", "picket upstream resume " + config_.name}});
+  }
+  said_.reason = words;
+  said_.last_error = words;
+  ++said_.failures;
+  held_key_ = whole ? std::string() : shipment.label.target.key;
+  ledger_.touch();
+  ++shipment.attempts;
+  if (whole) {
+    if (shipment.epoch == backoff_.epoch()) backoff_.stop_for(config_.hold_probe, Steady::now());
+    forget_batch();
+    if (shipment.deferred) return put_off(std::move(shipment), clock_.now());
+    retries_.push_back(std::move(shipment));
+    return;
+  }
+  // One key is refused; the others' envelopes go on.
+  relay::RateLimit limit;
+  limit.scope = "key";
+  limit.reason = "held";
+  limit.until = clock_.now() + config_.hold_probe;
+  limits_.note(limit, shipment.label, clock_.now());
+  put_off(std::move(shipment), limit.until);
+}
+
+void Destination::note_limits(const Answer& answer, const Label& label) {
+  const Time now = clock_.now();
+  const bool before = limits_.last_until(now).has_value();
+  bool changed = false;
+  for (const relay::RateLimit& limit : announced_limits(answer, now)) {
+    changed = limits_.note(limit, label, now) || changed;
+  }
+  if (!changed) return;
+  ledger_.touch();
+  if (!before) {
+    log(Level::info, "upstream", "rate limited",
+        {{"destination", config_.name}, {"limits", answer.rate_limits.empty() ? answer.retry_after : answer.rate_limits}});
+  }
+}
+
+Change Destination::take_change() {
+  Change change = ledger_.take();
+  change.name = config_.name;
+  change.cursor = window_.cursor();
+  change.row.set_held_reason(said_.reason);
+  change.row.set_last_error(said_.last_error);
+  if (said_.last_success) change.row.set_last_success_ms(to_ms(*said_.last_success));
+  if (said_.last_attempt) change.row.set_last_attempt_ms(to_ms(*said_.last_attempt));
+  limits_.store(change.row);
+  for (const auto& [sequence, entry] : deferred_.entries()) change.row.add_deferred(sequence);
+  being_written_ = std::max<std::uint64_t>(change.settled, 1);
+  return change;
+}
+
+DestinationState Destination::state(Time now) const {
+  if (paused_) return DestinationState::paused;
+  if (!said_.reason.empty()) return DestinationState::held;
+  if (backoff_.failing()) return DestinationState::retrying;
+  if (limits_.last_until(now)) return DestinationState::limited;
+  return DestinationState::running;
+}
+
+DestinationStatus Destination::status() const {
+  DestinationStatus status = said_;
+  status.state = state(clock_.now());
+  status.cursor = window_.cursor();
+  status.deferred = deferred_.size();
+  status.in_flight = under_way_.size();
+  status.retry_in = backoff_.left(Steady::now());
+  return status;
+}
+
+}  // namespace picket::upstream

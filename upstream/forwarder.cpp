@@ -1,0 +1,268 @@
+#include "upstream/forwarder.h"
+
+#include "buffer/logger.h"
+#include "upstream/destination.h"
+#include "upstream/scribe.h"
+#include "upstream/transfer.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+namespace picket::upstream {
+namespace {
+
+struct CloseMulti {
+  void operator()(CURLM* multi) const { curl_multi_cleanup(multi); }
+};
+
+// Wakes the worker from other threads; outlives it, because the journal keeps its listeners.
+class Bell {
+ public:
+  explicit Bell(CURLM* multi) : multi_(multi) {}
+
+  void ring() {
+    const std::lock_guard lock(mutex_);
+    if (multi_ != nullptr) curl_multi_wakeup(multi_);
+  }
+  void on_commit() {
+    commits_.fetch_add(1);
+    if (wanted_.exchange(false)) ring();
+  }
+  // True when a commit came after the one `seen` counts; else the next one rings.
+  bool missed(std::uint64_t seen) {
+    wanted_.store(true);
+    return commits_.load() != seen;
+  }
+  std::uint64_t commits() const { return commits_.load(); }
+  void silence() {
+    const std::lock_guard lock(mutex_);
+    multi_ = nullptr;
+  }
+
+ private:
+  std::atomic<std::uint64_t> commits_{0};
+  std::atomic<bool> wanted_{false};
+  std::mutex mutex_;
+  CURLM* multi_;  // guarded by mutex_
+};
+
+CURLM* make_multi() {
+  static const CURLcode initialised = curl_global_init(CURL_GLOBAL_DEFAULT);
+  CURLM* multi = initialised == CURLE_OK ? curl_multi_init() : nullptr;
+  if (multi == nullptr) {
+    log(Level::error, "upstream", "libcurl cannot be initialised");
+    std::abort();
+  }
+  return multi;
+}
+
+}  // namespace
+
+struct Forwarder::Impl {
+  using Steady = std::chrono::steady_clock;
+
+  Impl(buffer::Journal& from, buffer::Tables& rows, const Clock& time, ForwarderOptions chosen)
+      : journal(from), tables(rows), clock(time), options(chosen), multi(make_multi()),
+        bell(std::make_shared<Bell>(multi.get())) {}
+
+  void run();
+  bool turn();
+  void collect();
+  void write(Steady::time_point now);
+  void look(Steady::time_point now);
+  void publish();
+  Duration sleep_for(Steady::time_point now) const;
+  void drain();
+  std::vector<Change> take_changes();
+
+  buffer::Journal& journal;
+  buffer::Tables& tables;
+  const Clock& clock;
+  const ForwarderOptions options;
+  std::unique_ptr<CURLM, CloseMulti> multi;
+  std::shared_ptr<Bell> bell;
+  std::vector<std::unique_ptr<Destination>> destinations;
+  std::unique_ptr<Scribe> scribe;
+  std::atomic<bool> stopping{false};
+  std::atomic<bool> written{false};
+
+  Steady::time_point next_write{};
+  Steady::time_point next_look{};
+  Steady::time_point next_publish{};
+  std::uint64_t seen_commits = 0;
+  bool writing = false;
+  Time last_time{};
+
+  mutable std::mutex mutex;
+  std::vector<std::pair<DestinationStatus, buffer::Sequence>> published;  // guarded by mutex
+
+  std::thread worker;
+};
+
+Forwarder::Forwarder(buffer::Journal& journal,
+                     buffer::Tables& tables,
+                     const Clock& clock,
+                     std::vector<DestinationConfig> destinations,
+                     ForwarderOptions options)
+    : impl_(std::make_unique<Impl>(journal, tables, clock, options)) {
+  std::uint64_t connections = 0;
+  for (DestinationConfig& config : destinations) {
+    connections += config.max_in_flight;
+    impl_->destinations.push_back(std::make_unique<Destination>(std::move(config), journal, clock));
+  }
+  // The default would close and reopen connections when many are in use.
+  curl_multi_setopt(impl_->multi.get(), CURLMOPT_MAXCONNECTS, static_cast<long>(connections + 1));
+}
+
+Forwarder::~Forwarder() {
+  stop();
+  impl_->bell->silence();
+}
+
+void Forwarder::start() {
+  if (impl_->worker.joinable() || impl_->destinations.empty()) return;
+  for (auto& destination : impl_->destinations) destination->load(impl_->tables);
+  impl_->publish();
+  impl_->journal.on_commit([bell = impl_->bell] { bell->on_commit(); });
+  impl_->scribe = std::make_unique<Scribe>(impl_->tables, impl_->clock, [impl = impl_.get()] {
+    impl->written = true;
+    impl->bell->ring();
+  });
+  impl_->worker = std::thread([impl = impl_.get()] { impl->run(); });
+}
+
+void Forwarder::stop() {
+  if (!impl_->worker.joinable()) return;
+  impl_->stopping = true;
+  impl_->bell->ring();
+  impl_->worker.join();
+}
+
+std::vector<DestinationStatus> Forwarder::status() const {
+  std::vector<std::pair<DestinationStatus, buffer::Sequence>> published;
+  {
+    const std::lock_guard lock(impl_->mutex);
+    published = impl_->published;
+  }
+  std::vector<DestinationStatus> all;
+  for (auto& [status, oldest_deferred] : published) {
+    measure_backlog(impl_->journal, status, oldest_deferred);
+    all.push_back(std::move(status));
+  }
+  return all;
+}
+
+void Forwarder::add_metrics(std::string& out) const {
+  render_metrics(status(), impl_->clock.now(), out);
+}
+
+void Forwarder::Impl::run() {
+  last_time = clock.now();
+  while (!stopping) {
+    const auto now = Steady::now();
+    const auto commits = bell->commits();
+    if (commits != seen_commits) {
+      seen_commits = commits;
+      for (auto& destination : destinations) destination->on_commit();
+    }
+    for (auto& destination : destinations) destination->pump(multi.get());
+    collect();
+    write(now);
+    look(now);
+    if (now >= next_publish) publish();
+    const Duration sleep = sleep_for(now);
+    if (sleep.count() > 0 && bell->missed(seen_commits)) continue;
+    curl_multi_poll(multi.get(), nullptr, 0, static_cast<int>(sleep.count()), nullptr);
+  }
+  drain();
+}
+
+void Forwarder::Impl::collect() {
+  int running = 0;
+  curl_multi_perform(multi.get(), &running);
+  int queued = 0;
+  while (const CURLMsg* message = curl_multi_info_read(multi.get(), &queued)) {
+    if (message->msg != CURLMSG_DONE) continue;
+    const CURLcode code = message->data.result;
+    Transfer& transfer = Transfer::of(message->easy_handle);
+    transfer.owner().on_finished(multi.get(), transfer, code);
+  }
+}
+
+std::vector<Change> Forwarder::Impl::take_changes() {
+  std::vector<Change> changes;
+  for (auto& destination : destinations) {
+    if (destination->dirty()) changes.push_back(destination->take_change());
+  }
+  return changes;
+}
+
+void Forwarder::Impl::write(Steady::time_point now) {
+  if (written.exchange(false)) {
+    writing = false;
+    for (auto& destination : destinations) destination->on_written();
+  }
+  if (writing || now < next_write) return;
+  auto changes = take_changes();
+  if (changes.empty()) return;
+  next_write = now + options.write_every;
+  next_publish = now;
+  writing = true;
+  scribe->write(std::move(changes));
+}
+
+void Forwarder::Impl::look(Steady::time_point now) {
+  if (now < next_look) return;
+  next_look = now + options.look_every;
+  const Time time = clock.now();
+  // A commit that went unheard (another process's journal, a lost wake-up) is found here.
+  for (auto& destination : destinations) {
+    if (time < last_time - std::chrono::minutes(1)) destination->on_clock_leap();
+    destination->on_commit();
+    destination->look_up(tables);
+  }
+  last_time = time;
+  next_publish = now;
+}
+
+void Forwarder::Impl::publish() {
+  next_publish = Steady::now() + std::chrono::milliseconds(50);
+  std::vector<std::pair<DestinationStatus, buffer::Sequence>> fresh;
+  for (const auto& destination : destinations) {
+    fresh.emplace_back(destination->status(), destination->oldest_deferred());
+  }
+  const std::lock_guard lock(mutex);
+  published = std::move(fresh);
+}
+
+Duration Forwarder::Impl::sleep_for(Steady::time_point now) const {
+  const auto until = [&](Steady::time_point point) {
+    return std::max(std::chrono::ceil<Duration>(point - now), Duration(0));
+  };
+  Duration sleep = until(next_look);
+  for (const auto& destination : destinations) {
+    if (const auto wake = destination->wakes_in()) sleep = std::min(sleep, *wake);
+    if (destination->dirty() && !writing) sleep = std::min(sleep, until(next_write));
+  }
+  return std::max(sleep, Duration(0));
+}
+
+void Forwarder::Impl::drain() {
+  const auto deadline = Steady::now() + options.stop_within;
+  const auto busy = [&] {
+    return std::any_of(destinations.begin(), destinations.end(), [](const auto& d) { return d->busy(); });
+  };
+  while (busy() && Steady::now() < deadline) {
+    curl_multi_poll(multi.get(), nullptr, 0, 50, nullptr);
+    collect();
+  }
+  for (auto& destination : destinations) destination->abandon(multi.get());
+  scribe->stop(take_changes());
+  publish();
+}
+
+}  // namespace picket::upstream

@@ -1,0 +1,68 @@
+// What one destination has to write into the tables, gathered until it is written: cursor, row,
+// counters and quarantine rows, in ONE batch, so that the counters always equal the cursor.
+//
+// INVARIANT  A record is counted in the change whose cursor passes it, or whose deferred list no
+//            longer names it.
+// THREADS    A Ledger belongs to the worker; a Change is handed to the scribe whole.
+#pragma once
+
+#include "buffer/schema/rows.pb.h"
+#include "buffer/tables.h"
+#include "upstream/window.h"
+
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace picket::upstream {
+
+struct CountKey {
+  relay::ProjectId project = 0;
+  std::int64_t hour_ms = 0;  // of arrival
+  std::uint8_t category = 0;
+  std::uint8_t fate = 0;
+  friend auto operator<=>(const CountKey&, const CountKey&) = default;
+};
+
+struct Change {
+  std::string name;
+  buffer::Sequence cursor = 0;
+  // The worker's fields of the row; the operator's (paused, retry_generation) stay as stored.
+  schema::Destination row;
+  // Added to the stored ones. Negative where a quarantined envelope is tried again.
+  std::int64_t forwarded = 0;
+  std::int64_t quarantined = 0;
+  std::int64_t expired = 0;
+  std::int64_t forwarded_bytes = 0;
+  std::map<CountKey, std::int64_t> counts;
+  std::vector<schema::Quarantined> quarantine;
+  std::vector<buffer::Sequence> released;  // quarantine rows that go
+  std::uint64_t settled = 0;               // records in this change
+};
+
+void apply(buffer::Batch& batch, const Change& change, Time now);
+
+std::string cursor_name(std::string_view destination);
+std::string quarantine_key(std::string_view destination, buffer::Sequence sequence);
+
+class Ledger {
+ public:
+  // Counts the record with its fate; deferred and skipped ones count nothing.
+  void add(const Settled& settled, Time now);
+  // Takes back that a record was quarantined.
+  void release(const Label& label);
+  void touch() { dirty_ = true; }
+  bool dirty() const { return dirty_; }
+  std::uint64_t settled() const { return change_.settled; }
+  // The caller fills in name, cursor and row.
+  Change take();
+
+ private:
+  void count(const Label& label, Fate fate, std::int64_t sign);
+  Change change_;
+  bool dirty_ = false;
+};
+
+}  // namespace picket::upstream

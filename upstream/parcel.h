@@ -1,0 +1,63 @@
+// A parcel is one envelope on its way to one destination: a journal record opened, counted, addressed
+// and rendered as a request.
+//
+// INVARIANT  Items leave byte for byte as they came; of the envelope header only dsn,
+//            trace.public_key, sent_at and a missing event_id change.
+#pragma once
+
+#include "buffer/clock.h"
+#include "buffer/journal.h"
+#include "buffer/result.h"
+#include "buffer/schema/rows.pb.h"
+#include "relay/protocol/content_encoding.h"
+#include "relay/protocol/data_category.h"
+#include "relay/protocol/dsn.h"
+#include "upstream/routes.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace picket::upstream {
+
+struct ItemCount {
+  relay::DataCategory category = relay::DataCategory::unknown;
+  std::uint64_t quantity = 0;
+  friend bool operator==(const ItemCount&, const ItemCount&) = default;
+};
+
+// What stays of a parcel while its bytes are not in memory.
+struct Label {
+  buffer::Sequence sequence = 0;
+  relay::ProjectId project = 0;  // the local one
+  Time received{};
+  std::uint64_t stored_bytes = 0;
+  Target target;
+  std::vector<ItemCount> counts;  // one per category
+  // An upstream limit on any of these makes the parcel wait: of an event only the event's own, of
+  // anything else all but the attachments'.
+  std::vector<relay::DataCategory> decisive;
+};
+
+struct Parcel {
+  Label label;
+  schema::IntakeMeta meta;
+  std::string envelope;  // decoded
+};
+
+// One item of no known category: what a record counts as that cannot be opened.
+Label unreadable_label(buffer::Sequence sequence, relay::ProjectId project, Time received);
+
+// Fault::malformed when it does not decode, parse or have an address.
+Result<Parcel> open_record(const buffer::StoredRecord& record, const Routes& routes);
+
+struct Request {
+  std::string url;
+  std::vector<std::string> headers;  // "Name: value", without control characters
+  std::string body;
+};
+
+// `now` is when it leaves: sent_at moves on by as long as the envelope has been here.
+Result<Request> render_request(const Parcel& parcel, Time now, relay::Coding coding, int level);
+
+}  // namespace picket::upstream

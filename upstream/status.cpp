@@ -1,0 +1,129 @@
+#include "upstream/status.h"
+
+#include "buffer/schema/rows.pb.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+
+namespace picket::upstream {
+namespace {
+
+constexpr std::array states = {DestinationState::running, DestinationState::retrying, DestinationState::limited,
+                               DestinationState::held, DestinationState::paused};
+
+struct Metric {
+  std::string_view name;
+  std::string_view kind;
+  std::string_view help;
+  std::uint64_t (*value)(const DestinationStatus& status, Time now);
+};
+
+std::uint64_t seconds_since(const std::optional<Time>& time, Time now) {
+  if (!time || now <= *time) return 0;
+  return static_cast<std::uint64_t>((now - *time).count()) / 1'000;
+}
+
+constexpr std::array<Metric, 10> metrics = {{
+    {"forwarded_envelopes_total", "counter", "Envelopes that the destination has acknowledged.",
+     [](const DestinationStatus& s, Time) { return s.forwarded; }},
+    {"forwarded_bytes_total", "counter", "Bytes of request bodies that were acknowledged, as sent.",
+     [](const DestinationStatus& s, Time) { return s.forwarded_bytes; }},
+    {"quarantined_envelopes_total", "counter", "Envelopes that the destination has refused for good.",
+     [](const DestinationStatus& s, Time) { return s.quarantined; }},
+    {"expired_records_total", "counter", "Records recycled before they could be forwarded.",
+     [](const DestinationStatus& s, Time) { return s.expired; }},
+    {"failed_attempts_total", "counter", "Attempts that did not end in an acknowledgement, since start.",
+     [](const DestinationStatus& s, Time) { return s.failures; }},
+    {"waiting_records", "gauge", "Records that the destination has still to get.",
+     [](const DestinationStatus& s, Time) { return s.depth; }},
+    {"deferred_envelopes", "gauge", "Of those, the ones the cursor has passed (rate-limited categories).",
+     [](const DestinationStatus& s, Time) { return s.deferred; }},
+    {"in_flight_requests", "gauge", "Requests under way.",
+     [](const DestinationStatus& s, Time) { return s.in_flight; }},
+    {"oldest_waiting_seconds", "gauge", "Age of the oldest record that waits, 0 when none does.",
+     [](const DestinationStatus& s, Time now) { return seconds_since(s.oldest, now); }},
+    {"last_success_seconds", "gauge", "Since the last acknowledgement, 0 before the first.",
+     [](const DestinationStatus& s, Time now) { return seconds_since(s.last_success, now); }},
+}};
+
+void add_head(std::string& out, const std::string& name, std::string_view kind, std::string_view help) {
+  out += "# HELP " + name + " " + std::string(help) + "\n# TYPE " + name + " " + std::string(kind) + "\n";
+}
+
+}  // namespace
+
+std::string_view state_name(DestinationState state) {
+  switch (state) {
+    case DestinationState::running: return "running";
+    case DestinationState::retrying: return "retrying";
+    case DestinationState::limited: return "limited";
+    case DestinationState::held: return "held";
+    case DestinationState::paused: return "paused";
+  }
+  std::abort();
+}
+
+DestinationStatus stored_status(const buffer::Journal* journal,
+                                std::string_view row,
+                                buffer::Sequence cursor,
+                                Time now) {
+  schema::Destination stored;
+  stored.ParseFromArray(row.data(), static_cast<int>(row.size()));
+  DestinationStatus status;
+  status.name = stored.name();
+  status.reason = stored.held_reason();
+  status.cursor = cursor;
+  status.deferred = static_cast<std::uint64_t>(stored.deferred_size());
+  status.forwarded = stored.forwarded();
+  status.quarantined = stored.quarantined();
+  status.expired = stored.expired();
+  status.forwarded_bytes = stored.forwarded_bytes();
+  status.last_error = stored.last_error();
+  if (stored.last_success_ms() != 0) status.last_success = time_from_ms(stored.last_success_ms());
+  if (stored.last_attempt_ms() != 0) status.last_attempt = time_from_ms(stored.last_attempt_ms());
+  const bool limited = std::any_of(stored.limits().begin(), stored.limits().end(), [&](const auto& limit) {
+    return time_from_ms(limit.until_ms()) > now;
+  });
+  if (stored.paused()) {
+    status.state = DestinationState::paused;
+  } else if (!status.reason.empty()) {
+    status.state = DestinationState::held;
+  } else if (!status.last_error.empty()) {
+    status.state = DestinationState::retrying;
+  } else if (limited) {
+    status.state = DestinationState::limited;
+  }
+  if (journal != nullptr) measure_backlog(*journal, status, stored.deferred_size() > 0 ? stored.deferred(0) : 0);
+  return status;
+}
+
+void measure_backlog(const buffer::Journal& journal, DestinationStatus& status, buffer::Sequence oldest_deferred) {
+  const auto next = journal.use().next;
+  status.depth = status.deferred + (next > status.cursor ? next - status.cursor : 0);
+  status.oldest.reset();
+  if (status.depth == 0) return;
+  const auto read = journal.read(oldest_deferred != 0 ? oldest_deferred : status.cursor, 1, 1);
+  if (read && !read->records.empty()) status.oldest = read->records.front().received;
+}
+
+void render_metrics(const std::vector<DestinationStatus>& all, Time now, std::string& out) {
+  if (all.empty()) return;
+  for (const Metric& metric : metrics) {
+    const std::string name = "picket_upstream_" + std::string(metric.name);
+    add_head(out, name, metric.kind, metric.help);
+    for (const DestinationStatus& status : all) {
+      out += name + "{destination=\"" + status.name + "\"} " + std::to_string(metric.value(status, now)) + "\n";
+    }
+  }
+  const std::string name = "picket_upstream_state";
+  add_head(out, name, "gauge", "1 for the state the destination is in.");
+  for (const DestinationStatus& status : all) {
+    for (const DestinationState state : states) {
+      out += name + "{destination=\"" + status.name + "\",state=\"" + std::string(state_name(state)) + "\"} " +
+             (state == status.state ? "1" : "0") + "\n";
+    }
+  }
+}
+
+}  // namespace picket::upstream

@@ -1,0 +1,137 @@
+#include "upstream/transfer.h"
+
+#include "buffer/logger.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <utility>
+
+namespace picket::upstream {
+namespace {
+
+constexpr std::size_t kept_answer_bytes = 1'000;
+constexpr std::size_t most_answer_bytes = std::size_t{1} << 20;
+
+template <class Value>
+void set(CURL* easy, CURLoption option, Value value) {
+  if (curl_easy_setopt(easy, option, value) == CURLE_OK) return;
+  log(Level::error, "upstream", "libcurl refuses an option", {{"option", static_cast<int>(option)}});
+  std::abort();
+}
+
+void set_limits(CURL* easy, const DestinationConfig& config) {
+  set(easy, CURLOPT_NOSIGNAL, 1L);
+  // A name server that is silent must not stop the loop while its thread is waited for.
+  set(easy, CURLOPT_QUICK_EXIT, 1L);
+  set(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(config.connect_timeout.count()));
+  set(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
+  set(easy, CURLOPT_LOW_SPEED_TIME,
+      static_cast<long>(std::chrono::duration_cast<std::chrono::seconds>(config.stall_timeout).count()));
+  set(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+  set(easy, CURLOPT_TCP_KEEPIDLE, 60L);
+  set(easy, CURLOPT_TCP_KEEPINTVL, 30L);
+}
+
+void set_way(CURL* easy, const DestinationConfig& config) {
+  set(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+  set(easy, CURLOPT_FOLLOWLOCATION, 0L);
+  set(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_2TLS));
+  set(easy, CURLOPT_PROXY, config.proxy.c_str());  // "" keeps the environment's away
+  set(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  if (!config.ca_file.empty()) set(easy, CURLOPT_CAINFO, config.ca_file.c_str());
+  if (!config.client_certificate.empty()) {
+    set(easy, CURLOPT_SSLCERT, config.client_certificate.c_str());
+    set(easy, CURLOPT_SSLKEY, config.client_key.c_str());
+  }
+  if (config.insecure) {
+    set(easy, CURLOPT_SSL_VERIFYPEER, 0L);
+    set(easy, CURLOPT_SSL_VERIFYHOST, 0L);
+  }
+}
+
+}  // namespace
+
+Transfer::Transfer(const DestinationConfig& config, Destination& owner)
+    : owner_(owner), easy_(curl_easy_init()), error_(CURL_ERROR_SIZE, '\0') {
+  if (!easy_) std::abort();
+  set_limits(easy_.get(), config);
+  set_way(easy_.get(), config);
+  set(easy_.get(), CURLOPT_PRIVATE, static_cast<void*>(this));
+  set(easy_.get(), CURLOPT_POST, 1L);
+  set(easy_.get(), CURLOPT_ERRORBUFFER, error_.data());
+  set(easy_.get(), CURLOPT_WRITEFUNCTION, &Transfer::on_body);
+  set(easy_.get(), CURLOPT_WRITEDATA, static_cast<void*>(this));
+}
+
+Transfer& Transfer::of(CURL* easy) {
+  char* transfer = nullptr;
+  curl_easy_getinfo(easy, CURLINFO_PRIVATE, &transfer);
+  return *static_cast<Transfer*>(static_cast<void*>(transfer));
+}
+
+std::size_t Transfer::on_body(char* bytes, std::size_t size, std::size_t count, void* self) {
+  auto& transfer = *static_cast<Transfer*>(self);
+  const std::size_t arrived = size * count;
+  const std::size_t room = kept_answer_bytes - transfer.body_.size();
+  transfer.body_.append(bytes, std::min(room, arrived));
+  transfer.answer_bytes_ += arrived;
+  return transfer.answer_bytes_ > most_answer_bytes ? 0 : arrived;  // 0 ends the transfer
+}
+
+void Transfer::start(CURLM* multi, Request request) {
+  request_ = std::move(request);
+  body_.clear();
+  answer_bytes_ = 0;
+  error_[0] = '\0';
+  curl_slist* list = nullptr;
+  for (const std::string& header : request_.headers) {
+    curl_slist* longer = curl_slist_append(list, header.c_str());
+    if (longer == nullptr) std::abort();
+    list = longer;
+  }
+  set(easy_.get(), CURLOPT_HTTPHEADER, list);
+  headers_.reset(list);
+  set(easy_.get(), CURLOPT_URL, request_.url.c_str());
+  set(easy_.get(), CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body.size()));
+  set(easy_.get(), CURLOPT_POSTFIELDS, request_.body.data());
+  if (curl_multi_add_handle(multi, easy_.get()) != CURLM_OK) std::abort();
+}
+
+std::string Transfer::find_header(const char* name) const {
+  std::string joined;
+  curl_header* header = nullptr;
+  for (std::size_t i = 0; curl_easy_header(easy_.get(), name, i, CURLH_HEADER, -1, &header) == CURLHE_OK; ++i) {
+    if (!joined.empty()) joined += ", ";
+    joined += header->value;
+    if (i + 1 >= header->amount) break;
+  }
+  return joined;
+}
+
+Answer Transfer::finish(CURLM* multi, CURLcode code) {
+  Answer answer;
+  long status = 0;
+  curl_easy_getinfo(easy_.get(), CURLINFO_RESPONSE_CODE, &status);
+  answer.status = static_cast<unsigned>(status);
+  // An upstream that refuses a large body may close before it has read all of it: its 4xx or 5xx is
+  // an answer although the transfer failed. A 2xx cut short is none.
+  if (code != CURLE_OK && status < 400) {
+    answer.failure = error_[0] != '\0' ? std::string(error_.c_str()) : std::string(curl_easy_strerror(code));
+  }
+  answer.content_type = find_header("Content-Type");
+  answer.retry_after = find_header("Retry-After");
+  answer.rate_limits = find_header("X-Sentry-Rate-Limits");
+  answer.location = find_header("Location");
+  answer.body = std::move(body_);
+  body_.clear();
+  abandon(multi);
+  return answer;
+}
+
+void Transfer::abandon(CURLM* multi) {
+  curl_multi_remove_handle(multi, easy_.get());
+  request_ = Request();
+}
+
+}  // namespace picket::upstream

@@ -1,0 +1,59 @@
+// One HTTP request under way on libcurl, reusable. The only file besides forwarder.cpp that speaks to
+// libcurl.
+//
+// INVARIANT  Only the destination's own host is contacted: no redirect is followed, no proxy, netrc
+//            or alternative service is taken from the environment.
+// THREADS    Belongs to the forwarder's worker.
+#pragma once
+
+#include "upstream/answer.h"
+#include "upstream/config.h"
+#include "upstream/parcel.h"
+
+#include <curl/curl.h>
+
+#include <memory>
+#include <string>
+
+namespace picket::upstream {
+
+class Destination;
+
+struct CloseEasy {
+  void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
+};
+struct FreeList {
+  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+};
+
+class Transfer {
+ public:
+  Transfer(const DestinationConfig& config, Destination& owner);
+  Transfer(const Transfer&) = delete;
+  Transfer& operator=(const Transfer&) = delete;
+
+  // The one whose handle libcurl has named.
+  static Transfer& of(CURL* easy);
+  Destination& owner() const { return owner_; }
+
+  void start(CURLM* multi, Request request);
+  // The answer, once libcurl has reported the end of the transfer.
+  Answer finish(CURLM* multi, CURLcode code);
+  void abandon(CURLM* multi);
+
+  std::size_t body_bytes() const { return request_.body.size(); }
+
+ private:
+  static std::size_t on_body(char* bytes, std::size_t size, std::size_t count, void* self);
+  std::string find_header(const char* name) const;
+
+  Destination& owner_;
+  std::unique_ptr<CURL, CloseEasy> easy_;
+  std::unique_ptr<curl_slist, FreeList> headers_;
+  Request request_;
+  std::string body_;                 // of the answer, its first bytes
+  std::size_t answer_bytes_ = 0;     // of the answer, all
+  std::string error_;                // CURL_ERROR_SIZE bytes
+};
+
+}  // namespace picket::upstream

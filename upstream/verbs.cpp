@@ -1,0 +1,129 @@
+#include "upstream/verbs.h"
+
+#include "buffer/journal.h"
+#include "buffer/rows.h"
+#include "upstream/ledger.h"
+#include "upstream/quarantine_verb.h"
+#include "upstream/status.h"
+#include "upstream/stored_state.h"
+
+#include <boost/json.hpp>
+
+#include <iomanip>
+#include <memory>
+#include <string>
+
+namespace picket::upstream {
+namespace {
+
+namespace json = boost::json;
+using buffer::Table;
+
+json::value milliseconds(const std::optional<Time>& time) {
+  return time ? json::value(to_ms(*time)) : json::value(nullptr);
+}
+
+json::object render(const DestinationStatus& status) {
+  return {{"name", status.name},
+          {"state", state_name(status.state)},
+          {"reason", status.reason},
+          {"cursor", status.cursor},
+          {"depth", status.depth},
+          {"oldest_ms", milliseconds(status.oldest)},
+          {"deferred", status.deferred},
+          {"forwarded", status.forwarded},
+          {"quarantined", status.quarantined},
+          {"expired", status.expired},
+          {"forwarded_bytes", status.forwarded_bytes},
+          {"last_success_ms", milliseconds(status.last_success)},
+          {"last_attempt_ms", milliseconds(status.last_attempt)},
+          {"last_error", status.last_error}};
+}
+
+void print(std::ostream& out, const DestinationStatus& status, Time now) {
+  out << std::left << std::setw(24) << status.name << ' ' << std::setw(9) << state_name(status.state) << std::right
+      << std::setw(10) << status.depth << std::setw(9) << render_age(status.oldest, now) << std::setw(14)
+      << render_age(status.last_success, now) << std::setw(12) << status.forwarded << std::setw(12)
+      << status.quarantined << std::setw(9) << status.expired << '\n';
+  const std::string& words = status.reason.empty() ? status.last_error : status.reason;
+  if (!words.empty()) out << "  last error: " << words << '\n';
+}
+
+ExitCode list(CommandLine& line) {
+  const auto stored = open_stored(line);
+  if (!stored) return ExitCode::configuration;
+  const Time now = SystemClock().now();
+  json::array rows;
+  if (!line.json()) {
+    line.out << "NAME                     STATE         DEPTH   OLDEST  LAST SUCCESS   FORWARDED QUARANTINED  EXPIRED\n";
+  }
+  const auto snapshot = stored->tables->snapshot();
+  auto cursor = snapshot.cursor(Table::destinations);
+  for (bool there = cursor.first(); there; there = cursor.next()) {
+    const std::string name(cursor.key());
+    const auto at = buffer::find_row<schema::Cursor>(snapshot, Table::cursors, cursor_name(name));
+    const auto status = stored_status(stored->journal.get(), cursor.value(), at ? at->next_sequence() : 0, now);
+    if (line.json()) {
+      rows.push_back(render(status));
+    } else {
+      print(line.out, status, now);
+    }
+  }
+  if (line.json()) line.out << json::serialize(rows) << '\n';
+  return ExitCode::done;
+}
+
+ExitCode set_paused(CommandLine& line, bool paused) {
+  if (line.words.size() != 1) {
+    line.err << "picket: name one destination; `picket upstream ls` lists them\n";
+    return ExitCode::usage;
+  }
+  const auto stored = open_stored(line);
+  if (!stored) return ExitCode::configuration;
+  const std::string& name = line.words[0];
+  if (!require_destination(line, *stored, name)) return ExitCode::no;
+  const bool written = change_destination(line, *stored, name, [&](schema::Destination& row) {
+    row.set_paused(paused);
+    if (!paused) row.set_retry_generation(row.retry_generation() + 1);
+  });
+  if (!written) return ExitCode::io;
+  line.out << name << (paused ? " is paused; `picket upstream resume " + name + "` lets it go on\n"
+                              : " goes on; held, limited and failing envelopes are tried at once\n");
+  return ExitCode::done;
+}
+
+ExitCode pause(CommandLine& line) {
+  return set_paused(line, true);
+}
+
+ExitCode resume(CommandLine& line) {
+  return set_paused(line, false);
+}
+
+}  // namespace
+
+std::vector<Command> upstream_commands() {
+  return {
+      {"upstream ls", "Lists the destinations: state, backlog, last success and last error.",
+       "usage: picket upstream ls [--json]\n\n"
+       "DEPTH counts the journal records that still wait, OLDEST is the age of the oldest of them.\n"
+       "States: running, retrying (not reached, or errs), limited (by the upstream's rate limits),\n"
+       "held (401, 403, 404: somebody has to look), paused (by you).\n\n"
+       "example: picket upstream ls --json\n",
+       {"json"}, {}, &list},
+      {"upstream pause", "Stops sending to a destination; what arrives waits in the journal.",
+       "usage: picket upstream pause NAME\n\n"
+       "Takes effect within a second, and stays over restarts. Nothing is lost meanwhile, unless the\n"
+       "journal's retention passes it by.\n\n"
+       "example: picket upstream pause sentry.example.com\n",
+       {}, {}, &pause},
+      {"upstream resume", "Lets a paused or held destination go on, and tries at once what waits for a retry.",
+       "usage: picket upstream resume NAME\n\n"
+       "Also forgets rate limits and back-off, for when the trouble over there has been mended.\n\n"
+       "example: picket upstream resume sentry.example.com\n",
+       {}, {}, &resume},
+      quarantine_command(),
+  };
+}
+
+}  // namespace picket::upstream
