@@ -1,0 +1,314 @@
+#include "api/query/issue_columns.h"
+
+#include "api/query/pattern.h"
+#include "buffer/keys.h"
+
+#include <boost/json.hpp>
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/wire_format_lite.h>
+
+#include <algorithm>
+#include <array>
+#include <limits>
+
+namespace picket::query {
+namespace {
+
+using buffer::Key;
+using buffer::KeyReader;
+using buffer::Table;
+
+constexpr char field_end = '\x1f';
+constexpr std::size_t most_text_bytes = 4096;
+
+void add_field(std::string& texts, std::string_view text) {
+  for (const char c : lower_ascii(text.substr(0, most_text_bytes))) {
+    if (c != field_end) texts += c;
+  }
+  texts += field_end;
+}
+
+std::string member_text(const boost::json::object& metadata, std::string_view name) {
+  const auto* value = metadata.if_contains(name);
+  return value && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
+std::string render_texts(const schema::Issue& issue) {
+  boost::json::error_code failed;
+  const auto parsed = boost::json::parse(issue.metadata_json(), failed);
+  static const boost::json::object nothing;
+  const auto& metadata = !failed && parsed.is_object() ? parsed.get_object() : nothing;
+  std::string texts;
+  add_field(texts, issue.title());
+  add_field(texts, issue.culprit());
+  add_field(texts, member_text(metadata, "type"));
+  add_field(texts, member_text(metadata, "value"));
+  std::string other;
+  for (const auto& [name, value] : metadata) {
+    if (!value.is_string() || name == "type" || name == "value") continue;
+    if (value.get_string() == issue.title()) continue;
+    other += std::string_view(value.get_string());
+    other += ' ';
+  }
+  add_field(texts, other);
+  return texts;
+}
+
+std::uint64_t hash_row(std::string_view row) {
+  return std::hash<std::string_view>()(row);
+}
+
+std::uint64_t id_of(std::string_view key) {
+  return KeyReader(key).u64();
+}
+
+}  // namespace
+
+void ColumnSet::count(IssueColumn& column, std::string_view counters_row) {
+  using google::protobuf::internal::WireFormatLite;
+  constexpr auto varint = WireFormatLite::WIRETYPE_VARINT;
+  // The arrays of hours and days make up most of the row and are skipped unread.
+  google::protobuf::io::CodedInputStream input(
+      reinterpret_cast<const std::uint8_t*>(counters_row.data()), static_cast<int>(counters_row.size()));
+  column.times_seen = 0;
+  column.last_seen_ms = 0;
+  column.users = 0;
+  while (const auto tag = input.ReadTag()) {
+    const auto field = WireFormatLite::GetTagFieldNumber(tag);
+    if (field <= 3 && WireFormatLite::GetTagWireType(tag) == varint) {
+      std::uint64_t value = 0;
+      if (!input.ReadVarint64(&value)) return;
+      if (field == schema::IssueCounters::kTimesSeenFieldNumber) column.times_seen = value;
+      if (field == schema::IssueCounters::kLastSeenMsFieldNumber) {
+        column.last_seen_ms = static_cast<std::int64_t>(value);
+      }
+      if (field == schema::IssueCounters::kUsersSeenFieldNumber) {
+        column.users = static_cast<std::uint32_t>(std::min<std::uint64_t>(value, std::numeric_limits<std::uint32_t>::max()));
+      }
+    } else if (!WireFormatLite::SkipField(&input, tag)) {
+      return;
+    }
+  }
+}
+
+IssueColumn ColumnSet::make(std::uint64_t id, std::string_view issue_row, std::string_view counters_row) {
+  schema::Issue issue;
+  issue.ParseFromArray(issue_row.data(), static_cast<int>(issue_row.size()));
+  IssueColumn column;
+  column.id = id;
+  column.project = issue.project();
+  column.first_seen_ms = issue.first_seen_ms();
+  column.assigned_user = issue.assigned_user();
+  column.assigned_team = issue.assigned_team();
+  column.row_hash = hash_row(issue_row);
+  column.platform = number_of(issue.platform());
+  column.logger = number_of(issue.logger());
+  column.type = number_of(issue.type());
+  column.first_release = number_of(issue.first_release());
+  column.status = static_cast<std::uint8_t>(issue.status());
+  column.substatus = static_cast<std::uint8_t>(issue.substatus());
+  column.level = static_cast<std::uint8_t>(issue.level());
+  column.priority = static_cast<std::uint8_t>(issue.priority());
+  column.handled_known = issue.handled_known();
+  column.unhandled = issue.unhandled();
+  column.listed = issue.merged_into() == 0;
+  const auto texts = render_texts(issue);
+  column.text_at = static_cast<std::uint32_t>(texts_.size());
+  column.text_bytes = static_cast<std::uint32_t>(texts.size());
+  texts_ += texts;
+  count(column, counters_row);
+  return column;
+}
+
+std::string_view ColumnSet::text(const IssueColumn& column, TextField field) const {
+  auto rest = texts(column);
+  for (int skip = static_cast<int>(field); skip > 0; --skip) {
+    rest.remove_prefix(std::min(rest.size(), rest.find(field_end) + 1));
+  }
+  return rest.substr(0, rest.find(field_end));
+}
+
+std::uint32_t ColumnSet::number_of(std::string_view word) {
+  std::string text(word);
+  const auto known = word_numbers_.find(text);
+  if (known != word_numbers_.end()) return known->second;
+  const auto number = static_cast<std::uint32_t>(words_.size());
+  word_bytes_ += 2 * text.capacity() + 120;
+  words_.push_back(text);
+  word_numbers_.emplace(std::move(text), number);
+  return number;
+}
+
+IssueColumn* ColumnSet::find(std::uint64_t id) {
+  const auto place = std::lower_bound(issues_.begin(), issues_.end(), id,
+                                      [](const IssueColumn& column, std::uint64_t wanted) { return column.id < wanted; });
+  return place != issues_.end() && place->id == id ? &*place : nullptr;
+}
+
+void ColumnSet::insert(IssueColumn column) {
+  if (issues_.empty() || issues_.back().id < column.id) {
+    issues_.push_back(column);
+    return;
+  }
+  const auto place = std::lower_bound(issues_.begin(), issues_.end(), column.id,
+                                      [](const IssueColumn& each, std::uint64_t id) { return each.id < id; });
+  issues_.insert(place, column);
+}
+
+void ColumnSet::tidy() {
+  if (unlisted_ > 1024 && unlisted_ > issues_.size() / 4) {
+    std::erase_if(issues_, [](const IssueColumn& column) { return !column.listed; });
+    unlisted_ = 0;
+  }
+  if (unused_text_bytes_ < (std::size_t{64} << 10) || unused_text_bytes_ < texts_.size() / 2) return;
+  std::string kept;
+  kept.reserve(texts_.size() - unused_text_bytes_);
+  for (auto& column : issues_) {
+    const auto text = texts(column);
+    column.text_at = static_cast<std::uint32_t>(kept.size());
+    kept += text;
+  }
+  texts_ = std::move(kept);
+  unused_text_bytes_ = 0;
+}
+
+std::size_t ColumnSet::bytes() const {
+  return issues_.capacity() * sizeof(IssueColumn) + texts_.capacity() + word_bytes_;
+}
+
+IssueColumns::Shown IssueColumns::with(const buffer::Tables& tables,
+                                       const std::function<void(const ColumnSet&)>& use) {
+  const std::lock_guard lock(mutex_);
+  Shown shown{tables.snapshot()};
+  shown.complete = follow(tables, shown.snapshot);
+  if (shown.complete) use(set_);
+  return shown;
+}
+
+bool IssueColumns::follow(const buffer::Tables& tables, const buffer::Snapshot& snapshot) {
+  const auto newest = snapshot.transaction();
+  if (transaction_ == newest && transaction_ != 0) return true;
+  if (too_many_ != 0) {
+    // Shrunk by a fifth: worth another try.
+    if (snapshot.entries(Table::issues) > too_many_ - too_many_ / 5) return false;
+    too_many_ = 0;
+  }
+  const auto touched = transaction_ == 0 ? std::nullopt : tables.issues_touched(transaction_, newest);
+  if (!touched) {
+    if (!read_all(snapshot)) return false;
+  } else {
+    std::vector<std::uint64_t> ids;
+    ids.reserve(touched->size());
+    for (const auto& key : *touched) ids.push_back(id_of(key));
+    std::sort(ids.begin(), ids.end());
+    ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+    for (const auto id : ids) read_one(snapshot, id);
+    set_.tidy();
+  }
+  transaction_ = newest;
+  if (set_.bytes() <= most_bytes_) return true;
+  too_many_ = snapshot.entries(Table::issues);
+  transaction_ = 0;
+  set_ = {};
+  return false;
+}
+
+bool IssueColumns::read_all(const buffer::Snapshot& snapshot) {
+  set_ = {};
+  transaction_ = 0;
+  // Grown by hand: doubling would overshoot the budget.
+  const auto entries = snapshot.entries(Table::issues);
+  if (entries * sizeof(IssueColumn) > most_bytes_) {
+    too_many_ = entries;
+    return false;
+  }
+  set_.issues_.reserve(entries + entries / 16 + 64);
+  auto counters = snapshot.cursor(Table::issue_counters);
+  bool counting = counters.first();
+  auto issues = snapshot.cursor(Table::issues);
+  for (bool more = issues.first(); more; more = issues.next()) {
+    while (counting && counters.key() < issues.key()) counting = counters.next();
+    const bool own = counting && counters.key() == issues.key();
+    auto column = set_.make(id_of(issues.key()), issues.value(), own ? counters.value() : std::string_view());
+    if (column.listed) set_.issues_.push_back(column);
+    if (set_.bytes() > most_bytes_) {
+      too_many_ = entries;
+      set_ = {};
+      return false;
+    }
+  }
+  return true;
+}
+
+void IssueColumns::read_one(const buffer::Snapshot& snapshot, std::uint64_t id) {
+  const auto key = Key().u64(id);
+  const auto row = snapshot.get(Table::issues, key);
+  const auto counters = snapshot.get(Table::issue_counters, key).value_or(std::string_view());
+  auto* known = set_.find(id);
+  if (!row) {
+    if (known && known->listed) {
+      known->listed = false;
+      ++set_.unlisted_;
+    }
+    return;
+  }
+  if (known && known->listed && known->row_hash == hash_row(*row)) {
+    ColumnSet::count(*known, counters);
+    return;
+  }
+  const auto column = set_.make(id, *row, counters);
+  if (!known) return set_.insert(column);
+  set_.drop_text(*known);
+  set_.unlisted_ += static_cast<std::size_t>(!column.listed) - static_cast<std::size_t>(!known->listed);
+  *known = column;
+}
+
+void scan(const buffer::Reader& reader, std::span<const std::uint64_t> projects, std::size_t chunk,
+          const std::function<bool(const ColumnSet&)>& use) {
+  struct Walk {
+    buffer::Cursor cursor;
+    std::uint64_t project = 0;
+    std::int64_t last_seen_ms = 0;
+    std::uint64_t issue = 0;
+  };
+  const auto read = [](Walk& walk) {
+    if (!walk.cursor.valid()) return false;
+    KeyReader key(walk.cursor.key());
+    if (key.u64() != walk.project) return false;
+    walk.last_seen_ms = static_cast<std::int64_t>(key.descending());
+    walk.issue = key.u64();
+    return true;
+  };
+  const auto older = [](const Walk& a, const Walk& b) {
+    return a.last_seen_ms != b.last_seen_ms ? a.last_seen_ms < b.last_seen_ms : a.issue < b.issue;
+  };
+  std::vector<Walk> walks;
+  for (const auto project : projects) {
+    Walk walk{reader.cursor(Table::issues_by_last_seen), project};
+    walk.cursor.seek(Key().u64(project));
+    if (read(walk)) walks.push_back(std::move(walk));
+  }
+  std::make_heap(walks.begin(), walks.end(), older);
+  ColumnSet set;
+  while (!walks.empty()) {
+    std::pop_heap(walks.begin(), walks.end(), older);
+    auto& walk = walks.back();
+    const auto key = Key().u64(walk.issue);
+    if (const auto row = reader.get(Table::issues, key)) {
+      const auto counters = reader.get(Table::issue_counters, key);
+      const auto column = set.make(walk.issue, *row, counters.value_or(std::string_view()));
+      if (column.listed) set.issues_.push_back(column);
+    }
+    walk.cursor.next();
+    if (read(walk)) {
+      std::push_heap(walks.begin(), walks.end(), older);
+    } else {
+      walks.pop_back();
+    }
+    if (set.issues_.size() < chunk && !walks.empty()) continue;
+    if (!use(set)) return;
+    set = {};
+  }
+}
+
+}  // namespace picket::query

@@ -1,0 +1,119 @@
+// Every issue as one small fixed struct in memory, so that a search or a sort reads 100 bytes an issue
+// instead of decoding two rows. It follows the tables by the keys that committed batches touched, and
+// reads them all again when that is not known (first use, a long silence, another process writing).
+//
+// INVARIANT  What with() shows agrees exactly with the snapshot it returns: the newest commit.
+// INVARIANT  At most `most_bytes` are kept. Where that is not enough nothing is kept, and callers walk
+//            the tables (scan()), chunk by chunk through the same view.
+// THREADS    All members from any thread; with() holds a lock while `use` runs, which must be brief.
+#pragma once
+
+#include "buffer/schema/rows.pb.h"
+#include "buffer/tables.h"
+
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace picket::query {
+
+struct IssueColumn {
+  std::uint64_t id = 0;
+  std::uint64_t project = 0;
+  std::int64_t first_seen_ms = 0;
+  std::int64_t last_seen_ms = 0;
+  std::uint64_t times_seen = 0;
+  std::uint64_t assigned_user = 0;
+  std::uint64_t assigned_team = 0;
+  std::uint64_t row_hash = 0;  // of the Issue row's bytes: unchanged means no decoding
+  std::uint32_t users = 0;
+  std::uint32_t text_at = 0;
+  std::uint32_t text_bytes = 0;
+  std::uint32_t platform = 0;  // words
+  std::uint32_t logger = 0;
+  std::uint32_t type = 0;
+  std::uint32_t first_release = 0;
+  std::uint8_t status = 0;
+  std::uint8_t substatus = 0;
+  std::uint8_t level = 0;
+  std::uint8_t priority = 0;
+  bool handled_known = false;
+  bool unhandled = false;
+  bool listed = false;  // false: removed, or merged into another
+};
+
+// The searchable texts of an issue, lower case: title, culprit, error type, error value, and the
+// other texts of its metadata.
+enum class TextField : std::uint8_t { title, culprit, error_type, error_value, other };
+
+class ColumnSet;
+
+// Walks the issues of `projects`, newest last seen first, in chunks of at most `chunk`; stops when
+// `use` returns false. For tables that do not fit IssueColumns.
+void scan(const buffer::Reader& reader, std::span<const std::uint64_t> projects, std::size_t chunk,
+          const std::function<bool(const ColumnSet&)>& use);
+
+// Issues and the texts they refer to.
+class ColumnSet {
+ public:
+  // Decodes the rows; counters may be empty. Returns what was added.
+  IssueColumn make(std::uint64_t id, std::string_view issue_row, std::string_view counters_row);
+  // Reads only the counters' numbers into `column`.
+  static void count(IssueColumn& column, std::string_view counters_row);
+
+  std::string_view texts(const IssueColumn& column) const {
+    return std::string_view(texts_).substr(column.text_at, column.text_bytes);
+  }
+  std::string_view text(const IssueColumn& column, TextField field) const;
+  const std::string& word(std::uint32_t number) const { return words_[number]; }
+  std::span<const IssueColumn> issues() const { return issues_; }
+
+ private:
+  friend class IssueColumns;
+  friend void scan(const buffer::Reader&, std::span<const std::uint64_t>, std::size_t,
+                   const std::function<bool(const ColumnSet&)>&);
+  std::uint32_t number_of(std::string_view word);
+  IssueColumn* find(std::uint64_t id);
+  void insert(IssueColumn column);
+  void drop_text(const IssueColumn& column) { unused_text_bytes_ += column.text_bytes; }
+  void tidy();
+  std::size_t bytes() const;
+
+  std::vector<IssueColumn> issues_;  // ascending by id
+  std::string texts_;
+  std::size_t unused_text_bytes_ = 0;
+  std::size_t unlisted_ = 0;
+  std::vector<std::string> words_;
+  std::size_t word_bytes_ = 0;
+  std::unordered_map<std::string, std::uint32_t> word_numbers_;
+};
+
+class IssueColumns {
+ public:
+  explicit IssueColumns(std::size_t most_bytes = std::size_t{20} << 20) : most_bytes_(most_bytes) {}
+
+  struct Shown {
+    buffer::Snapshot snapshot;
+    bool complete = false;  // false: too many issues to keep; `use` was not called
+  };
+  Shown with(const buffer::Tables& tables, const std::function<void(const ColumnSet&)>& use);
+
+ private:
+  bool follow(const buffer::Tables& tables, const buffer::Snapshot& snapshot);
+  bool read_all(const buffer::Snapshot& snapshot);
+  void read_one(const buffer::Snapshot& snapshot, std::uint64_t id);
+
+  const std::size_t most_bytes_;
+  std::mutex mutex_;
+  ColumnSet set_;                // guarded by mutex_
+  std::uint64_t transaction_ = 0;  // guarded by mutex_; what set_ agrees with, 0: nothing
+  std::uint64_t too_many_ = 0;     // guarded by mutex_; the number of issues that did not fit
+};
+
+}  // namespace picket::query

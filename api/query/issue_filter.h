@@ -1,0 +1,59 @@
+// What the terms of an issue search mean: tests on columns (cheap, in memory), on tags (postings in
+// the tables) and on single rows (a look-up per issue), to be applied in this order.
+#pragma once
+
+#include "api/query/issue_columns.h"
+#include "api/query/pattern.h"
+#include "api/query/search.h"
+#include "buffer/clock.h"
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace picket::query {
+
+// Whose issues, asked by whom and when.
+struct SearchScope {
+  std::uint64_t organization = 0;
+  std::vector<std::uint64_t> projects;  // ascending
+  std::uint64_t user = 0;               // "me"; 0: nobody
+  Time now{};
+};
+
+struct Candidate {
+  std::uint64_t id = 0;
+  std::uint64_t project = 0;
+  std::uint64_t value = 0;  // sorted by this, greatest first
+  std::int64_t first_seen_ms = 0;
+  std::int64_t last_seen_ms = 0;
+};
+
+using ColumnTest = std::function<bool(const ColumnSet&, const IssueColumn&)>;
+using RowTest = std::function<bool(const buffer::Reader&, const Candidate&)>;
+
+// An issue passes when it has the tag with one of `exact`, or with a value for which `matches` says
+// so (both empty: with any value). Negated: when it does not pass.
+struct TagTest {
+  std::string key;
+  std::vector<std::string> exact;
+  std::function<bool(std::string_view)> matches;
+  bool negated = false;
+};
+
+struct IssueFilter {
+  std::vector<ColumnTest> columns;
+  std::vector<TagTest> tags;
+  std::vector<RowTest> rows;
+};
+
+// Fault::malformed with the words for a 400. `reader` resolves names: users, teams, releases.
+Result<IssueFilter> make_issue_filter(const buffer::Reader& reader,
+                                      const SearchScope& scope,
+                                      const std::vector<SearchTerm>& terms);
+
+// One value against text as search compares it: wildcards, negation by the caller.
+bool any_matches(const std::vector<Pattern>& patterns, std::string_view text);
+
+}  // namespace picket::query

@@ -1,0 +1,64 @@
+// Finding issues: filter, sort, cut out a page.
+//
+// Columns decide first (IssueColumns, microseconds), then tags (postings in the tables), then rows.
+// A list is ordered by (sort value, id), greatest first, and a page is named by the last pair of the
+// one before: a page never repeats an issue of the page it follows, whatever arrives meanwhile.
+//
+// THREADS  IssueSearch from any thread.
+#pragma once
+
+#include "api/query/issue_filter.h"
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace picket::query {
+
+// `inbox`, `trends` and `recommended` are orders of Sentry's page that build on data kept nowhere
+// here; they are answered by the nearest order there is: by last seen, and by events per day of age.
+enum class IssueSort : std::uint8_t { date, new_, freq, user, trends };
+std::optional<IssueSort> parse_issue_sort(std::string_view word);
+
+constexpr std::size_t most_told_hits = 1000;
+
+struct IssueRequest {
+  SearchScope scope;
+  std::vector<SearchTerm> terms;
+  std::vector<std::string> environments;   // any of them; none: all
+  std::optional<std::int64_t> from_ms;     // an event at or after
+  std::optional<std::int64_t> to_ms;       // an event before
+  std::optional<std::vector<std::uint64_t>> ids;  // ascending: only these
+  IssueSort sort = IssueSort::date;
+
+  std::uint64_t value = 0;  // the page follows (or, `previous`, precedes) this pair; 0, 0: the first
+  std::uint64_t id = 0;     // with value 0: so many issues are skipped
+  bool previous = false;
+  std::size_t most = 100;
+};
+
+struct IssuePage {
+  buffer::Snapshot snapshot;  // what the page is of
+  std::vector<Candidate> issues{};
+  std::size_t hits = 0;  // of all pages; exact up to most_told_hits
+  bool has_previous = false;
+  bool has_next = false;
+};
+
+class IssueSearch {
+ public:
+  explicit IssueSearch(std::size_t most_cache_bytes = std::size_t{20} << 20,
+                       std::chrono::milliseconds deadline = std::chrono::seconds(5))
+      : columns_(most_cache_bytes), deadline_(deadline) {}
+
+  // Fault::malformed for a query that makes no sense (400), Fault::unavailable past the deadline.
+  Result<IssuePage> find(const buffer::Tables& tables, const IssueRequest& request);
+
+ private:
+  IssueColumns columns_;
+  const std::chrono::milliseconds deadline_;
+};
+
+}  // namespace picket::query

@@ -1,0 +1,37 @@
+// Applying a tag test to candidates: by the postings of the value, or, when few candidates are left,
+// by looking at each one's tags.
+#pragma once
+
+#include "api/query/issue_filter.h"
+
+#include <chrono>
+#include <span>
+#include <vector>
+
+namespace picket::query {
+
+// When a search has to be over.
+class Deadline {
+ public:
+  explicit Deadline(std::chrono::milliseconds from_now) : at_(std::chrono::steady_clock::now() + from_now) {}
+  // Looks at the clock every few hundred calls.
+  bool over() {
+    if ((++calls_ & 255U) == 1) over_ = over_ || std::chrono::steady_clock::now() >= at_;
+    return over_;
+  }
+  std::chrono::steady_clock::time_point at() const { return at_; }
+
+ private:
+  std::chrono::steady_clock::time_point at_;
+  unsigned calls_ = 0;
+  bool over_ = false;
+};
+
+// Keeps the candidates (ascending by id) that pass. False when the deadline came first.
+bool keep_tagged(const buffer::Reader& reader,
+                 std::span<const std::uint64_t> projects,
+                 const TagTest& test,
+                 std::vector<Candidate>& candidates,
+                 Deadline& deadline);
+
+}  // namespace picket::query
