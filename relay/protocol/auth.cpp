@@ -25,7 +25,9 @@ std::string_view trim(std::string_view text) {
 }
 
 bool equal_ignoring_case(std::string_view a, std::string_view b) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+  const auto lower = [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  };
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
                     [lower](char x, char y) { return lower(x) == lower(y); });
 }
@@ -107,7 +109,8 @@ std::optional<unsigned> base64_value(char c) {
 
 // The user of Basic credentials; nothing when they are not base64.
 std::optional<std::string> basic_user(std::string_view credentials) {
-  while (credentials.ends_with('=')) credentials.remove_suffix(1);
+  while (credentials.ends_with('='))
+    credentials.remove_suffix(1);
   std::string decoded;
   unsigned bits = 0;
   int held = 0;
@@ -144,20 +147,24 @@ std::string cleaned_client(std::string_view client) {
 }
 
 std::variant<Auth, AuthError> judge(const Claim& claim) {
-  if (claim.repeated) return AuthError{AuthFault::multiple, "multiple authorization payloads detected"};
-  if (!claim.key) return AuthError{AuthFault::malformed, "bad sentry auth header: missing sentry_key"};
+  if (claim.repeated)
+    return AuthError{AuthFault::multiple, "multiple authorization payloads detected"};
+  if (!claim.key)
+    return AuthError{AuthFault::malformed, "bad sentry auth header: missing sentry_key"};
   auto key = parse_auth_key(*claim.key);
   if (!key) return AuthError{AuthFault::bad_key, "bad sentry_key: " + key.error().detail};
   const int version = parse_version(claim.version);
   if (version < 0 || version > newest_protocol_version) {
-    return AuthError{AuthFault::bad_version, "unsupported protocol version (" + cleaned_client(claim.version) + ")"};
+    return AuthError{AuthFault::bad_version,
+                     "unsupported protocol version (" + cleaned_client(claim.version) + ")"};
   }
   return Auth{*std::move(key), version, cleaned_client(claim.client), 0};
 }
 
 std::variant<Auth, AuthError> judge_dsn(std::string_view text) {
   auto dsn = parse_dsn(text);
-  if (!dsn) return AuthError{AuthFault::bad_key, "bad dsn in envelope header: " + dsn.error().detail};
+  if (!dsn)
+    return AuthError{AuthFault::bad_key, "bad dsn in envelope header: " + dsn.error().detail};
   return Auth{std::move(dsn->key), newest_protocol_version, {}, dsn->project};
 }
 

@@ -26,10 +26,10 @@ struct Auth {
   ProjectId project = 0;  // of the DSN that gave the key, else 0
 };
 
-// Each "" when absent.
+// Each "" when absent. Of `authorization` only the schemes Sentry and Basic are ours.
 struct AuthSources {
   std::string_view x_sentry_auth;  // the header's value
-  std::string_view authorization;  // the header's value; schemes other than Sentry and Basic are not ours
+  std::string_view authorization;  // the header's value
   std::string_view query;          // after '?', undecoded
   std::string_view path_key;       // of /unreal/{key}/ and /cron/{slug}/{key}/
   std::string_view envelope_dsn;   // EnvelopeHeader::dsn

@@ -29,7 +29,9 @@ struct Insertion {
   std::string_view place;
   std::string text;
 };
-std::optional<Insertion> insertion(std::string_view header, std::string_view key, std::string_view value) {
+std::optional<Insertion> insertion(std::string_view header,
+                                   std::string_view key,
+                                   std::string_view value) {
   bool empty = true;
   JsonObjectReader reader(header);
   while (const auto member = reader.next()) {
@@ -73,8 +75,8 @@ Result<std::string> render_changed_header(std::string_view header, const HeaderC
     }
   }
   if (const auto& failure = reader.failure()) {
-    return Error{Fault::malformed, "envelope header at byte " + std::to_string(failure->at) + ": " +
-                                       failure->reason};
+    return Error{Fault::malformed,
+                 "envelope header at byte " + std::to_string(failure->at) + ": " + failure->reason};
   }
   return std::move(splice).finish();
 }

@@ -24,7 +24,8 @@ struct Attempt {
 
 // --- gzip and zlib ---
 
-using Decompressor = std::unique_ptr<libdeflate_decompressor, decltype(&libdeflate_free_decompressor)>;
+using Decompressor =
+    std::unique_ptr<libdeflate_decompressor, decltype(&libdeflate_free_decompressor)>;
 using Compressor = std::unique_ptr<libdeflate_compressor, decltype(&libdeflate_free_compressor)>;
 
 template <class Handle>
@@ -47,10 +48,10 @@ std::optional<Attempt> inflate_at_once(std::string_view in, Coding coding, std::
   auto* const decompressor = thread_decompressor();
   const auto result =
       coding == Coding::gzip
-          ? libdeflate_gzip_decompress_ex(decompressor, in.data(), in.size(), out.data(), out.size(),
-                                          &in_bytes, &out_bytes)
-          : libdeflate_zlib_decompress_ex(decompressor, in.data(), in.size(), out.data(), out.size(),
-                                          &in_bytes, &out_bytes);
+          ? libdeflate_gzip_decompress_ex(decompressor, in.data(), in.size(), out.data(),
+                                          out.size(), &in_bytes, &out_bytes)
+          : libdeflate_zlib_decompress_ex(decompressor, in.data(), in.size(), out.data(),
+                                          out.size(), &in_bytes, &out_bytes);
   if (result == LIBDEFLATE_INSUFFICIENT_SPACE) return Attempt{Ending::full, 0};
   if (result != LIBDEFLATE_SUCCESS || in_bytes != in.size()) return std::nullopt;
   return Attempt{Ending::done, out_bytes};
@@ -77,14 +78,17 @@ class InflateStream {
 };
 
 // zlib counts in 32 bits.
-uInt step(std::size_t bytes) { return static_cast<uInt>(std::min<std::size_t>(bytes, std::size_t{1} << 30)); }
+uInt step(std::size_t bytes) {
+  return static_cast<uInt>(std::min<std::size_t>(bytes, std::size_t{1} << 30));
+}
 
 Attempt inflate_member(z_stream& stream, std::string_view& in, std::span<char>& out) {
   const auto available = out.size();
   for (;;) {
     const auto in_step = step(in.size());
     const auto out_step = step(out.size());
-    stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(in.data()));  // never written by zlib
+    stream.next_in =
+        reinterpret_cast<Bytef*>(const_cast<char*>(in.data()));  // never written by zlib
     stream.avail_in = in_step;
     stream.next_out = reinterpret_cast<Bytef*>(out.data());
     stream.avail_out = out_step;
@@ -105,7 +109,8 @@ Attempt inflate_stream(std::string_view in, Coding coding, std::span<char> out) 
     const auto member = inflate_member(stream.restart(coding), in, out);
     if (member.ending != Ending::done) return member;
     bytes += member.bytes;
-    if (coding == Coding::gzip && in.find_first_not_of('\0') == std::string_view::npos) in = {};  // padding
+    if (coding == Coding::gzip && in.find_first_not_of('\0') == std::string_view::npos)
+      in = {};  // padding
     if (in.empty()) return {Ending::done, bytes};
     if (coding != Coding::gzip || in.front() != '\x1f') return {Ending::trailing, 0};
     if (out.empty()) return {Ending::full, 0};
@@ -187,19 +192,20 @@ Attempt attempt(std::string_view in, Coding coding, std::span<char> out) {
 }
 
 // What the input says about its size, believed as far as an honest sender's ratio goes.
+constexpr std::size_t least_room = 4096;
 std::size_t likely_bytes(std::string_view in, Coding coding) {
-  constexpr std::size_t least = 4096;
-  const auto believable = std::max(least, in.size() * 40);
+  const auto believable = std::max(least_room, in.size() * 40);
   if (coding == Coding::gzip && in.size() >= 4) {
     std::size_t claimed = 0;
-    for (std::size_t i = 4; i > 0; --i) claimed = claimed << 8 | static_cast<unsigned char>(in[in.size() - 5 + i]);
+    for (std::size_t i = 4; i > 0; --i)
+      claimed = claimed << 8 | static_cast<unsigned char>(in[in.size() - 5 + i]);
     if (claimed <= believable) return claimed;
   }
   if (coding == Coding::zstd) {
     const auto claimed = ZSTD_getFrameContentSize(in.data(), in.size());
     if (claimed <= believable) return claimed;  // both error values are huge
   }
-  return std::max(least, in.size() * 8);
+  return std::max(least_room, in.size() * 8);
 }
 
 std::string_view coding_name(Coding coding) {
@@ -214,7 +220,8 @@ std::string_view coding_name(Coding coding) {
 }
 
 Error too_large(std::size_t max_bytes) {
-  return Error{Fault::too_large, "decompressed body exceeds " + std::to_string(max_bytes) + " bytes"};
+  return Error{Fault::too_large,
+               "decompressed body exceeds " + std::to_string(max_bytes) + " bytes"};
 }
 
 Error damage(Coding coding, Ending ending) {
@@ -246,8 +253,9 @@ Result<std::vector<Coding>> parse_content_encoding(std::string_view header) {
     const auto first = std::min(word.find_first_not_of(" \t"), word.size());
     word = word.substr(first, word.find_last_not_of(" \t") + 1 - first);
     std::string name(word);
-    std::transform(name.begin(), name.end(), name.begin(),
-                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+    std::transform(name.begin(), name.end(), name.begin(), [](char c) {
+      return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    });
     if (name.empty() || name == "identity" || name == "utf-8") continue;
     if (name == "gzip" || name == "x-gzip") {
       codings.push_back(Coding::gzip);
@@ -258,9 +266,11 @@ Result<std::vector<Coding>> parse_content_encoding(std::string_view header) {
     } else if (name == "zstd") {
       codings.push_back(Coding::zstd);
     } else {
-      return Error{Fault::malformed, "unsupported content encoding: expected gzip, deflate, br or zstd"};
+      return Error{Fault::malformed,
+                   "unsupported content encoding: expected gzip, deflate, br or zstd"};
     }
-    if (codings.size() > most_codings) return Error{Fault::malformed, "more than 4 content encodings"};
+    if (codings.size() > most_codings)
+      return Error{Fault::malformed, "more than 4 content encodings"};
   }
   return codings;
 }
@@ -278,18 +288,21 @@ Result<std::string> decode(std::string_view bytes, Coding coding, std::size_t ma
     // One byte more than wanted tells "exactly full" from "too much".
     std::string out(room + 1, '\0');
     const auto result = attempt(bytes, coding, out);
-    const bool full = result.ending == Ending::full || (result.ending == Ending::done && result.bytes > room);
+    const bool full =
+        result.ending == Ending::full || (result.ending == Ending::done && result.bytes > room);
     if (!full && result.ending != Ending::done) return damage(coding, result.ending);
     if (!full) {
       out.resize(result.bytes);
       return out;
     }
     if (room == max_bytes) return too_large(max_bytes);
-    room = room > max_bytes / 4 ? max_bytes : room * 4;
+    room = std::min(room > max_bytes / 4 ? max_bytes : std::max(room * 4, least_room), max_bytes);
   }
 }
 
-Result<std::string> decode(std::string_view bytes, const std::vector<Coding>& codings, std::size_t max_bytes) {
+Result<std::string> decode(std::string_view bytes,
+                           const std::vector<Coding>& codings,
+                           std::size_t max_bytes) {
   if (codings.empty()) return decode(bytes, Coding::identity, max_bytes);
   auto decoded = decode(bytes, codings.back(), max_bytes);
   for (auto coding = codings.rbegin() + 1; decoded && coding != codings.rend(); ++coding) {
@@ -301,8 +314,10 @@ Result<std::string> decode(std::string_view bytes, const std::vector<Coding>& co
 std::string encode_zstd(std::string_view bytes, int level) {
   thread_local const auto encoder = owned(ZstdEncoder(ZSTD_createCCtx(), &ZSTD_freeCCtx));
   std::string out(ZSTD_compressBound(bytes.size()), '\0');
-  const auto size = ZSTD_compressCCtx(encoder.get(), out.data(), out.size(), bytes.data(), bytes.size(), level);
-  if (ZSTD_isError(size) != 0) throw std::bad_alloc();  // the only failure left with room for the bound
+  const auto size =
+      ZSTD_compressCCtx(encoder.get(), out.data(), out.size(), bytes.data(), bytes.size(), level);
+  if (ZSTD_isError(size) != 0)
+    throw std::bad_alloc();  // the only failure left with room for the bound
   out.resize(size);
   trim_capacity(out);
   return out;
@@ -313,9 +328,12 @@ std::string encode_gzip(std::string_view bytes, int level) {
   thread_local std::array<std::optional<Compressor>, best + 1> compressors;
   const auto wanted = std::clamp(level, 0, best);
   auto& compressor = compressors[static_cast<std::size_t>(wanted)];
-  if (!compressor) compressor = owned(Compressor(libdeflate_alloc_compressor(wanted), &libdeflate_free_compressor));
+  if (!compressor)
+    compressor =
+        owned(Compressor(libdeflate_alloc_compressor(wanted), &libdeflate_free_compressor));
   std::string out(libdeflate_gzip_compress_bound(compressor->get(), bytes.size()), '\0');
-  const auto size = libdeflate_gzip_compress(compressor->get(), bytes.data(), bytes.size(), out.data(), out.size());
+  const auto size = libdeflate_gzip_compress(compressor->get(), bytes.data(), bytes.size(),
+                                             out.data(), out.size());
   out.resize(size);
   trim_capacity(out);
   return out;

@@ -22,7 +22,9 @@ Result<std::vector<Coding>> parse_content_encoding(std::string_view header);
 
 // Fault::too_large past max_bytes (413), Fault::malformed for damaged or truncated input (400).
 Result<std::string> decode(std::string_view bytes, Coding coding, std::size_t max_bytes);
-Result<std::string> decode(std::string_view bytes, const std::vector<Coding>& codings, std::size_t max_bytes);
+Result<std::string> decode(std::string_view bytes,
+                           const std::vector<Coding>& codings,
+                           std::size_t max_bytes);
 
 std::string encode_zstd(std::string_view bytes, int level);
 std::string encode_gzip(std::string_view bytes, int level);

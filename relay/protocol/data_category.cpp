@@ -63,8 +63,9 @@ constexpr std::array<std::string_view, 7> outcome_names{
 std::string_view wire_name(DataCategory category) {
   if (category == DataCategory::client_report) return "client_report";
   if (category == DataCategory::user_report) return "user_report";
-  const auto found = std::find_if(category_names.begin(), category_names.end(),
-                                  [category](const CategoryName& entry) { return entry.category == category; });
+  const auto found =
+      std::find_if(category_names.begin(), category_names.end(),
+                   [category](const CategoryName& entry) { return entry.category == category; });
   return found == category_names.end() ? "unknown" : found->name;
 }
 

@@ -1,5 +1,5 @@
-// Data categories and outcomes: the words in which received data is counted. The numbers are Sentry's
-// wire numbers and are stored; names are the wire names.
+// Data categories and outcomes: the words in which received data is counted. The numbers are
+// Sentry's wire numbers and are stored; names are the wire names.
 // https://develop.sentry.dev/sdk/foundations/transport/rate-limiting/
 #pragma once
 

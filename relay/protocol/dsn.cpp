@@ -11,9 +11,13 @@ namespace {
 
 constexpr std::size_t longest_dsn = 2048;
 
-Error malformed(std::string why) { return Error{Fault::malformed, std::move(why)}; }
+Error malformed(std::string why) {
+  return Error{Fault::malformed, std::move(why)};
+}
 
-char to_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+char to_lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
 
 std::string lower(std::string_view text) {
   std::string lowered(text);
@@ -23,14 +27,18 @@ std::string lower(std::string_view text) {
 
 bool is_host_character(char c) {
   const char lowered = to_lower(c);
-  return (lowered >= 'a' && lowered <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
+  return (lowered >= 'a' && lowered <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+         c == '_';
 }
 
-bool is_address_character(char c) { return hex_digit(c).has_value() || c == ':' || c == '.'; }
+bool is_address_character(char c) {
+  return hex_digit(c).has_value() || c == ':' || c == '.';
+}
 
 // Visible ASCII without the characters that end or quote a path.
 bool is_path_character(char c) {
-  return c > ' ' && c < '\x7f' && std::string_view("\"<>\\^`{|}?#@").find(c) == std::string_view::npos;
+  return c > ' ' && c < '\x7f' &&
+         std::string_view("\"<>\\^`{|}?#@").find(c) == std::string_view::npos;
 }
 
 bool all_of(std::string_view text, bool (*matches)(char)) {
@@ -83,7 +91,8 @@ Result<void> read_path(Dsn& dsn, std::string_view text) {
   const auto project = parse_project_id(text.substr(slash + 1));
   if (!project) return malformed("DSN: " + project.error().detail);
   auto path = text.substr(0, slash);
-  while (path.ends_with('/')) path.remove_suffix(1);
+  while (path.ends_with('/'))
+    path.remove_suffix(1);
   if (!all_of(path, is_path_character)) {
     return malformed("DSN has a path with a character that is not allowed there");
   }
@@ -95,11 +104,13 @@ Result<void> read_path(Dsn& dsn, std::string_view text) {
 }  // namespace
 
 Result<ProjectId> parse_project_id(std::string_view text) {
-  const bool digits = !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
+  const bool digits = !text.empty() && std::all_of(text.begin(), text.end(),
+                                                   [](char c) { return c >= '0' && c <= '9'; });
   if (!digits) return malformed("project id is not a number");
   ProjectId id = 0;
   const auto parsed = std::from_chars(text.data(), text.data() + text.size(), id);
-  const bool fits = parsed.ec == std::errc() && id <= static_cast<ProjectId>(std::numeric_limits<std::int64_t>::max());
+  const bool fits = parsed.ec == std::errc() &&
+                    id <= static_cast<ProjectId>(std::numeric_limits<std::int64_t>::max());
   if (!fits) return malformed("project id is too large");
   if (text.front() == '0') return malformed("project id starts with 0");
   return id;
@@ -121,7 +132,8 @@ std::string raw_bytes(const ProjectKey& key) {
   std::string bytes;
   bytes.reserve(16);
   for (std::size_t i = 0; i + 1 < key.hex.size(); i += 2) {
-    bytes += static_cast<char>(hex_digit(key.hex[i]).value_or(0) << 4 | hex_digit(key.hex[i + 1]).value_or(0));
+    bytes += static_cast<char>(hex_digit(key.hex[i]).value_or(0) << 4 |
+                               hex_digit(key.hex[i + 1]).value_or(0));
   }
   return bytes;
 }
@@ -129,10 +141,12 @@ std::string raw_bytes(const ProjectKey& key) {
 Result<Dsn> parse_dsn(std::string_view text) {
   if (text.size() > longest_dsn) return malformed("DSN is longer than 2048 characters");
   const auto scheme_end = text.find("://");
-  if (scheme_end == std::string_view::npos) return malformed("DSN has no scheme: expected http:// or https://");
+  if (scheme_end == std::string_view::npos)
+    return malformed("DSN has no scheme: expected http:// or https://");
   Dsn dsn;
   dsn.scheme = lower(text.substr(0, scheme_end));
-  if (dsn.scheme != "http" && dsn.scheme != "https") return malformed("DSN has a scheme other than http and https");
+  if (dsn.scheme != "http" && dsn.scheme != "https")
+    return malformed("DSN has a scheme other than http and https");
 
   auto rest = text.substr(scheme_end + 3);
   // Options of SDKs long gone, such as ?verify_ssl=0.

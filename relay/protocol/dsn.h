@@ -1,4 +1,5 @@
-// DSN, project id and public key: https://develop.sentry.dev/sdk/foundations/transport/authentication/
+// DSN, project id and public key:
+// https://develop.sentry.dev/sdk/foundations/transport/authentication/
 #pragma once
 
 #include "buffer/result.h"
@@ -26,9 +27,9 @@ std::string raw_bytes(const ProjectKey& key);                     // 16 bytes
 struct Dsn {
   std::string scheme;  // http or https
   ProjectKey key;
-  std::string host;     // with brackets when IPv6
+  std::string host;        // with brackets when IPv6
   std::uint16_t port = 0;  // 0: the scheme's own
-  std::string path;     // "" or "/prefix", without trailing slash
+  std::string path;        // "" or "/prefix", without trailing slash
   ProjectId project = 0;
 };
 Result<Dsn> parse_dsn(std::string_view text);

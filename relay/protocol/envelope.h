@@ -9,8 +9,8 @@
 //
 // https://develop.sentry.dev/sdk/data-model/envelopes/
 //
-// Every string_view points into the bytes passed in; unknown header keys and item types stay as they
-// came because nothing is re-rendered unless it must change.
+// Every string_view points into the bytes passed in; unknown header keys and item types stay as
+// they came because nothing is re-rendered unless it must change.
 #pragma once
 
 #include "buffer/result.h"
@@ -37,9 +37,9 @@ std::optional<EventId> event_id_from_raw(std::string_view bytes);
 EventId random_event_id();
 
 struct Item {
-  std::string_view header;   // one JSON object, unparsed
+  std::string_view header;  // one JSON object, unparsed
   std::string_view payload;
-  std::string type;          // as written, "" when not a string (kept, category default)
+  std::string type;  // as written, "" when not a string (kept, category default)
   std::optional<std::size_t> length;
   std::string_view content_type;     // raw JSON string content, "" when absent
   std::string_view attachment_type;  // likewise
@@ -48,7 +48,7 @@ struct Item {
 
 struct EnvelopeHeader {
   std::optional<EventId> event_id;
-  std::string dsn;                        // "" when absent
+  std::string dsn;                         // "" when absent
   std::optional<std::int64_t> sent_at_ms;  // absent or unparsable: none
 };
 
@@ -76,10 +76,10 @@ Result<EnvelopeHeader> parse_envelope_header(std::string_view header);
 
 // The header with some fields replaced, every other byte kept. A key given twice is replaced twice.
 struct HeaderChange {
-  std::optional<std::string> dsn;              // replaced when the header has one
-  std::optional<std::int64_t> sent_at_ms;      // replaced when the header has one
-  std::optional<std::string> trace_public_key; // trace.public_key, replaced when there
-  std::optional<std::string> event_id;         // set, also when absent
+  std::optional<std::string> dsn;               // replaced when the header has one
+  std::optional<std::int64_t> sent_at_ms;       // replaced when the header has one
+  std::optional<std::string> trace_public_key;  // trace.public_key, replaced when there
+  std::optional<std::string> event_id;          // set, also when absent
 };
 Result<std::string> render_changed_header(std::string_view header, const HeaderChange& change);
 

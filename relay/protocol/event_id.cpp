@@ -30,7 +30,9 @@ Result<EventId> parse_event_id(std::string_view text) {
   return id;
 }
 
-std::string render_event_id(const EventId& id) { return render_hex(raw_bytes(id)); }
+std::string render_event_id(const EventId& id) {
+  return render_hex(raw_bytes(id));
+}
 
 std::string_view raw_bytes(const EventId& id) {
   return {reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size()};

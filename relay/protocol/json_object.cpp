@@ -13,14 +13,17 @@ namespace {
 // Bytes that end the fast run through a string: the quote, the backslash, control characters.
 constexpr std::array<bool, 256> make_stops() {
   std::array<bool, 256> stops{};
-  for (std::size_t c = 0; c < 0x20; ++c) stops[c] = true;
+  for (std::size_t c = 0; c < 0x20; ++c)
+    stops[c] = true;
   stops[static_cast<unsigned char>('"')] = true;
   stops[static_cast<unsigned char>('\\')] = true;
   return stops;
 }
 constexpr auto stops = make_stops();
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 // The code unit of the four hex digits at `at`.
 std::optional<unsigned> code_unit(std::string_view text, std::size_t at) {
@@ -215,7 +218,8 @@ bool JsonObjectReader::skip_string() {
   if (peek() != '"') return fail("expected a string");
   ++at_;
   for (;;) {
-    while (at_ < text_.size() && !stops[static_cast<unsigned char>(text_[at_])]) ++at_;
+    while (at_ < text_.size() && !stops[static_cast<unsigned char>(text_[at_])])
+      ++at_;
     if (at_ >= text_.size()) return fail("unterminated string");
     const char c = text_[at_];
     if (c == '"') {
@@ -227,7 +231,8 @@ bool JsonObjectReader::skip_string() {
     if (escape == 'u') {
       if (!code_unit(text_, at_ + 2)) return fail("bad escape in a string");
       at_ += 6;
-    } else if (escape != '\0' && std::string_view("\"\\/bfnrt").find(escape) != std::string_view::npos) {
+    } else if (escape != '\0' &&
+               std::string_view("\"\\/bfnrt").find(escape) != std::string_view::npos) {
       at_ += 2;
     } else {
       return fail("bad escape in a string");
@@ -256,7 +261,8 @@ bool JsonObjectReader::skip_number() {
 
 bool JsonObjectReader::skip_digits() {
   if (!is_digit(peek())) return fail("expected a value");
-  while (is_digit(peek())) ++at_;
+  while (is_digit(peek()))
+    ++at_;
   return true;
 }
 

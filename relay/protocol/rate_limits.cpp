@@ -29,8 +29,10 @@ std::optional<Duration> parse_seconds(std::string_view text) {
   double seconds = 0;
   const char* const end = text.data() + text.size();
   const auto [rest, error] = std::from_chars(text.data(), end, seconds);
-  if (error != std::errc() || rest != end || std::isnan(seconds) || seconds < 0) return std::nullopt;
-  return Duration(std::chrono::seconds(std::llround(std::ceil(std::min(seconds, longest_seconds)))));
+  if (error != std::errc() || rest != end || std::isnan(seconds) || seconds < 0)
+    return std::nullopt;
+  return Duration(
+      std::chrono::seconds(std::llround(std::ceil(std::min(seconds, longest_seconds)))));
 }
 
 std::optional<RateLimit> parse_limit(std::string_view text, Time now) {
@@ -86,8 +88,10 @@ std::optional<std::chrono::seconds> parse_clock(std::string_view text) {
   const auto hours = parse_int(text.substr(0, 2));
   const auto minutes = parse_int(text.substr(3, 2));
   const auto seconds = parse_int(text.substr(6, 2));
-  if (!hours || !minutes || !seconds || *hours > 23 || *minutes > 59 || *seconds > 60) return std::nullopt;
-  return std::chrono::hours(*hours) + std::chrono::minutes(*minutes) + std::chrono::seconds(*seconds);
+  if (!hours || !minutes || !seconds || *hours > 23 || *minutes > 59 || *seconds > 60)
+    return std::nullopt;
+  return std::chrono::hours(*hours) + std::chrono::minutes(*minutes) +
+         std::chrono::seconds(*seconds);
 }
 
 // Two digits are of the years 1970 to 2069.
@@ -158,7 +162,8 @@ std::string render_rate_limits(const std::vector<RateLimit>& limits, Time now) {
 
 bool covers(const RateLimit& limit, DataCategory category) {
   if (limit.categories.empty()) return limit.all;
-  return std::find(limit.categories.begin(), limit.categories.end(), category) != limit.categories.end();
+  return std::find(limit.categories.begin(), limit.categories.end(), category) !=
+         limit.categories.end();
 }
 
 std::optional<Duration> parse_retry_after(std::string_view header, Time now) {

@@ -1,5 +1,6 @@
 // X-Sentry-Rate-Limits and Retry-After, in both directions.
-// `60:error;transaction:key:quota, 2700::organization`: retry_after:categories:scope:reason:namespaces.
+//   60:error;transaction:key:quota, 2700::organization
+//   retry_after:categories:scope:reason:namespaces, …
 // https://develop.sentry.dev/sdk/foundations/transport/rate-limiting/
 #pragma once
 
