@@ -62,6 +62,7 @@ Result<Env> Env::open(const EnvOptions& options) {
   unsigned flags = MDB_NOSUBDIR | MDB_NOTLS;
   if (options.read_only) flags |= MDB_RDONLY;
   if (options.random_access) flags |= MDB_NORDAHEAD;
+  if (options.no_lock) flags |= MDB_NOLOCK;
   if (const int rc = mdb_env_open(raw, options.path.c_str(), flags, 0640); rc != 0) {
     return lmdb_error(rc, "open " + options.path.string());
   }

@@ -28,6 +28,7 @@ struct EnvOptions {
   unsigned tables = 1;  // named tables that may be opened
   bool read_only = false;
   bool random_access = false;  // no readahead: for data larger than memory
+  bool no_lock = false;        // read_only, of a file that nobody writes: makes no lock file
 };
 
 struct EnvUse {

@@ -16,11 +16,12 @@
 #include "buffer/clock.h"
 #include "buffer/result.h"
 
-#include <array>
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -71,7 +72,11 @@ struct JournalOptions {
   std::uint64_t segment_bytes = std::uint64_t{256} << 20;
   std::uint64_t max_bytes = std::uint64_t{10} << 30;  // all segments together
   std::uint64_t queue_bytes = std::uint64_t{64} << 20;  // waiting for the committer
-  bool read_only = false;  // for verbs that look at a running Picket's journal
+  bool read_only = false;  // for verbs that look at a running Picket's journal: as it was at open
+  std::uint64_t disk_reserve_bytes = 0;  // refuse when the file system has less than this left
+  // No record gets a smaller sequence: the greatest cursor of the consumers (retention.h). Matters
+  // only after the newest segment was lost, so that they skip nothing of what comes next.
+  Sequence next_at_least = 1;
 };
 
 using OnDurable = std::function<void(const Result<Sequence>&)>;
@@ -96,6 +101,9 @@ struct JournalUse {
   Time last_commit{};               // of the last successful commit
   Duration last_commit_took{};
   bool full = false;                // refusing: see retention
+  bool spare = true;                // when the newest segment is full there will be another
+  std::chrono::microseconds commit_time{};  // of all commits since start together
+  std::uint64_t failed_commits = 0;         // since start
 };
 
 class Journal {
@@ -118,7 +126,7 @@ class Journal {
   virtual Result<ReadBatch> read_one(Sequence sequence) const = 0;
 
   // Waits until a record with a sequence >= `from` is durable, or the time is over, or interrupt()
-  // is called. True when there is something to read.
+  // is called meanwhile. True when there is something to read.
   virtual bool wait_for(Sequence from, Duration at_most) const = 0;
   virtual void interrupt() = 0;
   // Runs after each commit, on the committer thread; must not block. For waking event loops.
@@ -126,6 +134,8 @@ class Journal {
 
   virtual JournalUse use() const = 0;
   virtual std::vector<SegmentUse> segments() const = 0;
+  // The oldest segment that is no longer written to; nothing when there is only the newest.
+  virtual std::optional<SegmentUse> oldest_sealed() const;
 
   // Recycles every sealed segment whose last record is before `keep_from`. The caller has made the
   // decision durable first (retention.h).

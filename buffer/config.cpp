@@ -1,0 +1,34 @@
+#include "buffer/config.h"
+
+namespace picket::buffer {
+
+void bind(Settings& settings, StorageConfig& config) {
+  constexpr std::uint64_t mebibyte = std::uint64_t{1} << 20;
+  constexpr std::uint64_t most = std::uint64_t{1} << 50;
+  settings.text("path", config.path);
+  settings.bytes("journal_max_bytes", config.journal_max_bytes, 4 * mebibyte, most);
+  settings.bytes("segment_bytes", config.segment_bytes, mebibyte, 16384 * mebibyte);
+  settings.duration("retention", config.retention, std::chrono::minutes(1),
+                    std::chrono::hours(24 * 3650));
+  settings.text("when_full", config.when_full);
+  settings.bytes("queue_bytes", config.queue_bytes, mebibyte, 65536 * mebibyte);
+  settings.bytes("disk_reserve_bytes", config.disk_reserve_bytes, 0, most);
+}
+
+JournalOptions journal_options(const StorageConfig& config) {
+  JournalOptions options;
+  options.folder = std::filesystem::path(config.path) / "journal";
+  options.segment_bytes = config.segment_bytes;
+  options.max_bytes = config.journal_max_bytes;
+  options.queue_bytes = config.queue_bytes;
+  options.disk_reserve_bytes = config.disk_reserve_bytes;
+  return options;
+}
+
+TablesOptions tables_options(const StorageConfig& config) {
+  TablesOptions options;
+  options.path = std::filesystem::path(config.path) / "tables.mdb";
+  return options;
+}
+
+}  // namespace picket::buffer

@@ -1,0 +1,38 @@
+// The [storage] section of the configuration.
+#pragma once
+
+#include "buffer/clock.h"
+#include "buffer/journal.h"
+#include "buffer/settings.h"
+#include "buffer/tables.h"
+
+#include <cstdint>
+#include <string>
+
+namespace picket::buffer {
+
+struct StorageConfig {
+  // The folder of everything that lasts: tables.mdb, journal/, token.
+  std::string path = "/var/lib/picket";
+  // Of the journal: it takes no more than this from the disk, in segments that are recycled whole.
+  // Events can be read and sent again while they are in it.
+  std::uint64_t journal_max_bytes = std::uint64_t{10} << 30;
+  // The unit in which the journal grows and is recycled. Larger: fewer files; smaller: finer steps.
+  std::uint64_t segment_bytes = std::uint64_t{256} << 20;
+  // How long a record is kept at most, read or unread.
+  Duration retention = std::chrono::hours(24 * 90);
+  // What to do when the journal is full of records that a consumer has not read yet:
+  // "refuse" new ones, or "drop_oldest".
+  std::string when_full = "refuse";
+  // Memory for records that wait for the disk; beyond it intake answers 503.
+  std::uint64_t queue_bytes = std::uint64_t{64} << 20;
+  // Intake refuses when the file system has less than this left, so that the tables can still be written.
+  std::uint64_t disk_reserve_bytes = std::uint64_t{256} << 20;
+};
+
+void bind(Settings& settings, StorageConfig& config);
+
+JournalOptions journal_options(const StorageConfig& config);
+TablesOptions tables_options(const StorageConfig& config);
+
+}  // namespace picket::buffer

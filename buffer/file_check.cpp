@@ -1,0 +1,259 @@
+#include "buffer/file_check.h"
+
+#include "buffer/descriptor.h"
+
+#include <fcntl.h>
+
+#include <array>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace picket::buffer {
+namespace {
+
+constexpr std::uint32_t lmdb_magic = 0xBEEFC0DE;
+constexpr std::uint32_t lmdb_version = 1;
+constexpr std::uint64_t no_page = ~std::uint64_t{0};
+constexpr std::size_t page_head_bytes = 16;
+constexpr std::size_t node_head_bytes = 8;
+constexpr std::size_t tree_bytes = 48;
+
+// Of a page's and of a node's flags.
+constexpr unsigned branch_page = 1;
+constexpr unsigned leaf_page = 2;
+constexpr unsigned meta_page = 8;
+constexpr unsigned fixed_keys_page = 0x20;
+constexpr unsigned value_outside = 1;
+constexpr unsigned value_is_tree = 2;
+
+template <class Number>
+Number load(std::string_view bytes, std::size_t at) {
+  Number value{};
+  std::memcpy(&value, bytes.data() + at, sizeof value);
+  return value;
+}
+
+struct Tree {
+  unsigned depth = 0;
+  std::uint64_t entries = 0;
+  std::uint64_t root = no_page;
+};
+
+struct Meta {
+  std::size_t page_bytes = 0;
+  Tree free;
+  Tree main;
+  std::uint64_t last_page = 0;
+  std::uint64_t transaction = 0;
+};
+
+Tree parse_tree(std::string_view bytes) {
+  return {load<std::uint16_t>(bytes, 6), load<std::uint64_t>(bytes, 32),
+          load<std::uint64_t>(bytes, 40)};
+}
+
+std::optional<Meta> parse_meta(std::string_view page) {
+  if (page.size() < 152 || (load<std::uint16_t>(page, 10) & meta_page) == 0 ||
+      load<std::uint32_t>(page, 16) != lmdb_magic || load<std::uint32_t>(page, 20) != lmdb_version) {
+    return std::nullopt;
+  }
+  Meta meta{.page_bytes = load<std::uint32_t>(page, 40),
+            .free = parse_tree(page.substr(40, tree_bytes)),
+            .main = parse_tree(page.substr(88, tree_bytes)),
+            .last_page = load<std::uint64_t>(page, 136),
+            .transaction = load<std::uint64_t>(page, 144)};
+  const bool sane = meta.page_bytes >= 512 && meta.page_bytes <= 65536 &&
+                    (meta.page_bytes & (meta.page_bytes - 1)) == 0 && meta.last_page >= 1 &&
+                    meta.last_page < (std::uint64_t{1} << 40);
+  return sane ? std::optional(meta) : std::nullopt;
+}
+
+Error corrupt(std::string what) {
+  return {Fault::corrupt, std::move(what)};
+}
+
+class FileWalk {
+ public:
+  static Result<FileWalk> open(const std::filesystem::path& path, int flags) {
+    auto file = Descriptor::open(path, flags);
+    if (!file) return file.error();
+    const auto bytes = file->size();
+    if (!bytes) return bytes.error();
+    return FileWalk(*std::move(file), *bytes);
+  }
+
+  // The meta page at `slot`, when it is one and the file holds all that it describes.
+  std::optional<Meta> meta(std::size_t slot) const {
+    const auto first = file_.read_at(0, 152);
+    const auto other = slot == 0 || !first ? first : second_meta(*first);
+    if (!other) return std::nullopt;
+    auto meta = parse_meta(*other);
+    if (meta && (meta->last_page + 1) * meta->page_bytes > bytes_) return std::nullopt;
+    return meta;
+  }
+
+  Result<FileUse> check(const Meta& meta) {
+    meta_ = meta;
+    visited_ = 0;
+    if (auto free = check_tree(meta.free); !free) return free.error();
+    if (auto main = check_tree(meta.main); !main) return main.error();
+    return use(meta);
+  }
+
+  FileUse use(const Meta& meta) const {
+    return {bytes_, (meta.last_page + 1) * meta.page_bytes, meta.main.entries};
+  }
+
+  // Puts the good meta page at `slot` over the other one.
+  Result<void> keep_only(std::size_t slot, const Meta& meta) const {
+    auto page = file_.read_at(slot * meta.page_bytes, meta.page_bytes);
+    if (!page) return page.error();
+    const std::uint64_t other = 1 - slot;
+    std::memcpy(page->data(), &other, sizeof other);
+    if (auto written = file_.write_at(*page, other * meta.page_bytes); !written) return written;
+    return file_.sync();
+  }
+
+ private:
+  FileWalk(Descriptor file, std::uint64_t bytes) : file_(std::move(file)), bytes_(bytes) {}
+
+  // Where the second meta page lies depends on the page size, which the first may no longer tell.
+  Result<std::string> second_meta(std::string_view first) const {
+    std::size_t page_bytes = load<std::uint32_t>(first, 40);
+    if (!parse_meta(first)) page_bytes = 4096;
+    return file_.read_at(page_bytes, 152);
+  }
+
+  Result<void> check_tree(const Tree& tree) {
+    if (tree.root == no_page) return {};
+    if (tree.depth == 0 || tree.depth > 32) return corrupt("a tree of impossible depth");
+    return check_page(tree.root, tree.depth);
+  }
+
+  Result<void> check_page(std::uint64_t number, unsigned depth) {
+    const auto name = [number] { return "page " + std::to_string(number); };
+    if (number < 2 || number > meta_.last_page || ++visited_ > meta_.last_page) {
+      return corrupt(name() + " is out of bounds or part of a circle");
+    }
+    const auto page = file_.read_at(number * meta_.page_bytes, meta_.page_bytes);
+    if (!page) return page.error();
+    const unsigned kind = load<std::uint16_t>(*page, 10);
+    const std::size_t lower = load<std::uint16_t>(*page, 12);
+    const std::size_t upper = load<std::uint16_t>(*page, 14);
+    if (load<std::uint64_t>(*page, 0) != number || (kind & fixed_keys_page) != 0 ||
+        (kind & (branch_page | leaf_page)) != (depth > 1 ? branch_page : leaf_page)) {
+      return corrupt(name() + " is not the page it should be");
+    }
+    if (lower < page_head_bytes || lower > upper || upper > page->size() || lower % 2 != 0) {
+      return corrupt(name() + " has wrong bounds");
+    }
+    const std::size_t nodes = (lower - page_head_bytes) / 2;
+    if (nodes == 0) return corrupt(name() + " is empty");
+    for (std::size_t i = 0; i < nodes; ++i) {
+      const std::size_t at = load<std::uint16_t>(*page, page_head_bytes + 2 * i);
+      if (at < upper || at + node_head_bytes > page->size()) return corrupt(name() + " has a wrong node");
+      const auto node = std::string_view(*page).substr(at);
+      if (auto checked = depth > 1 ? check_branch(node, depth) : check_leaf(node); !checked) {
+        return checked;
+      }
+    }
+    return {};
+  }
+
+  Result<void> check_branch(std::string_view node, unsigned depth) {
+    const auto child = std::uint64_t{load<std::uint16_t>(node, 0)} |
+                       std::uint64_t{load<std::uint16_t>(node, 2)} << 16 |
+                       std::uint64_t{load<std::uint16_t>(node, 4)} << 32;
+    if (node.size() - node_head_bytes < load<std::uint16_t>(node, 6)) return corrupt("a key is cut short");
+    return check_page(child, depth - 1);
+  }
+
+  Result<void> check_leaf(std::string_view node) {
+    const auto value_bytes = std::uint64_t{load<std::uint16_t>(node, 0)} |
+                             std::uint64_t{load<std::uint16_t>(node, 2)} << 16;
+    const unsigned flags = load<std::uint16_t>(node, 4);
+    const std::size_t key_bytes = load<std::uint16_t>(node, 6);
+    const bool outside = (flags & value_outside) != 0;
+    const std::uint64_t inside_bytes = outside ? sizeof(std::uint64_t) : value_bytes;
+    if (node.size() - node_head_bytes < key_bytes ||
+        node.size() - node_head_bytes - key_bytes < inside_bytes) {
+      return corrupt("a node is cut short");
+    }
+    const auto value = node.substr(node_head_bytes + key_bytes);
+    if (outside) {
+      const auto first = load<std::uint64_t>(value, 0);
+      const auto pages = (page_head_bytes + value_bytes + meta_.page_bytes - 1) / meta_.page_bytes;
+      if (first < 2 || first > meta_.last_page || pages - 1 > meta_.last_page - first) {
+        return corrupt("a value lies outside the file");
+      }
+      return {};
+    }
+    if ((flags & value_is_tree) == 0) return {};
+    return value_bytes < tree_bytes ? Result<void>(corrupt("a table is cut short"))
+                                    : check_tree(parse_tree(value.substr(0, tree_bytes)));
+  }
+
+  Descriptor file_;
+  std::uint64_t bytes_;
+  Meta meta_;
+  std::uint64_t visited_ = 0;
+};
+
+struct Newest {
+  std::size_t slot = 0;
+  Meta meta;
+};
+
+std::optional<Newest> find_newest(const FileWalk& walk) {
+  const auto first = walk.meta(0);
+  const auto second = walk.meta(1);
+  if (!first || !second) return std::nullopt;
+  return second->transaction > first->transaction ? Newest{1, *second} : Newest{0, *first};
+}
+
+Error broken_metas(const std::filesystem::path& path) {
+  return corrupt(path.filename().string() + ": a meta page is broken or the file is cut short");
+}
+
+}  // namespace
+
+Result<FileUse> inspect_file(const std::filesystem::path& path) {
+  const auto walk = FileWalk::open(path, O_RDONLY);
+  if (!walk) return walk.error();
+  const auto newest = find_newest(*walk);
+  if (!newest) return broken_metas(path);
+  return walk->use(newest->meta);
+}
+
+Result<FileUse> check_file(const std::filesystem::path& path) {
+  auto walk = FileWalk::open(path, O_RDONLY);
+  if (!walk) return walk.error();
+  const auto newest = find_newest(*walk);
+  if (!newest) return broken_metas(path);
+  auto checked = walk->check(newest->meta);
+  if (!checked) {
+    return Error{checked.error().fault, path.filename().string() + ": " + checked.error().detail};
+  }
+  return checked;
+}
+
+Result<FileUse> repair_file(const std::filesystem::path& path) {
+  auto walk = FileWalk::open(path, O_RDWR);
+  if (!walk) return walk.error();
+  const std::array<std::optional<Meta>, 2> metas = {walk->meta(0), walk->meta(1)};
+  const std::size_t newest =
+      metas[1] && (!metas[0] || metas[1]->transaction > metas[0]->transaction) ? 1 : 0;
+  for (const std::size_t slot : {newest, 1 - newest}) {
+    if (!metas[slot]) continue;
+    auto checked = walk->check(*metas[slot]);
+    if (!checked) continue;
+    if (auto kept = walk->keep_only(slot, *metas[slot]); !kept) return kept.error();
+    return checked;
+  }
+  return broken_metas(path);
+}
+
+}  // namespace picket::buffer

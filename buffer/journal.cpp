@@ -1,0 +1,279 @@
+#include "buffer/journal.h"
+
+#include "buffer/journal_files.h"
+#include "buffer/logger.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace picket::buffer {
+namespace {
+
+constexpr std::size_t most_block_bytes = std::size_t{4} << 20;
+constexpr std::uint64_t least_segment_bytes = std::uint64_t{256} << 10;
+
+Error refused(std::string why) {
+  return {Fault::unavailable, std::move(why)};
+}
+
+}  // namespace
+
+std::optional<SegmentUse> Journal::oldest_sealed() const {
+  const auto all = segments();
+  return all.size() > 1 ? std::optional(all.front()) : std::nullopt;
+}
+
+Result<std::unique_ptr<Journal>> Journal::open(const JournalOptions& options, const Clock& clock) {
+  auto sized = options;
+  // Four segments at least, so that the budget can be given back in pieces.
+  sized.segment_bytes = std::max(std::min(options.segment_bytes, options.max_bytes / 4), least_segment_bytes);
+  sized.segment_bytes -= sized.segment_bytes % 65536;
+  auto folder = SegmentFolder::open({.path = sized.folder,
+                                     .segment_bytes = sized.segment_bytes,
+                                     .max_bytes = sized.max_bytes,
+                                     .disk_reserve_bytes = sized.disk_reserve_bytes,
+                                     .read_only = sized.read_only});
+  if (!folder) return folder.error();
+  auto journal = std::make_unique<JournalFiles>(sized, clock, *std::move(folder));
+  if (auto started = journal->start(); !started) return started.error();
+  return std::unique_ptr<Journal>(std::move(journal));
+}
+
+JournalFiles::JournalFiles(const JournalOptions& options,
+                           const Clock& clock,
+                           std::unique_ptr<SegmentFolder> folder)
+    : options_(options),
+      clock_(clock),
+      folder_(std::move(folder)),
+      max_block_bytes_(std::min<std::size_t>(most_block_bytes, options.segment_bytes / 8)) {}
+
+JournalFiles::~JournalFiles() {
+  {
+    const std::lock_guard lock(queue_mutex_);
+    stopping_ = true;
+  }
+  offered_.notify_one();
+  if (committer_.joinable()) committer_.join();
+  interrupt();
+}
+
+Result<void> JournalFiles::offer(Record record, OnDurable on_durable) {
+  constexpr std::size_t most = std::numeric_limits<std::uint32_t>::max();
+  if (record.key.size() > 255 || record.meta.size() > most || record.body.size() > most) {
+    return Error{Fault::too_large, "record is too large for the journal"};
+  }
+  if (options_.read_only) return refused("the journal is open for reading only");
+  if (full()) return refused("the journal is full");
+  const auto bytes = record_bytes(record);
+  {
+    const std::lock_guard lock(queue_mutex_);
+    if (stopping_) return refused("the journal is closing");
+    // One that is larger than the whole queue is taken when nothing else waits.
+    if (waiting_bytes_ > 0 && waiting_bytes_ + bytes > options_.queue_bytes) {
+      return refused("too much is waiting for the disk");
+    }
+    waiting_bytes_ += bytes;
+    queue_.push_back(std::move(record));
+    answers_.push_back(std::move(on_durable));
+  }
+  offered_.notify_one();
+  return {};
+}
+
+bool JournalFiles::full() const {
+  if (folder_->disk_low()) return true;
+  return out_of_room_ && !folder_->can_take();
+}
+
+void JournalFiles::commit_waiting() {
+  std::vector<Record> records;
+  std::vector<OnDurable> answers;
+  for (;;) {
+    {
+      std::unique_lock lock(queue_mutex_);
+      offered_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+      if (queue_.empty()) return;
+      records.swap(queue_);
+      answers.swap(answers_);
+    }
+    commit_all(records, answers);
+    records.clear();
+    answers.clear();
+  }
+}
+
+void JournalFiles::commit_all(std::vector<Record>& records, std::vector<OnDurable>& answers) {
+  for (std::size_t begin = 0; begin < records.size();) {
+    std::size_t end = begin;
+    std::size_t bytes = 0;
+    while (end < records.size() && end - begin < max_block_records) {
+      const auto more = record_bytes(records[end]);
+      if (end > begin && bytes + more > max_block_bytes_) break;
+      bytes += more;
+      ++end;
+    }
+    const auto chunk = std::span<const Record>(records).subspan(begin, end - begin);
+    const auto began = std::chrono::steady_clock::now();
+    const auto first = next_;
+    const auto stored = bytes > max_block_bytes_ ? commit_split(chunk.front()) : commit_block(chunk);
+    if (stored) {
+      next_ = first + chunk.size();
+      committed(chunk.size(), began);
+    } else {
+      failed(stored.error());
+    }
+    for (std::size_t i = begin; i < end; ++i) {
+      if (answers[i]) answers[i](stored ? Result<Sequence>(first + (i - begin)) : stored.error());
+      answers[i] = nullptr;
+      records[i] = Record();
+    }
+    {
+      const std::lock_guard lock(queue_mutex_);
+      waiting_bytes_ -= bytes;
+    }
+    update_room();
+    begin = end;
+  }
+}
+
+Result<void> JournalFiles::commit_block(std::span<const Record> records) {
+  return write({next_, 0}, block_bytes(records),
+               [&](char* out) { pack_block(records, next_, out); });
+}
+
+Result<void> JournalFiles::commit_split(const Record& record) {
+  const auto bytes = record_bytes(record);
+  RecordPart part{.key = {next_, 0},
+                  .parts = static_cast<std::uint32_t>((bytes + max_block_bytes_ - 1) / max_block_bytes_)};
+  for (; part.offset < bytes; part.offset += part.bytes) {
+    part.bytes = std::min(max_block_bytes_, bytes - part.offset);
+    const auto written = write(part.key, block_head_bytes + block_entry_bytes + part.bytes,
+                               [&](char* out) { pack_part(record, part, out); });
+    if (!written) {
+      if (part.key.part > 0 && next_ == part.key.first) discard_ = next_;
+      return written;
+    }
+    ++part.key.part;
+  }
+  return {};
+}
+
+// One commit into the newest segment, or into a new one.
+Result<void> JournalFiles::write(BlockKey key,
+                                 std::size_t bytes,
+                                 const std::function<void(char*)>& fill) {
+  if (discard_ != 0) {
+    // What cannot be removed is hidden by a new segment that starts at the same key.
+    if (!discard(discard_)) {
+      if (auto rotated = rotate({discard_, 0}); !rotated) return rotated;
+    }
+    discard_ = 0;
+  }
+  if (!active_ || abandon_ || !active_->fits(bytes)) {
+    const auto rotated = rotate(key);
+    const bool go_on = abandon_ && active_ && active_->fits(bytes);
+    if (!rotated && !go_on) return rotated;
+  }
+  auto written = active_->append(key, bytes, fill);
+  if (!written) reopen_after_failure();
+  return written;
+}
+
+Result<void> JournalFiles::rotate(BlockKey name) {
+  if (const auto last = newest()) {
+    // Of the same name: it holds nothing but parts of a record that was not stored whole.
+    if (last->name() == name) {
+      if (auto given = give_back(last); !given) return given;
+    } else if (last->name() > name) {
+      return refused("an unusable segment cannot be removed");
+    }
+  }
+  if (auto taken = folder_->take(name); !taken) return taken;
+  const auto segment =
+      std::make_shared<Segment>(folder_->path_of(name), name, Segment::Mode::writing);
+  if (auto opened = segment->open(); !opened) {
+    folder_->set_aside(name);
+    return opened;
+  }
+  if (active_) active_->seal();
+  active_ = segment;
+  abandon_ = false;
+  const std::lock_guard lock(segments_mutex_);
+  segments_.push_back(segment);
+  return {};
+}
+
+void JournalFiles::publish() {
+  {
+    const std::lock_guard lock(wait_mutex_);
+    durable_next_ = next_;
+  }
+  durable_.notify_all();
+}
+
+void JournalFiles::committed(std::size_t records, std::chrono::steady_clock::time_point began) {
+  using std::chrono::microseconds;
+  const auto took =
+      std::chrono::duration_cast<microseconds>(std::chrono::steady_clock::now() - began).count();
+  ++commits_;
+  committed_records_ += records;
+  last_commit_us_ = took;
+  commit_us_ += took;
+  last_commit_ms_ = to_ms(clock_.now());
+  if (failing_) log(Level::info, "buffer", "commits succeed again");
+  failing_ = false;
+  publish();
+  std::vector<std::function<void()>> listeners;
+  {
+    const std::lock_guard lock(wait_mutex_);
+    listeners = listeners_;
+  }
+  for (const auto& listener : listeners) listener();
+}
+
+void JournalFiles::failed(const Error& error) {
+  ++failed_commits_;
+  if (!failing_) log(Level::warning, "buffer", "commit failed", {{"reason", error.detail}});
+  failing_ = true;
+}
+
+void JournalFiles::update_room() {
+  const auto room = active_ ? active_->room_bytes() : 0;
+  if (room < options_.segment_bytes / 2) folder_->want_spare();
+  out_of_room_ = room < max_block_bytes_ + block_head_bytes && !folder_->can_take();
+}
+
+void JournalFiles::interrupt() {
+  {
+    const std::lock_guard lock(wait_mutex_);
+    ++interrupts_;
+  }
+  durable_.notify_all();
+}
+
+void JournalFiles::on_commit(std::function<void()> listener) {
+  const std::lock_guard lock(wait_mutex_);
+  listeners_.push_back(std::move(listener));
+}
+
+Result<void> JournalFiles::recycle_before(Sequence keep_from) {
+  if (options_.read_only) return refused("the journal is open for reading only");
+  keep_from = std::min<Sequence>(keep_from, durable_next_);
+  for (;;) {
+    SegmentPtr oldest;
+    {
+      const std::lock_guard lock(segments_mutex_);
+      if (segments_.size() < 2) break;
+      const auto next = segments_[1]->name();
+      const auto last = next.part > 0 ? next.first : next.first - 1;
+      if (last >= keep_from) break;
+      oldest = segments_.front();
+      segments_.erase(segments_.begin());
+    }
+    oldest->close(true);
+    if (auto retired = folder_->retire(oldest->name()); !retired) return retired;
+  }
+  return {};
+}
+
+}  // namespace picket::buffer

@@ -1,0 +1,212 @@
+#include "buffer/journal_files.h"
+#include "buffer/logger.h"
+
+#include <algorithm>
+
+namespace picket::buffer {
+namespace {
+
+constexpr std::size_t most_open_segments = 16;
+constexpr BlockKey open_end{~Sequence{0}, 0};
+
+// The first sequence that a segment of that name can have as its own.
+Sequence first_whole(BlockKey name) {
+  return name.part > 0 ? name.first + 1 : name.first;
+}
+
+}  // namespace
+
+Result<ReadBatch> JournalFiles::read(Sequence from,
+                                     std::size_t max_bytes,
+                                     std::size_t max_records) const {
+  std::optional<Error> stopped;
+  auto builder = gather(std::max<Sequence>(from, 1),
+                        {.end = durable_next_, .max_bytes = max_bytes, .max_records = max_records},
+                        stopped);
+  if (stopped && builder.empty()) return *stopped;
+  return std::move(builder).finish();
+}
+
+Result<ReadBatch> JournalFiles::read_one(Sequence sequence) const {
+  const Error missing{Fault::not_found, "no record " + std::to_string(sequence) + " in the journal"};
+  const Sequence end = durable_next_;
+  if (sequence == 0 || sequence >= end) return missing;
+  std::optional<Error> stopped;
+  auto builder = gather(sequence, {.end = sequence + 1, .max_bytes = 1, .max_records = 1}, stopped);
+  if (stopped && builder.empty()) return *stopped;
+  auto batch = std::move(builder).finish();
+  if (!batch.damaged.empty()) {
+    return Error{Fault::corrupt, "record " + std::to_string(sequence) + " is damaged"};
+  }
+  if (batch.records.empty()) return missing;
+  return batch;
+}
+
+BatchBuilder JournalFiles::gather(Sequence from,
+                                  const BatchBuilder::Limits& limits,
+                                  std::optional<Error>& stopped) const {
+  BatchBuilder builder(from, limits);
+  while (!builder.done()) {
+    const auto place = find({builder.next(), 0});
+    if (!place) break;
+    builder.skip_to(first_whole(place->segment->name()));
+    if (builder.done()) break;
+    const auto visited =
+        place->segment->visit({builder.next(), 0}, [&](BlockKey key, std::string_view bytes) {
+          return key < place->limit && builder.take(key, bytes);
+        });
+    if (!visited && visited.error().fault == Fault::unavailable) {
+      stopped = visited.error();
+      break;
+    }
+    if (!visited) {
+      drop(place->segment, visited.error());
+    } else if (builder.split()) {
+      builder.add_split(fetch_split(*builder.split()));
+    } else if (!builder.done()) {
+      builder.skip_to(first_whole(place->limit));
+    }
+  }
+  close_surplus();
+  return builder;
+}
+
+Result<std::string> JournalFiles::fetch_split(const BatchBuilder::Split& split) const {
+  std::string bytes;
+  for (std::uint32_t part = 0; part < split.parts; ++part) {
+    const BlockKey wanted{split.sequence, part};
+    const auto place = find(wanted);
+    bool added = false;
+    const auto add = [&](BlockKey key, std::string_view packed) {
+      const auto block = Block::parse(packed);
+      if (key != wanted || !block || block->head().key != wanted ||
+          block->head().parts != split.parts || block->head().count != 1) {
+        return false;
+      }
+      const auto chunk = block->records(0, 1);
+      added = checksum_holds(chunk, wanted, block->checksum(0));
+      if (added) bytes += chunk;
+      return false;
+    };
+    if (place) {
+      if (auto visited = place->segment->visit(wanted, add); !visited) return visited.error();
+    }
+    if (!added) return Error{Fault::corrupt, "part " + std::to_string(part) + " is damaged"};
+  }
+  return bytes;
+}
+
+// The segment that holds `key`, or the first one behind it.
+std::optional<JournalFiles::Place> JournalFiles::find(BlockKey key) const {
+  const std::lock_guard lock(segments_mutex_);
+  if (segments_.empty()) return std::nullopt;
+  auto behind = std::upper_bound(
+      segments_.begin(), segments_.end(), key,
+      [](const BlockKey& wanted, const SegmentPtr& segment) { return wanted < segment->name(); });
+  if (behind == segments_.begin()) ++behind;
+  return Place{*(behind - 1), behind == segments_.end() ? open_end : (*behind)->name()};
+}
+
+JournalFiles::SegmentPtr JournalFiles::newest() const {
+  const std::lock_guard lock(segments_mutex_);
+  return segments_.empty() ? nullptr : segments_.back();
+}
+
+// Forgets a segment that turned out to be recycled or damaged.
+void JournalFiles::drop(const SegmentPtr& segment, const Error& why) const {
+  {
+    const std::lock_guard lock(segments_mutex_);
+    const auto there = std::find(segments_.begin(), segments_.end(), segment);
+    if (there == segments_.end()) return;
+    segments_.erase(there);
+  }
+  if (why.fault != Fault::corrupt) return;
+  segment->close(true);
+  if (options_.read_only) {
+    log(Level::error, "buffer", "segment is damaged",
+        {{"file", segment->path().string()}, {"reason", why.detail}});
+  } else {
+    folder_->set_aside(segment->name());
+  }
+}
+
+void JournalFiles::close_surplus() const {
+  std::vector<SegmentPtr> open;
+  {
+    const std::lock_guard lock(segments_mutex_);
+    for (const auto& segment : segments_) {
+      if (segment != segments_.back() && segment->is_open()) open.push_back(segment);
+    }
+  }
+  if (open.size() <= most_open_segments) return;
+  std::sort(open.begin(), open.end(), [](const SegmentPtr& left, const SegmentPtr& right) {
+    return left->last_used() < right->last_used();
+  });
+  open.resize(open.size() - most_open_segments);
+  for (const auto& segment : open) segment->try_close();
+}
+
+std::optional<SegmentUse> JournalFiles::describe(const Place& place) const {
+  auto use = place.segment->use();
+  if (!use) return std::nullopt;
+  use->first = first_whole(place.segment->name());
+  const auto behind = std::min<Sequence>(durable_next_, first_whole(place.limit));
+  use->last = behind > use->first ? behind - 1 : 0;
+  return *use;
+}
+
+std::vector<SegmentUse> JournalFiles::segments() const {
+  std::vector<Place> places;
+  {
+    const std::lock_guard lock(segments_mutex_);
+    for (const auto& segment : segments_) {
+      if (!places.empty()) places.back().limit = segment->name();
+      places.push_back({segment, open_end});
+    }
+  }
+  std::vector<SegmentUse> uses;
+  for (const auto& place : places) {
+    if (auto use = describe(place)) uses.push_back(*use);
+    close_surplus();
+  }
+  return uses;
+}
+
+std::optional<SegmentUse> JournalFiles::oldest_sealed() const {
+  const auto place = find({0, 0});
+  if (!place || place->limit == open_end) return std::nullopt;
+  auto use = describe(*place);
+  if (use && use->last == 0) use->last = use->first;
+  return use;
+}
+
+JournalUse JournalFiles::use() const {
+  JournalUse use;
+  use.next = durable_next_;
+  use.first = use.next;
+  {
+    const std::lock_guard lock(segments_mutex_);
+    if (!segments_.empty()) use.first = std::min(use.next, first_whole(segments_.front()->name()));
+    for (const auto& segment : segments_) use.used_bytes += segment->used_bytes();
+  }
+  use.file_bytes = folder_->file_bytes();
+  use.commits = commits_;
+  use.committed_records = committed_records_;
+  use.failed_commits = failed_commits_;
+  use.last_commit = time_from_ms(last_commit_ms_);
+  use.last_commit_took = std::chrono::duration_cast<Duration>(std::chrono::microseconds(last_commit_us_));
+  use.commit_time = std::chrono::microseconds(commit_us_);
+  use.full = full();
+  use.spare = options_.read_only || folder_->can_take();
+  return use;
+}
+
+bool JournalFiles::wait_for(Sequence from, Duration at_most) const {
+  std::unique_lock lock(wait_mutex_);
+  const auto interrupts = interrupts_;
+  durable_.wait_for(lock, at_most,
+                    [&] { return durable_next_ > from || interrupts_ != interrupts; });
+  return durable_next_ > from;
+}
+
+}  // namespace picket::buffer

@@ -1,0 +1,102 @@
+// One segment of the journal: one LMDB file whose main table holds the blocks, keyed by BlockKey.
+//
+//   created ──► open for writing (the newest only) ──► sealed: opened on demand, read-only,
+//                                                      without a lock file ──► closed for good
+//
+// THREADS  visit(), last(), use() from any thread; fits() to seal() from the committer only;
+//          close() from any thread: waits for the readers that are inside.
+#pragma once
+
+#include "buffer/block.h"
+#include "buffer/env.h"
+#include "buffer/result.h"
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <shared_mutex>
+#include <string>
+#include <string_view>
+
+namespace picket::buffer {
+
+class Segment {
+ public:
+  enum class Mode {
+    writing,   // the newest segment of the process that owns the journal
+    sealed,    // nobody writes it any more
+    watching,  // another process may be writing it
+  };
+
+  Segment(std::filesystem::path path, BlockKey name, Mode mode)
+      : path_(std::move(path)), name_(name), mode_(mode) {}
+  Segment(const Segment&) = delete;
+  Segment& operator=(const Segment&) = delete;
+
+  const std::filesystem::path& path() const { return path_; }
+  BlockKey name() const { return name_; }
+
+  // Opens the file when it is not open. Fault::corrupt: the file is damaged beyond use;
+  // Fault::not_found: it is gone.
+  Result<void> open();
+
+  // Calls `visitor` with the block at `from` or the nearest before it (if there is none, the nearest
+  // behind it) and with those that follow, until it returns false. The bytes are views that die
+  // when it returns. Opens the file if needed; fails as open().
+  using Visitor = std::function<bool(BlockKey, std::string_view)>;
+  Result<void> visit(BlockKey from, const Visitor& visitor);
+  // The last block.
+  struct Last {
+    BlockKey key;
+    Result<BlockHead> head;
+  };
+  Result<std::optional<Last>> last();
+  // Times and sizes; `last` stays 0.
+  Result<SegmentUse> use();
+
+  // Is there surely room for one more block of that size?
+  bool fits(std::size_t block_bytes) const;
+  std::uint64_t room_bytes() const;
+  // One commit. REQUIRES: `key` is greater than every key in the segment.
+  Result<void> append(BlockKey key, std::size_t bytes, const std::function<void(char*)>& fill);
+  // Removes the blocks from `key` on.
+  Result<void> remove_from(BlockKey key);
+  // Makes it the newest, written to from now on. Also after a failed commit: forgets what LMDB has
+  // in memory and reads the file again.
+  Result<void> open_for_writing();
+  // From now on opened read-only, on demand.
+  void seal();
+
+  // Closes the file; a later visit() opens it again, unless `for_good`: then it says not_found.
+  void close(bool for_good);
+  // As close(false), but only when that needs no waiting. False when readers are inside.
+  bool try_close();
+  bool is_open() const { return open_; }
+  // As of the last time the file was looked at or written.
+  std::uint64_t used_bytes() const { return used_bytes_; }
+  void set_used_bytes(std::uint64_t bytes) { used_bytes_ = bytes; }
+  std::uint64_t last_used() const { return last_used_; }
+
+ private:
+  Result<void> open_file();  // REQUIRES: mutex_ is held exclusively
+  template <class Value, class Work>
+  Result<Value> with_env(const Work& work);
+
+  const std::filesystem::path path_;
+  const BlockKey name_;
+  std::atomic<bool> open_{false};
+  std::atomic<std::uint64_t> last_used_{0};
+  std::atomic<std::uint64_t> used_bytes_{0};
+
+  mutable std::shared_mutex mutex_;
+  std::optional<Env> env_;   // this and the rest guarded by mutex_
+  TableHandle blocks_ = 0;
+  Mode mode_;
+  bool checked_ = false;     // pages were walked once, and only this process has written since
+  bool gone_ = false;
+  std::uint64_t file_bytes_ = 0;
+};
+
+}  // namespace picket::buffer

@@ -1,0 +1,360 @@
+#include "buffer/segment_folder.h"
+
+#include "buffer/env.h"
+#include "buffer/logger.h"
+
+#include <fcntl.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdio>
+
+namespace picket::buffer {
+namespace {
+
+constexpr std::size_t most_free_files = 2;
+constexpr std::uint64_t first_segment_bytes = std::uint64_t{16} << 20;
+constexpr std::size_t fill_step = std::size_t{1} << 20;
+constexpr std::string_view suffix = ".mdb";
+constexpr std::string_view damaged_suffix = ".damaged";
+
+std::filesystem::path lock_of(std::filesystem::path path) {
+  return path += "-lock";
+}
+
+std::uint64_t size_of(const std::filesystem::path& path) {
+  std::error_code failed;
+  const auto bytes = std::filesystem::file_size(path, failed);
+  return failed ? 0 : bytes;
+}
+
+std::vector<std::filesystem::path> files_in(const std::filesystem::path& folder) {
+  std::vector<std::filesystem::path> files;
+  std::error_code failed;
+  for (auto entry = std::filesystem::directory_iterator(folder, failed);
+       !failed && entry != std::filesystem::directory_iterator(); entry.increment(failed)) {
+    files.push_back(entry->path());
+  }
+  return files;
+}
+
+bool is_free(const std::string& name) {
+  return name.starts_with("free-") && name.ends_with(suffix);
+}
+
+bool is_orphaned_lock(const std::filesystem::path& path) {
+  auto name = path.string();
+  if (!name.ends_with(".mdb-lock")) return false;
+  name.resize(name.size() - std::string_view("-lock").size());
+  return !std::filesystem::exists(name);
+}
+
+std::int64_t steady_ms() {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
+}
+
+}  // namespace
+
+std::string render_segment_name(BlockKey first) {
+  std::array<char, 40> name{};
+  const int bytes = std::snprintf(name.data(), name.size(), "%020llu.%05u.mdb",
+                                  static_cast<unsigned long long>(first.first), first.part);
+  return {name.data(), static_cast<std::size_t>(bytes)};
+}
+
+std::optional<BlockKey> parse_segment_name(std::string_view file_name) {
+  BlockKey key;
+  const char* const end = file_name.data() + file_name.size();
+  const auto first = std::from_chars(file_name.data(), end, key.first);
+  if (first.ec != std::errc() || first.ptr == end || *first.ptr != '.') return std::nullopt;
+  const auto part = std::from_chars(first.ptr + 1, end, key.part);
+  if (part.ec != std::errc() || render_segment_name(key) != file_name) return std::nullopt;
+  return key;
+}
+
+SegmentFolder::SegmentFolder(SegmentFolderOptions options, Descriptor writer, Descriptor readers)
+    : options_(std::move(options)), writer_(std::move(writer)), readers_(std::move(readers)) {
+  for (const auto& path : files_in(options_.path)) bytes_ += size_of(path);
+}
+
+SegmentFolder::~SegmentFolder() = default;
+
+Result<std::unique_ptr<SegmentFolder>> SegmentFolder::open(const SegmentFolderOptions& options) {
+  const auto readers_path = options.path / "readers.lock";
+  if (options.read_only) {
+    if (!std::filesystem::is_directory(options.path)) {
+      return Error{Fault::not_found, "no journal in " + options.path.string()};
+    }
+    // Without the file no writer has ever been here.
+    auto readers = Descriptor::open(readers_path, O_RDONLY);
+    if (readers) readers->lock(Descriptor::Lock::shared, true);
+    return std::unique_ptr<SegmentFolder>(new SegmentFolder(
+        options, Descriptor(), readers ? *std::move(readers) : Descriptor()));
+  }
+  std::error_code failed;
+  std::filesystem::create_directories(options.path, failed);
+  if (failed) {
+    return Error{Fault::unavailable, "make folder " + options.path.string() + ": " + failed.message()};
+  }
+  auto writer = Descriptor::open(options.path / "writer.lock", O_RDWR | O_CREAT);
+  if (!writer) return writer.error();
+  if (!writer->lock(Descriptor::Lock::exclusive, false)) {
+    return Error{Fault::unavailable, "another Picket is writing to " + options.path.string()};
+  }
+  auto readers = Descriptor::open(readers_path, O_RDWR | O_CREAT);
+  if (!readers) return readers.error();
+  std::unique_ptr<SegmentFolder> folder(
+      new SegmentFolder(options, *std::move(writer), *std::move(readers)));
+  if (auto cleaned = folder->clean_up(); !cleaned) return cleaned.error();
+  auto* const raw = folder.get();
+  folder->preparer_ = std::jthread([raw](const std::stop_token& stop) { raw->prepare(stop); });
+  return folder;
+}
+
+Result<void> SegmentFolder::clean_up() {
+  for (const auto& path : files_in(options_.path)) {
+    const auto name = path.filename().string();
+    if (is_free(name)) {
+      if (size_of(path) == options_.segment_bytes && free_.size() < most_free_files &&
+          bytes_ <= options_.max_bytes) {
+        free_.push_back(path);
+      } else {
+        remove(path);
+      }
+      std::uint64_t number = 0;
+      std::from_chars(name.data() + 5, name.data() + name.size(), number);
+      if (number < (std::uint64_t{1} << 60)) next_number_ = std::max(next_number_.load(), number + 1);
+    } else if (name.ends_with(".tmp") || name.ends_with(".tmp-lock") || is_orphaned_lock(path)) {
+      remove(path);
+    }
+  }
+  return make_template();
+}
+
+// LMDB itself makes the two pages that every empty segment starts with.
+Result<void> SegmentFolder::make_template() {
+  const auto path = options_.path / "new-0.tmp";
+  std::uint64_t page_bytes = 0;
+  {
+    auto env = Env::open({.path = path, .map_bytes = std::size_t{1} << 20});
+    if (!env) return env.error();
+    page_bytes = env->use().page_bytes;
+  }
+  const auto file = Descriptor::open(path, O_RDONLY);
+  if (!file) return file.error();
+  auto pages = file->read_at(0, 2 * page_bytes);
+  if (!pages) return pages.error();
+  meta_pages_ = *std::move(pages);
+  std::error_code ignored;
+  std::filesystem::remove(path, ignored);
+  std::filesystem::remove(lock_of(path), ignored);
+  return {};
+}
+
+std::vector<BlockKey> SegmentFolder::segments() const {
+  std::vector<BlockKey> names;
+  for (const auto& path : files_in(options_.path)) {
+    if (const auto name = parse_segment_name(path.filename().string())) names.push_back(*name);
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+Sequence SegmentFolder::after_damaged() const {
+  Sequence after = 1;
+  for (const auto& path : files_in(options_.path)) {
+    const auto name = path.filename().string();
+    if (!name.ends_with(damaged_suffix)) continue;
+    const auto key = parse_segment_name(name.substr(0, name.size() - damaged_suffix.size()));
+    if (key) after = std::max(after, key->first + size_of(path) / record_head_bytes);
+  }
+  return after;
+}
+
+std::filesystem::path SegmentFolder::path_of(BlockKey name) const {
+  return options_.path / render_segment_name(name);
+}
+
+Result<void> SegmentFolder::take(BlockKey name) {
+  std::filesystem::path free;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!free_.empty()) {
+      free = free_.back();
+      free_.pop_back();
+    }
+  }
+  if (!free.empty()) {
+    auto taken = take_free(free, name);
+    if (taken) return taken;
+    log(Level::info, "buffer", "free segment not usable", {{"reason", taken.error().detail}});
+    remove(free);
+  }
+  // The first is small, so that a start in an empty folder is quick though its pages are written.
+  const bool first = segments().empty();
+  const auto bytes = first ? std::min(options_.segment_bytes, first_segment_bytes) : options_.segment_bytes;
+  const auto made = make_file(bytes, first);
+  if (!made) return made.error();
+  return rename_durably(*made, path_of(name));
+}
+
+// Fault::unavailable while another process reads: what it reads may be this very file.
+Result<void> SegmentFolder::take_free(const std::filesystem::path& free, BlockKey name) {
+  if (!readers_.lock(Descriptor::Lock::exclusive, false)) {
+    return Error{Fault::unavailable, "another process is reading the journal"};
+  }
+  const auto unlock = [this](Result<void> result) {
+    readers_.unlock();
+    return result;
+  };
+  const auto file = Descriptor::open(free, O_RDWR);
+  if (!file) return unlock(file.error());
+  if (auto written = file->write_at(meta_pages_, 0); !written) return unlock(written);
+  if (auto synced = file->sync(); !synced) return unlock(synced);
+  return unlock(rename_durably(free, path_of(name)));
+}
+
+Result<void> SegmentFolder::retire(BlockKey name) {
+  const auto path = path_of(name);
+  std::error_code ignored;
+  std::filesystem::remove(lock_of(path), ignored);
+  const std::lock_guard lock(mutex_);
+  if (free_.size() >= most_free_files || size_of(path) != options_.segment_bytes ||
+      bytes_ > options_.max_bytes) {
+    remove(path);
+    return sync_folder(options_.path);
+  }
+  const auto free = options_.path / ("free-" + std::to_string(next_number_++) + std::string(suffix));
+  if (auto renamed = rename_durably(path, free); !renamed) return renamed;
+  free_.push_back(free);
+  return {};
+}
+
+void SegmentFolder::set_aside(BlockKey name) {
+  const auto path = path_of(name);
+  auto damaged = path;
+  damaged += damaged_suffix;
+  std::error_code ignored;
+  std::filesystem::remove(lock_of(path), ignored);
+  const auto renamed = rename_durably(path, damaged);
+  log(Level::error, "buffer", "segment is damaged and set aside",
+      {{"file", damaged.string()}, {"renamed", renamed ? "yes" : renamed.error().detail}});
+}
+
+bool SegmentFolder::can_take() const {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!free_.empty()) return true;
+  }
+  return room_for(options_.segment_bytes);
+}
+
+void SegmentFolder::want_spare() {
+  if (!room_for(options_.segment_bytes)) return;
+  {
+    const std::lock_guard lock(mutex_);
+    if (wanted_ || !free_.empty()) return;
+    wanted_ = true;
+  }
+  wake_.notify_one();
+}
+
+bool SegmentFolder::room_for(std::uint64_t bytes) const {
+  if (bytes_ + bytes > options_.max_bytes) return false;
+  if (options_.disk_reserve_bytes == 0) return true;
+  disk_low();
+  return disk_free_ >= options_.disk_reserve_bytes + bytes;
+}
+
+// Counts the bytes before they are there, so that two who make files at once keep to the budget.
+bool SegmentFolder::reserve(std::uint64_t bytes) {
+  if (!room_for(bytes)) return false;
+  auto before = bytes_.load();
+  do {
+    if (before + bytes > options_.max_bytes) return false;
+  } while (!bytes_.compare_exchange_weak(before, before + bytes));
+  return true;
+}
+
+bool SegmentFolder::disk_low() const {
+  if (options_.disk_reserve_bytes == 0) return false;
+  const auto now = steady_ms();
+  auto asked = asked_ms_.load();
+  if ((asked == 0 || now - asked >= 1000) && asked_ms_.compare_exchange_strong(asked, now)) {
+    struct statvfs status {};
+    if (::statvfs(options_.path.c_str(), &status) == 0) {
+      disk_free_ = std::uint64_t{status.f_bavail} * status.f_frsize;
+    }
+  }
+  return disk_free_ < options_.disk_reserve_bytes;
+}
+
+void SegmentFolder::prepare(const std::stop_token& stop) {
+  std::unique_lock lock(mutex_);
+  while (wake_.wait(lock, stop, [this] { return wanted_; })) {
+    const bool wanted = free_.empty();
+    lock.unlock();
+    if (wanted && room_for(options_.segment_bytes)) {
+      const auto made = make_file(options_.segment_bytes, true);
+      const auto free = options_.path / ("free-" + std::to_string(next_number_++) + std::string(suffix));
+      if (made && rename_durably(*made, free)) {
+        const std::lock_guard add(mutex_);
+        free_.push_back(free);
+      } else if (!made && !stop.stop_requested()) {
+        log(Level::warning, "buffer", "no spare segment", {{"reason", made.error().detail}});
+      }
+    }
+    lock.lock();
+    wanted_ = false;
+  }
+}
+
+Result<std::filesystem::path> SegmentFolder::make_file(std::uint64_t bytes, bool zeros) {
+  if (!reserve(bytes)) {
+    return Error{Fault::unavailable, "the journal's disk budget or the disk is used up"};
+  }
+  const auto path = options_.path / ("new-" + std::to_string(next_number_++) + ".tmp");
+  auto filled = fill(path, bytes, zeros);
+  if (filled) return path;
+  std::error_code ignored;
+  std::filesystem::remove(path, ignored);
+  bytes_ -= bytes;
+  return filled.error();
+}
+
+Result<void> SegmentFolder::fill(const std::filesystem::path& path, std::uint64_t bytes, bool zeros) {
+  const auto file = Descriptor::open(path, O_RDWR | O_CREAT | O_TRUNC);
+  if (!file) return file.error();
+  if (const int rc = ::posix_fallocate(file->number(), 0, static_cast<off_t>(bytes)); rc != 0) {
+    errno = rc;
+    return file_error("reserve space for", path);
+  }
+  if (auto written = file->write_at(meta_pages_, 0); !written) return written;
+  const std::string nothing(zeros ? fill_step : 0, '\0');
+  const auto stop = preparer_.get_stop_token();
+  for (std::uint64_t at = meta_pages_.size(); zeros && at < bytes;) {
+    if (stop.stop_requested()) return Error{Fault::unavailable, "stopping"};
+    const auto step = std::min<std::uint64_t>(fill_step, bytes - at);
+    if (auto written = file->write_at(std::string_view(nothing).substr(0, step), at); !written) {
+      return written;
+    }
+    at += step;
+    // In small steps: commits share this disk.
+    if (at % (8 * fill_step) < fill_step && ::fdatasync(file->number()) != 0) {
+      return file_error("sync", path);
+    }
+  }
+  return file->sync();
+}
+
+void SegmentFolder::remove(const std::filesystem::path& path) {
+  const auto bytes = size_of(path);
+  std::error_code failed;
+  if (std::filesystem::remove(path, failed)) bytes_ -= bytes;
+}
+
+}  // namespace picket::buffer

@@ -1,0 +1,105 @@
+// The folder of the journal's segments: their names, free files to become segments, the disk budget.
+//
+//   00000000000000000017.00000.mdb           a segment: first sequence, first part
+//   00000000000000000017.00000.mdb-lock      LMDB's, of the newest segment only
+//   00000000000000000017.00000.mdb.damaged   set aside whole, never touched again
+//   free-3.mdb                               written over its full length, to become a segment
+//   new-4.tmp                                becoming a free file; of no worth after a crash
+//   writer.lock, readers.lock                flock(2) of the one writer, of other processes' readers
+//
+// A free file is written with real zeros or has been a segment before: a commit into such pages takes
+// a third less time than into pages that fallocate(2) only promised, and a fifth less than into a
+// file that grows (measured on ext4: 160 KB commits 0.34, 0.56 and 0.39 ms, small ones 0.29, 0.33, 0.31).
+//
+// INVARIANT  A file is overwritten to become a new segment only while no other process reads.
+// THREADS    All members from any thread.
+#pragma once
+
+#include "buffer/block.h"
+#include "buffer/descriptor.h"
+#include "buffer/result.h"
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+namespace picket::buffer {
+
+std::string render_segment_name(BlockKey first);
+std::optional<BlockKey> parse_segment_name(std::string_view file_name);
+
+struct SegmentFolderOptions {
+  std::filesystem::path path;
+  std::uint64_t segment_bytes = 0;
+  std::uint64_t max_bytes = 0;            // of all files
+  std::uint64_t disk_reserve_bytes = 0;   // to be left free on the file system
+  bool read_only = false;
+};
+
+class SegmentFolder {
+ public:
+  // Makes the folder if needed and takes the writer's lock, or (read_only) the readers'.
+  static Result<std::unique_ptr<SegmentFolder>> open(const SegmentFolderOptions& options);
+  ~SegmentFolder();
+
+  // The names of the segments, ascending.
+  std::vector<BlockKey> segments() const;
+  // The first sequence that no segment set aside as damaged can have held.
+  Sequence after_damaged() const;
+  std::filesystem::path path_of(BlockKey name) const;
+
+  // A new, empty segment under that name. Fault::unavailable when there is no room for one.
+  Result<void> take(BlockKey name);
+  // Makes a segment a free file, or removes it when there are enough of them.
+  // REQUIRES: nobody in this process has it open.
+  Result<void> retire(BlockKey name);
+  // REQUIRES: as retire().
+  void set_aside(BlockKey name);
+
+  // Would take() find a free file or room for a new one?
+  bool can_take() const;
+  // Has a free file made in the background when there is none and there is room.
+  void want_spare();
+  // Is less than the reserve left on the disk? Asks the file system at most once a second.
+  bool disk_low() const;
+  std::uint64_t file_bytes() const { return bytes_; }
+
+ private:
+  SegmentFolder(SegmentFolderOptions options, Descriptor writer, Descriptor readers);
+  Result<void> clean_up();
+  Result<void> make_template();
+  // Makes new-N.tmp, of zeros when `zeros`, else of pages that are only promised.
+  Result<std::filesystem::path> make_file(std::uint64_t bytes, bool zeros);
+  Result<void> fill(const std::filesystem::path& path, std::uint64_t bytes, bool zeros);
+  Result<void> take_free(const std::filesystem::path& free, BlockKey name);
+  bool room_for(std::uint64_t bytes) const;
+  bool reserve(std::uint64_t bytes);
+  void prepare(const std::stop_token& stop);
+  void remove(const std::filesystem::path& path);
+
+  const SegmentFolderOptions options_;
+  Descriptor writer_;
+  Descriptor readers_;
+  std::string meta_pages_;  // of an empty LMDB file
+  std::atomic<std::uint64_t> bytes_{0};
+  std::atomic<std::uint64_t> next_number_{1};
+  mutable std::atomic<std::int64_t> asked_ms_{0};
+  mutable std::atomic<std::uint64_t> disk_free_{~std::uint64_t{0}};
+
+  mutable std::mutex mutex_;
+  std::condition_variable_any wake_;
+  std::vector<std::filesystem::path> free_;  // guarded by mutex_
+  bool wanted_ = false;                      // guarded by mutex_
+  std::jthread preparer_;                    // last: ends before what it uses
+};
+
+}  // namespace picket::buffer
