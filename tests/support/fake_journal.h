@@ -6,10 +6,14 @@
 
 #include "buffer/journal.h"
 
+#include <algorithm>
+#include <condition_variable>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -64,19 +68,49 @@ class FakeJournal final : public buffer::Journal {
     return full_;
   }
 
-  Result<buffer::ReadBatch> read(buffer::Sequence, std::size_t, std::size_t) const override {
-    return Error{Fault::not_found, "a fake journal is not read"};
+  // From now on the record is reported as damaged.
+  void damage(buffer::Sequence sequence) { set([&] { damaged_.insert(sequence); }); }
+
+  Result<buffer::ReadBatch> read(buffer::Sequence from, std::size_t max_bytes, std::size_t max_records) const override {
+    const std::lock_guard lock(mutex_);
+    buffer::ReadBatch batch;
+    std::size_t bytes = 0;
+    batch.next = std::max(from, first_);
+    while (batch.next <= records_.size() && batch.records.size() < max_records && bytes < max_bytes) {
+      if (damaged_.contains(batch.next)) {
+        batch.damaged.push_back(batch.next++);
+        continue;
+      }
+      const auto& record = records_[batch.next - 1];
+      batch.records.push_back(stored(record, batch.next++));
+      bytes += record.body.size();
+    }
+    return batch;
   }
-  Result<buffer::ReadBatch> read_one(buffer::Sequence) const override {
-    return Error{Fault::not_found, "a fake journal is not read"};
+  Result<buffer::ReadBatch> read_one(buffer::Sequence sequence) const override {
+    const std::lock_guard lock(mutex_);
+    if (sequence < first_ || sequence > records_.size()) return Error{Fault::not_found, "no such record"};
+    if (damaged_.contains(sequence)) return Error{Fault::corrupt, "damaged"};
+    buffer::ReadBatch batch;
+    batch.records.push_back(stored(records_[sequence - 1], sequence));
+    batch.next = sequence + 1;
+    return batch;
   }
-  bool wait_for(buffer::Sequence, Duration) const override { return false; }
-  void interrupt() override {}
+  bool wait_for(buffer::Sequence from, Duration at_most) const override {
+    std::unique_lock lock(mutex_);
+    const auto generation = interrupts_;
+    arrived_.wait_for(lock, at_most, [&] { return from <= records_.size() || interrupts_ != generation; });
+    return from <= records_.size();
+  }
+  void interrupt() override {
+    set([this] { ++interrupts_; });
+    arrived_.notify_all();
+  }
   void on_commit(std::function<void()> listener) override { listener_ = std::move(listener); }
   buffer::JournalUse use() const override {
     const std::lock_guard lock(mutex_);
     buffer::JournalUse use;
-    use.first = 1;
+    use.first = first_;
     use.next = records_.size() + 1;
     use.commits = records_.size();
     use.committed_records = records_.size();
@@ -84,13 +118,29 @@ class FakeJournal final : public buffer::Journal {
     return use;
   }
   std::vector<buffer::SegmentUse> segments() const override { return {}; }
-  Result<void> recycle_before(buffer::Sequence) override { return {}; }
+  Result<void> recycle_before(buffer::Sequence keep_from) override {
+    set([&] { first_ = std::max(first_, keep_from); });
+    return {};
+  }
 
  private:
   struct Offer {
     buffer::Record record;
     buffer::OnDurable on_durable;
   };
+
+  // The record's views are good while the journal lives: a deque never moves what it holds.
+  static buffer::StoredRecord stored(const buffer::Record& record, buffer::Sequence sequence) {
+    return {.sequence = sequence,
+            .kind = record.kind,
+            .coding = record.coding,
+            .flags = record.flags,
+            .received = record.received,
+            .project = record.project,
+            .key = record.key,
+            .meta = record.meta,
+            .body = record.body};
+  }
 
   template <class Change>
   void set(const Change& change) {
@@ -111,17 +161,22 @@ class FakeJournal final : public buffer::Journal {
     }
     if (failure) return offer.on_durable(*failure);
     offer.on_durable(sequence);
+    arrived_.notify_all();
     if (listener_) listener_();
   }
 
   mutable std::mutex mutex_;
+  mutable std::condition_variable arrived_;
   std::function<void()> listener_;
   bool held_ = false;                // guarded by mutex_, as the rest
   bool full_ = false;
   std::optional<Error> refusal_;
   std::optional<Error> failure_;
   std::deque<Offer> waiting_;
-  std::vector<buffer::Record> records_;
+  std::deque<buffer::Record> records_;
+  std::set<buffer::Sequence> damaged_;
+  buffer::Sequence first_ = 1;
+  std::uint64_t interrupts_ = 0;
 };
 
 }  // namespace picket::testing

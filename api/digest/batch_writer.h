@@ -1,0 +1,59 @@
+// Writes a parsed batch into the tables: everything it says, and the digest's cursor, in the one
+// transaction that the caller holds.
+//
+// Rows are written in key order, table by table: LMDB then finds each page where the last one was.
+#pragma once
+
+#include "api/digest/parsed_batch.h"
+#include "buffer/tables.h"
+
+#include "buffer/schema/rows.pb.h"
+
+#include <cstdint>
+#include <map>
+#include <vector>
+
+namespace picket::digest {
+
+constexpr std::string_view digest_consumer = "digest";  // its key in Table::cursors
+
+struct WriteSummary {
+  std::uint64_t events = 0;      // new ones
+  std::uint64_t duplicates = 0;
+  std::uint64_t issues = 0;      // created
+  std::uint64_t regressions = 0;
+  std::uint64_t invalid = 0;     // items counted as invalid, duplicates included
+};
+
+WriteSummary write_batch(buffer::Batch& batch, const ParsedBatch& parsed, Time now);
+
+// ---- what the parts of writing share ---------------------------------------------------------------
+
+struct ProjectState {
+  schema::Project row;
+  bool changed = false;
+};
+
+struct WriteContext {
+  buffer::Batch& batch;
+  const ParsedBatch& parsed;
+  Time now;
+  std::map<std::uint64_t, ProjectState> projects{};  // those that exist
+  OutcomeSums outcomes{};
+  std::vector<std::uint32_t> kept{};      // indices of the events to write, ascending by place
+  std::vector<std::uint64_t> issue_of{};  // by event index; 0: none
+  // How many issues of each project began in a release: by (organization, version), then project.
+  std::map<std::pair<std::uint64_t, std::string_view>, std::map<std::uint64_t, std::uint64_t>> new_issues{};
+  WriteSummary summary{};
+
+  const DigestedEvent& event(std::uint32_t index) const { return parsed.events[index]; }
+};
+
+// When a release was created, 0 when there is none (release_writer.cpp).
+std::int64_t release_created_ms(const WriteContext& context, std::uint64_t organization, std::string_view version);
+
+void write_issues(WriteContext& context);    // issue_writer.cpp; fills issue_of and new_issues
+void write_tags(WriteContext& context);      // tag_writer.cpp
+void write_releases(WriteContext& context);  // release_writer.cpp; environments, too
+
+}  // namespace picket::digest

@@ -1,0 +1,20 @@
+// The tags of an event as Sentry shows and counts them: what the SDK set, and what follows from the
+// event's other fields.
+#pragma once
+
+#include "api/digest/event.h"
+
+#include <string_view>
+#include <vector>
+
+namespace picket::digest {
+
+// In Sentry's order, no key twice (what the event's fields say wins over a tag of that name); keys and
+// values at most 200 characters, no newlines, never empty. New text is kept in `arena`; other views
+// point into the event.
+std::vector<Tag> tags_of(const Event& event, TextArena& arena);
+
+// "id:7", "username:ada", "email:…", "ip:…": the first that is known; "" for none.
+std::string_view user_tag(const EventUser& user, TextArena& arena);
+
+}  // namespace picket::digest

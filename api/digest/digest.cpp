@@ -1,0 +1,232 @@
+#include "api/digest/digest.h"
+
+#include "api/digest/batch_writer.h"
+#include "api/digest/trim.h"
+#include "buffer/keys.h"
+#include "buffer/logger.h"
+#include "buffer/rows.h"
+
+#include <algorithm>
+#include <chrono>
+#include <exception>
+
+namespace picket::digest {
+namespace {
+
+using buffer::Sequence;
+using Stopwatch = std::chrono::steady_clock;
+
+constexpr std::size_t first_batch_limit = 500;
+constexpr std::size_t least_batch_limit = 50;
+// Decoded bytes of one batch; a single larger envelope is a batch of its own.
+constexpr std::size_t most_decoded_bytes = std::size_t{32} << 20;
+
+Duration since(Stopwatch::time_point start) {
+  return std::chrono::duration_cast<Duration>(Stopwatch::now() - start);
+}
+
+// Failures of the rows themselves, which writing again would only repeat.
+bool lies_in_the_rows(const Error& error) {
+  return error.fault == Fault::too_large || error.fault == Fault::malformed;
+}
+
+}  // namespace
+
+Digest::Digest(buffer::Journal& journal, buffer::Tables& tables, const Clock& clock, const DigestConfig& config)
+    : journal_(journal),
+      tables_(tables),
+      clock_(clock),
+      config_(config),
+      batch_limit_(std::min<std::size_t>(first_batch_limit, config.batch_records)) {}
+
+Digest::~Digest() {
+  stop();
+}
+
+void Digest::start() {
+  thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+}
+
+void Digest::stop() {
+  if (!thread_.joinable()) return;
+  thread_.request_stop();
+  journal_.interrupt();
+  woken_.notify_all();
+  thread_.join();
+}
+
+void Digest::pause(const std::stop_token& stop, Duration at_most) {
+  std::unique_lock lock(mutex_);
+  woken_.wait_for(lock, stop, at_most, [] { return false; });
+}
+
+void Digest::run(const std::stop_token& stop) {
+  constexpr Duration least_backoff(100);
+  constexpr Duration most_backoff(10'000);
+  Duration backoff = least_backoff;
+  std::optional<Stopwatch::time_point> logged;
+  while (!stop.stop_requested()) {
+    if (next_ == 0) next_ = cursor();
+    if (!journal_.wait_for(next_, Duration(1000))) {
+      if (!stop.stop_requested()) trim(first_batch_limit);
+      continue;
+    }
+    if (!backlog_) pause(stop, config_.linger);
+    if (stop.stop_requested()) break;
+    const auto digested = run_once();
+    if (digested) {
+      backoff = least_backoff;
+      continue;
+    }
+    if (!logged || since(*logged) >= Duration(60'000)) {
+      log(Level::error, "digest", "cannot digest, will try again", {{"reason", digested.error().detail}});
+      logged = Stopwatch::now();
+    }
+    pause(stop, backoff);
+    backoff = std::min(backoff * 2, most_backoff);
+  }
+}
+
+Sequence Digest::cursor() const {
+  const auto row = buffer::find_row<schema::Cursor>(tables_.snapshot(), buffer::Table::cursors, digest_consumer);
+  return row ? std::max<Sequence>(1, row->next_sequence()) : 1;
+}
+
+Result<Digest::Read> Digest::read_batch() {
+  Read read;
+  auto records = journal_.read(next_, config_.batch_bytes, batch_limit_);
+  if (!records) return records.error();
+  read.records = *std::move(records);
+  read.parsed.next = read.records.next;
+  read.more = read.records.records.size() >= batch_limit_;
+  const auto first_damaged = read.records.damaged.begin();
+  const auto first = std::min(read.records.records.empty() ? read.records.next : read.records.records.front().sequence,
+                              first_damaged == read.records.damaged.end() ? read.records.next : *first_damaged);
+  if (first > next_) {
+    log(Level::warning, "digest", "records were recycled before they were digested",
+        {{"from", next_}, {"to", first - 1}});
+  }
+  for (const auto& record : read.records.records) {
+    if (read.parsed.records > 0 && read.parsed.decoded_bytes >= most_decoded_bytes) {
+      read.parsed.next = record.sequence;
+      read.more = true;
+      break;
+    }
+    read_record(record, config_, read.parsed);
+  }
+  std::erase_if(read.records.damaged, [&](Sequence sequence) { return sequence >= read.parsed.next; });
+  for (const auto sequence : read.records.damaged) skip_damaged(sequence, clock_.now(), read.parsed);
+  return read;
+}
+
+Result<std::size_t> Digest::run_once() {
+  const auto start = Stopwatch::now();
+  if (next_ == 0) next_ = cursor();
+  auto read = read_batch();
+  if (!read) return read.error();
+  backlog_ = read->more;
+  if (read->parsed.next == next_) {
+    trim(first_batch_limit);
+    return std::size_t{0};
+  }
+  auto written = write_parsed(read->parsed);
+  if (!written && lies_in_the_rows(written.error())) written = write_one_by_one(*read);
+  {
+    const std::lock_guard lock(mutex_);
+    counters_.failed_writes += written ? 0U : 1U;
+    counters_.last_error = written ? std::string() : written.error().detail;
+    counters_.last_batch_took = since(start);
+  }
+  if (!written) return written.error();
+  trim(2 * read->parsed.records + 100);
+  return read->parsed.records;
+}
+
+Result<void> Digest::write_parsed(const ParsedBatch& parsed) {
+  WriteSummary summary;
+  Stopwatch::time_point begun;
+  try {
+    const auto written = tables_.write([&](buffer::Batch& batch) {
+      begun = Stopwatch::now();
+      summary = write_batch(batch, parsed, clock_.now());
+    });
+    if (!written) return written;
+  } catch (const std::exception& failure) {
+    return Error{Fault::malformed, failure.what()};
+  }
+  const auto took = since(begun);
+  adapt(took, parsed.records >= batch_limit_);
+  next_ = parsed.next;
+  const std::lock_guard lock(mutex_);
+  counters_.records += parsed.records;
+  counters_.events += summary.events;
+  counters_.duplicates += summary.duplicates;
+  counters_.invalid += summary.invalid;
+  counters_.issues += summary.issues;
+  counters_.regressions += summary.regressions;
+  counters_.batches += 1;
+  counters_.next = next_;
+  counters_.last_write_took = took;
+  newest_received_ = std::max(newest_received_, parsed.newest_received);
+  return {};
+}
+
+Result<void> Digest::write_one_by_one(const Read& read) {
+  const auto write_alone = [&](ParsedBatch& parsed, Sequence sequence) {
+    parsed.next = sequence + 1;
+    return write_parsed(parsed);
+  };
+  for (const auto& record : read.records.records) {
+    if (record.sequence >= read.parsed.next) break;
+    ParsedBatch alone;
+    read_record(record, config_, alone);
+    auto written = write_alone(alone, record.sequence);
+    if (!written && lies_in_the_rows(written.error())) {
+      ParsedBatch skipped;
+      skip_poisonous(record, skipped);
+      written = write_alone(skipped, record.sequence);
+    }
+    if (!written) return written;
+  }
+  // The damaged ones have no rows of their own; the cursor passes them all the same.
+  ParsedBatch rest;
+  rest.next = read.parsed.next;
+  for (const auto sequence : read.records.damaged) skip_damaged(sequence, clock_.now(), rest);
+  return write_parsed(rest);
+}
+
+void Digest::adapt(Duration write_took, bool batch_was_full) {
+  const auto target = config_.write_target;
+  if (write_took > target) {
+    batch_limit_ = std::max<std::size_t>(least_batch_limit, batch_limit_ * 3 / 4);
+  } else if (batch_was_full && write_took * 10 < target * 7) {
+    batch_limit_ = batch_limit_ * 5 / 4 + 1;
+  }
+  batch_limit_ = std::min<std::size_t>(batch_limit_, config_.batch_records);
+}
+
+void Digest::trim(std::size_t most_rows) {
+  const auto floor = journal_floor(tables_.snapshot());
+  if (floor == trimmed_floor_) return;
+  const auto trimmed = trim_before(tables_, floor, most_rows);
+  if (!trimmed) {
+    log(Level::warning, "digest", "cannot trim", {{"reason", trimmed.error().detail}});
+    return;
+  }
+  if (trimmed->done) trimmed_floor_ = floor;
+  const std::lock_guard lock(mutex_);
+  counters_.trimmed_rows += trimmed->rows;
+}
+
+DigestCounters Digest::counters() const {
+  const auto waiting = journal_.use().next;
+  const std::lock_guard lock(mutex_);
+  auto counters = counters_;
+  const bool behind = counters.next != 0 && counters.next < waiting;
+  if (behind && newest_received_ != Time{}) {
+    counters.lag = std::max(Duration(0), clock_.now() - newest_received_);
+  }
+  return counters;
+}
+
+}  // namespace picket::digest

@@ -1,0 +1,94 @@
+// The digest: reads the journal from its cursor and turns records into issues, events, releases,
+// environments, tags and statistics in the tables.
+//
+// INVARIANT  The rows of a batch and the cursor behind it are written in one transaction: each record
+//            is digested exactly once, whatever dies when.
+// INVARIANT  No record stops it: what cannot be digested is counted as invalid and passed over. When the
+//            tables cannot be written (disk full) it waits and tries again, for ever.
+// THREADS    start(), stop() from one thread; counters() from any. run_once() is for tests and for
+//            catching up without a thread: never while started.
+#pragma once
+
+#include "api/digest/config.h"
+#include "api/digest/parsed_batch.h"
+#include "buffer/clock.h"
+#include "buffer/journal.h"
+#include "buffer/result.h"
+#include "buffer/tables.h"
+
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <thread>
+
+namespace picket::digest {
+
+struct DigestCounters {  // since start
+  std::uint64_t records = 0;
+  std::uint64_t events = 0;
+  std::uint64_t duplicates = 0;
+  std::uint64_t invalid = 0;  // items, duplicates included
+  std::uint64_t issues = 0;   // created
+  std::uint64_t regressions = 0;
+  std::uint64_t batches = 0;
+  std::uint64_t trimmed_rows = 0;
+  buffer::Sequence next = 0;   // the first record not yet digested
+  Duration lag{};              // age of the oldest record that waits; 0 when none does
+  Duration last_batch_took{};  // reading, parsing and writing
+  Duration last_write_took{};  // of it, what other writers waited for
+  std::uint64_t failed_writes = 0;
+  std::string last_error;  // of a write; empty when the last one succeeded
+};
+
+class Digest {
+ public:
+  Digest(buffer::Journal& journal, buffer::Tables& tables, const Clock& clock, const DigestConfig& config);
+  ~Digest();  // stops
+
+  void start();
+  void stop();
+
+  // Digests one batch, if there is anything to digest, and trims what the journal let go of. The number
+  // of records; an error when the tables cannot be written.
+  Result<std::size_t> run_once();
+
+  DigestCounters counters() const;
+
+ private:
+  struct Read {
+    buffer::ReadBatch records;
+    ParsedBatch parsed;
+    bool more = false;
+  };
+
+  void run(const std::stop_token& stop);
+  void pause(const std::stop_token& stop, Duration at_most);
+  buffer::Sequence cursor() const;
+  Result<Read> read_batch();
+  Result<void> write_parsed(const ParsedBatch& parsed);
+  Result<void> write_one_by_one(const Read& read);
+  void trim(std::size_t most_rows);
+  void adapt(Duration write_took, bool batch_was_full);
+
+  buffer::Journal& journal_;
+  buffer::Tables& tables_;
+  const Clock& clock_;
+  const DigestConfig config_;
+
+  // The digest thread's own.
+  buffer::Sequence next_ = 0;  // 0: not yet read from the tables
+  std::size_t batch_limit_;
+  bool backlog_ = false;
+  buffer::Sequence trimmed_floor_ = 0;
+
+  mutable std::mutex mutex_;
+  std::condition_variable_any woken_;
+  DigestCounters counters_;       // guarded by mutex_
+  Time newest_received_{};        // guarded by mutex_
+  std::jthread thread_;           // last: stops before all it uses
+};
+
+}  // namespace picket::digest

@@ -1,0 +1,144 @@
+// An Event is what Picket reads of one event payload. The payload itself stays in the journal and is
+// shown from there; this is what issues, tags and statistics are made of.
+//
+// The reading is tolerant: arrays where objects are expected and the reverse, numbers for text, null,
+// missing, over-long, bytes that are not UTF-8, NaN and Infinity, legacy spellings. What has no usable
+// shape is left out; nothing but JSON that cannot be read at all is an error.
+//
+// INVARIANT  Every text is valid UTF-8 and no longer than Sentry's limit for its field.
+// THREADS    parse_event() from any thread; an Event is immutable afterwards.
+#pragma once
+
+#include "api/digest/text.h"
+#include "buffer/result.h"
+#include "relay/protocol/data_category.h"
+#include "relay/protocol/envelope.h"
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+namespace picket::digest {
+
+// Sentry's numbers, stored in rows: never renumber.
+enum class EventLevel : std::uint8_t {
+  sample = 0,
+  debug = 10,
+  info = 20,
+  warning = 30,
+  error = 40,
+  fatal = 50,
+};
+std::string_view wire_name(EventLevel level);
+// Names, their aliases ("warn", "critical") and the numbers of logging libraries.
+std::optional<EventLevel> parse_level(std::string_view text);
+EventLevel level_of_number(std::uint32_t number);  // rounded down to a known one
+
+enum class EventType : std::uint8_t {
+  default_,
+  error,
+  csp,
+  hpkp,
+  expect_ct,
+  expect_staple,
+  nel,
+  transaction,
+  feedback,
+  generic,
+};
+std::string_view wire_name(EventType type);
+relay::DataCategory category_of(EventType type);
+bool is_security(EventType type);
+
+struct Frame {
+  std::string_view function;
+  std::string_view module;
+  std::string_view filename;
+  std::string_view abs_path;
+  std::string_view platform;
+  std::int64_t line = 0;
+  std::optional<bool> in_app;
+};
+
+struct ExceptionValue {
+  std::string_view type;
+  std::string_view value;
+  std::string_view module;
+  std::string_view mechanism;  // its type
+  std::optional<bool> handled;
+  bool synthetic = false;
+  std::vector<Frame> frames;  // oldest call first, as on the wire
+};
+
+struct Tag {
+  std::string_view key;
+  std::string_view value;
+};
+
+struct EventUser {
+  std::string_view id;
+  std::string_view email;
+  std::string_view username;
+  std::string_view ip;
+};
+
+struct NamedContext {
+  std::string_view name;
+  std::string_view version;
+};
+
+struct Event {
+  std::optional<relay::EventId> id;
+  std::optional<std::int64_t> timestamp_ms;
+  std::optional<EventLevel> level;
+  EventType type = EventType::default_;
+  std::string_view platform;
+  std::string_view logger;
+  std::string_view transaction;
+  std::string_view culprit;  // only when the SDK named one
+  std::string_view release;
+  std::string_view dist;
+  std::string_view environment;
+  std::string_view server_name;
+  std::string_view site;
+
+  std::string_view message;    // the template when there are parameters
+  std::string_view formatted;  // what is shown; equals message when the SDK did not format
+  bool has_params = false;
+
+  std::vector<ExceptionValue> exceptions;  // innermost cause first, as on the wire
+  std::vector<Frame> stacktrace;           // of the event itself, or of its crashed thread
+  std::vector<std::string_view> fingerprint;
+  std::vector<Tag> tags;  // the event's own, in its order, keys not repeated
+  EventUser user;
+  std::string_view request_url;
+  std::string_view request_method;
+  std::string_view user_agent;
+  std::string_view sdk_name;
+  std::string_view sdk_version;
+
+  NamedContext browser;
+  NamedContext os;
+  NamedContext client_os;
+  NamedContext runtime;
+  std::string_view device_model;
+  std::string_view device_family;
+  std::string_view trace_id;  // 16 raw bytes, or empty
+
+  std::string_view csp_directive;
+  std::string_view csp_blocked;
+
+  bool repaired = false;  // the JSON was not quite JSON
+  TextArena text;         // what all views point into
+
+  // Error unless the payload says otherwise; info for transactions.
+  EventLevel level_or_default() const;
+  // False when any exception is known to be unhandled, nothing when no exception says.
+  std::optional<bool> handled() const;
+};
+
+// Fault::malformed for what cannot be read as a JSON object, Fault::too_large past 64 MiB.
+Result<Event> parse_event(std::string_view json);
+
+}  // namespace picket::digest

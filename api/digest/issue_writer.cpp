@@ -1,0 +1,295 @@
+#include "api/digest/batch_writer.h"
+
+#include "api/digest/issue_state.h"
+#include "buffer/keys.h"
+#include "buffer/rows.h"
+
+#include <algorithm>
+#include <memory>
+#include <tuple>
+#include <unordered_map>
+
+namespace picket::digest {
+namespace {
+
+using buffer::Key;
+using buffer::Table;
+
+struct IssueState {
+  schema::Issue row;
+  schema::IssueCounters counters;
+  std::int64_t stored_last_seen_ms = 0;
+  bool created = false;
+  bool row_changed = false;
+};
+
+struct HashOfProject {
+  std::uint64_t project = 0;
+  GroupingHash hash;
+  friend bool operator==(const HashOfProject&, const HashOfProject&) = default;
+};
+struct HashOfProjectHash {
+  std::size_t operator()(const HashOfProject& of) const {
+    // An md5 is as good a hash as any.
+    std::size_t first = 0;
+    std::memcpy(&first, of.hash.bytes.data(), sizeof first);
+    return first ^ of.project;
+  }
+};
+
+Key hash_key(std::uint64_t project, const GroupingHash& hash) {
+  return std::move(Key().u64(project).raw(raw_bytes(hash)));
+}
+
+class IssueWriter {
+ public:
+  explicit IssueWriter(WriteContext& context) : context_(context), batch_(context.batch) {}
+
+  void run() {
+    for (const auto index : context_.kept) {
+      const auto& event = context_.event(index);
+      if (!event.has_issue) continue;
+      const auto id = issue_for(event);
+      context_.issue_of[index] = id;
+      apply(event, states_.at(id));
+    }
+    count_users();
+    write_hashes();
+    write_rows();
+  }
+
+ private:
+  // The issue that one of the event's hashes names; a new one when none does.
+  std::uint64_t issue_for(const DigestedEvent& event) {
+    std::uint64_t id = 0;
+    for (const auto& hash : event.hashes) {
+      if (id == 0) id = find_issue({event.place.project, hash});
+    }
+    if (id == 0) id = create(event);
+    for (const auto& hash : event.hashes) {
+      auto& known = by_hash_[{event.place.project, hash}];
+      if (known == id) continue;
+      if (known == 0) new_hashes_.emplace_back(hash_key(event.place.project, hash), id);
+      known = id;
+    }
+    return id;
+  }
+
+  // 0 when there is none, or it has been deleted.
+  std::uint64_t find_issue(const HashOfProject& of) {
+    if (const auto known = by_hash_.find(of); known != by_hash_.end()) return known->second;
+    const auto stored = batch_.get(Table::issue_hashes, hash_key(of.project, of.hash));
+    if (!stored) return 0;
+    const auto id = load(buffer::KeyReader(*stored).u64());
+    if (id != 0) by_hash_[of] = id;
+    return id;
+  }
+
+  // Follows merges; 0 when the issue is gone.
+  std::uint64_t load(std::uint64_t id) {
+    for (int merges = 0; merges < 8 && id != 0; ++merges) {
+      if (states_.contains(id)) return id;
+      const auto row = batch_.get(Table::issues, Key().u64(id));
+      if (!row) return 0;
+      auto state = std::make_unique<IssueState>();
+      if (!state->row.ParseFromArray(row->data(), static_cast<int>(row->size()))) return 0;
+      if (state->row.merged_into() != 0) {
+        id = state->row.merged_into();
+        continue;
+      }
+      if (const auto counters = batch_.get(Table::issue_counters, Key().u64(id))) {
+        state->counters.ParseFromArray(counters->data(), static_cast<int>(counters->size()));
+      }
+      state->stored_last_seen_ms = state->counters.last_seen_ms();
+      states_.emplace(id, std::move(state));
+      return id;
+    }
+    return 0;
+  }
+
+  std::uint64_t create(const DigestedEvent& event) {
+    auto& project = context_.projects[event.place.project];
+    const auto number = project.row.next_short_id() == 0 ? 1 : project.row.next_short_id();
+    project.row.set_next_short_id(number + 1);
+    project.changed = true;
+    const auto id = batch_.next_number("issue");
+    auto state = std::make_unique<IssueState>();
+    auto& row = state->row;
+    row.set_id(id);
+    row.set_project(event.place.project);
+    row.set_short_number(number);
+    row.set_substatus(static_cast<std::uint32_t>(Substatus::new_));
+    row.set_first_seen_ms(event.timestamp_ms);
+    row.set_first_release(event.release.data(), event.release.size());
+    row.set_priority(static_cast<std::uint32_t>(priority_of(event.level)));
+    row.set_first_event_id(std::string(relay::raw_bytes(event.id)));
+    state->counters.set_first_sequence(event.place.sequence);
+    state->created = true;
+    states_.emplace(id, std::move(state));
+    batch_.put(Table::short_ids, Key().u64(event.place.project).u64(number), Key().u64(id));
+    if (!event.release.empty()) {
+      ++context_.new_issues[{project.row.organization(), event.release}][event.place.project];
+    }
+    ++context_.summary.issues;
+    return id;
+  }
+
+  void apply(const DigestedEvent& event, const std::unique_ptr<IssueState>& state) {
+    auto& counters = state->counters;
+    counters.set_times_seen(counters.times_seen() + 1);
+    counters.set_last_sequence(event.place.sequence);
+    count_event(counters, time_from_ms(event.timestamp_ms));
+    if (counters.last_event_id().empty() || event.timestamp_ms >= counters.last_seen_ms()) {
+      counters.set_last_seen_ms(event.timestamp_ms);
+      counters.set_last_event_id(std::string(relay::raw_bytes(event.id)));
+      if (!event.release.empty()) counters.set_last_release(event.release.data(), event.release.size());
+      describe(event, *state);
+    }
+    if (status_of(state->row) == Status::resolved) reopen(event, *state);
+  }
+
+  // An issue is called what its latest event is called.
+  static void describe(const DigestedEvent& event, IssueState& state) {
+    auto& row = state.row;
+    const auto set = [&](const std::string& now, std::string_view text, std::string* field) {
+      if (now == text) return;
+      field->assign(text);
+      state.row_changed = true;
+    };
+    set(row.title(), event.title, row.mutable_title());
+    set(row.culprit(), event.culprit, row.mutable_culprit());
+    set(row.type(), event.type, row.mutable_type());
+    set(row.metadata_json(), event.metadata_json, row.mutable_metadata_json());
+    set(row.platform(), event.platform, row.mutable_platform());
+    set(row.logger(), event.logger, row.mutable_logger());
+    const auto level = static_cast<std::uint32_t>(event.level);
+    const bool unhandled = event.handled.has_value() && !*event.handled;
+    if (row.level() == level && row.handled_known() == event.handled.has_value() && row.unhandled() == unhandled) return;
+    row.set_level(level);
+    row.set_handled_known(event.handled.has_value());
+    row.set_unhandled(unhandled);
+    state.row_changed = true;
+  }
+
+  void reopen(const DigestedEvent& event, IssueState& state) {
+    const auto resolution = resolution_of(state.row);
+    const auto organization = context_.projects[event.place.project].row.organization();
+    Recurrence recurrence{.release = event.release};
+    if (!event.release.empty()) {
+      recurrence.release_created_ms = release_created_ms(context_, organization, event.release);
+      // A release that this event is the first of.
+      if (recurrence.release_created_ms == 0) recurrence.release_created_ms = event.place.received_ms;
+    }
+    if (!resolution.in_release.empty()) {
+      recurrence.resolved_release_created_ms = release_created_ms(context_, organization, resolution.in_release);
+    }
+    if (!regresses(state.row, resolution, recurrence)) return;
+    regress(state.row);
+    state.row_changed = true;
+    ++context_.summary.regressions;
+    schema::Activity activity;
+    activity.set_id(batch_.next_number("activity"));
+    activity.set_type("set_regression");
+    activity.set_at_ms(event.place.received_ms);
+    std::string details = "{\"event_id\":";
+    append_json_text(details, relay::render_event_id(event.id));
+    details += ",\"version\":";
+    append_json_text(details, event.release);
+    details += '}';
+    activity.set_data_json(std::move(details));
+    const auto key = Key()
+                         .u64(state.row.id())
+                         .descending(static_cast<std::uint64_t>(event.place.received_ms))
+                         .u64(activity.id());
+    buffer::put_row(batch_, Table::activities, key, activity);
+  }
+
+  void count_users() {
+    std::vector<std::pair<std::uint64_t, std::uint64_t>> seen;  // issue, user
+    for (const auto index : context_.kept) {
+      const auto user = context_.event(index).user;
+      if (user != 0 && context_.issue_of[index] != 0) seen.emplace_back(context_.issue_of[index], user);
+    }
+    std::ranges::sort(seen);
+    seen.erase(std::ranges::unique(seen).begin(), seen.end());
+    for (const auto& [issue, user] : seen) {
+      const auto key = Key().u64(issue).u64(user);
+      if (batch_.get(Table::issue_users, key)) continue;
+      batch_.put(Table::issue_users, key, "");
+      auto& counters = states_.at(issue)->counters;
+      counters.set_users_seen(counters.users_seen() + 1);
+    }
+  }
+
+  void write_hashes() {
+    std::ranges::sort(new_hashes_, {}, [](const auto& entry) { return entry.first.view(); });
+    for (const auto& [key, issue] : new_hashes_) batch_.put(Table::issue_hashes, key, Key().u64(issue));
+    struct Latest {
+      std::uint64_t issue = 0;
+      GroupingHash hash;
+      std::uint32_t event = 0;
+    };
+    std::vector<Latest> latest;
+    for (const auto index : context_.kept) {
+      for (const auto& hash : context_.event(index).hashes) latest.push_back({context_.issue_of[index], hash, index});
+    }
+    std::ranges::sort(latest, {}, [](const Latest& of) { return std::tie(of.issue, of.hash, of.event); });
+    for (std::size_t i = 0; i < latest.size(); ++i) {
+      const auto& of = latest[i];
+      const bool superseded = i + 1 < latest.size() && latest[i + 1].issue == of.issue && latest[i + 1].hash == of.hash;
+      if (superseded) continue;
+      const auto key = Key().u64(of.issue).raw(raw_bytes(of.hash));
+      batch_.put(Table::hashes_by_issue, key, relay::raw_bytes(context_.event(of.event).id));
+    }
+  }
+
+  void write_rows() {
+    std::vector<std::pair<std::uint64_t, IssueState*>> order;
+    order.reserve(states_.size());
+    for (const auto& [id, state] : states_) order.emplace_back(id, state.get());
+    std::ranges::sort(order, {}, &std::pair<std::uint64_t, IssueState*>::first);
+    std::string bytes;
+    for (const auto& [id, state] : order) {
+      bytes.clear();
+      state->counters.AppendToString(&bytes);
+      batch_.put(Table::issue_counters, Key().u64(id), bytes);
+    }
+    for (const auto& [id, state] : order) {
+      if (state->created || state->row_changed) buffer::put_row(batch_, Table::issues, Key().u64(id), state->row);
+    }
+    move_in_last_seen(order);
+  }
+
+  void move_in_last_seen(const std::vector<std::pair<std::uint64_t, IssueState*>>& order) {
+    std::vector<Key> added;
+    std::vector<Key> removed;
+    for (const auto& [id, state] : order) {
+      const auto project = state->row.project();
+      const auto key_of = [&](std::int64_t ms) {
+        return std::move(Key().u64(project).descending(static_cast<std::uint64_t>(std::max<std::int64_t>(0, ms))).u64(id));
+      };
+      const auto now = state->counters.last_seen_ms();
+      if (!state->created && now == state->stored_last_seen_ms) continue;
+      added.push_back(key_of(now));
+      if (!state->created) removed.push_back(key_of(state->stored_last_seen_ms));
+    }
+    std::ranges::sort(added, {}, &Key::view);
+    std::ranges::sort(removed, {}, &Key::view);
+    for (const auto& key : removed) batch_.remove(Table::issues_by_last_seen, key);
+    for (const auto& key : added) batch_.put(Table::issues_by_last_seen, key, "");
+  }
+
+  WriteContext& context_;
+  buffer::Batch& batch_;
+  std::unordered_map<std::uint64_t, std::unique_ptr<IssueState>> states_;
+  std::unordered_map<HashOfProject, std::uint64_t, HashOfProjectHash> by_hash_;
+  std::vector<std::pair<Key, std::uint64_t>> new_hashes_;
+};
+
+}  // namespace
+
+void write_issues(WriteContext& context) {
+  IssueWriter(context).run();
+}
+
+}  // namespace picket::digest

@@ -1,0 +1,102 @@
+// A batch of journal records, read: what is to be written, and nothing of the payloads besides. Made
+// outside any write transaction; writing does not change it, so that it can be written again.
+#pragma once
+
+#include "api/digest/config.h"
+#include "api/digest/event.h"
+#include "api/digest/grouping.h"
+#include "api/digest/outcome_sums.h"
+#include "api/digest/text.h"
+#include "buffer/journal.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace picket::digest {
+
+// The different tags of a batch. `suffix` is how key and value stand in the keys of the tables.
+class TagTable {
+ public:
+  std::uint32_t intern(const Tag& tag, TextArena& arena);
+  std::size_t size() const { return suffixes_.size(); }
+  std::string_view suffix(std::uint32_t id) const { return suffixes_[id]; }
+
+ private:
+  std::unordered_map<std::string_view, std::uint32_t> ids_;  // by suffix
+  std::vector<std::string_view> suffixes_;
+  std::string scratch_;
+};
+
+// Where an item lies, and whose it is.
+struct ItemPlace {
+  buffer::Sequence sequence = 0;
+  std::uint16_t item = 0;
+  std::uint64_t project = 0;
+  std::int64_t received_ms = 0;
+  std::array<char, 16> key{};  // the public key
+};
+
+// An event-like item. Texts point into ParsedBatch::text.
+struct DigestedEvent {
+  ItemPlace place;
+  relay::EventId id;
+  std::int64_t timestamp_ms = 0;  // corrected
+  relay::DataCategory category = relay::DataCategory::error;
+  EventLevel level = EventLevel::error;
+  bool has_issue = true;  // transactions and feedback have none
+  std::optional<bool> handled;
+  std::string_view type;
+  std::string_view title;
+  std::string_view culprit;
+  std::string_view metadata_json;
+  std::string_view platform;
+  std::string_view logger;
+  std::string_view release;
+  std::string_view environment;
+  std::string_view trace_id;
+  std::uint64_t user = 0;  // a hash of who; 0: nobody known
+  std::vector<GroupingHash> hashes;
+  std::size_t first_tag = 0;  // in ParsedBatch::tag_ids
+  std::size_t tag_count = 0;
+};
+
+struct RawRow {
+  ItemPlace place;
+  std::string_view type;
+  relay::EventId id;
+  bool has_id = false;
+};
+
+struct ParsedBatch {
+  std::vector<DigestedEvent> events;  // ascending by place
+  std::vector<RawRow> raw_items;
+  std::vector<std::uint32_t> tag_ids;
+  TagTable tags;
+  OutcomeSums outcomes;  // of everything but the events, which writing may find to be duplicates
+  TextArena text{std::size_t{64} << 10};
+
+  buffer::Sequence next = 0;  // where the next batch begins
+  Time newest_received{};
+  std::size_t records = 0;
+  std::size_t decoded_bytes = 0;
+};
+
+// Decodes and reads one record into the batch. What is damaged, undecodable or does the unexpected is
+// counted as invalid and logged; never throws for what a record holds.
+void read_record(const buffer::StoredRecord& record, const DigestConfig& config, ParsedBatch& batch);
+void skip_damaged(buffer::Sequence sequence, Time now, ParsedBatch& batch);
+// Counts a record as invalid/internal instead of reading it.
+void skip_poisonous(const buffer::StoredRecord& record, ParsedBatch& batch);
+
+// The time under which an event is filed: shifted by the SDK's clock drift when that is 55 minutes or
+// more, and the time it was received when it claims to be from the future (60 s) or too old.
+std::int64_t corrected_timestamp(std::optional<std::int64_t> timestamp_ms,
+                                 std::int64_t sent_at_ms,  // 0 when unknown
+                                 std::int64_t received_ms,
+                                 Duration max_age);
+
+}  // namespace picket::digest

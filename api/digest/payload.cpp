@@ -1,0 +1,48 @@
+#include "api/digest/payload.h"
+
+#include "relay/protocol/content_encoding.h"
+
+#include <utility>
+
+namespace picket::digest {
+namespace {
+
+Result<std::string> decoded_body(const buffer::StoredRecord& record, std::size_t max_bytes) {
+  if (record.coding > static_cast<std::uint8_t>(relay::Coding::zstd)) {
+    return Error{Fault::corrupt, "unknown coding " + std::to_string(record.coding)};
+  }
+  const auto coding = static_cast<relay::Coding>(record.coding);
+  if (coding == relay::Coding::identity) return std::string(record.body);
+  auto decoded = relay::decode(record.body, coding, max_bytes);
+  if (!decoded && decoded.error().fault == Fault::malformed) return Error{Fault::corrupt, decoded.error().detail};
+  return decoded;
+}
+
+}  // namespace
+
+Result<ItemPayload> read_payload(const buffer::Journal& journal,
+                                 buffer::Sequence sequence,
+                                 std::uint16_t item,
+                                 std::size_t max_bytes) {
+  const auto batch = journal.read_one(sequence);
+  if (!batch) return batch.error();
+  if (batch->records.empty()) return Error{Fault::not_found, "no record " + std::to_string(sequence)};
+  const auto& record = batch->records.front();
+  if (record.kind != buffer::RecordKind::envelope) return Error{Fault::not_found, "not an envelope"};
+  auto body = decoded_body(record, max_bytes);
+  if (!body) return body.error();
+  ItemPayload payload;
+  payload.bytes = std::make_shared<const std::string>(*std::move(body));
+  auto envelope = relay::parse_envelope(*payload.bytes);
+  if (!envelope) return Error{Fault::corrupt, envelope.error().detail};
+  if (item >= envelope->items.size()) return Error{Fault::not_found, "no item " + std::to_string(item)};
+  payload.envelope = *std::move(envelope);
+  payload.sequence = sequence;
+  payload.item = item;
+  payload.project = record.project;
+  payload.received = record.received;
+  payload.meta.ParseFromArray(record.meta.data(), static_cast<int>(record.meta.size()));
+  return payload;
+}
+
+}  // namespace picket::digest
