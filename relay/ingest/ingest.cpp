@@ -77,10 +77,10 @@ Ingest::~Ingest() {
 
 bool Ingest::owns(std::string_view path) const { return owns_path(path); }
 
-std::optional<Refusal> Ingest::find_outage() const {
-  if (draining_) return refuse_unread(503, "shutting down", "send again in a moment", "internal");
-  if (journal_.full()) return disk_full();
-  return std::nullopt;
+Refusal Ingest::make_outage(std::optional<Sender> sender) const {
+  auto refusal = draining_ ? refuse_unread(503, "shutting down", "send again in a moment", "internal") : disk_full();
+  refusal.sender = std::move(sender);
+  return refusal;
 }
 
 http::Response Ingest::refuse(const Refusal& refusal) {
@@ -97,10 +97,9 @@ http::Admission Ingest::admit(const http::RequestHead& head) {
     return http::ReadBody{ignored_body_bytes, route.endpoint == Endpoint::metrics};
   }
   auto checked = intake_.check_head(head, route);
-  if (const auto* most_bytes = std::get_if<std::size_t>(&checked)) {
-    const auto outage = find_outage();
-    if (!outage) return http::ReadBody{*most_bytes, false};
-    checked = *outage;
+  if (auto* passed = std::get_if<Passed>(&checked)) {
+    if (!refuses_all()) return http::ReadBody{passed->most_bytes, false};
+    checked = make_outage(std::move(passed->sender));
   }
   auto response = refuse(std::get<Refusal>(checked));
   ledger_->counters.count_answer(route.endpoint, response.status);
@@ -144,7 +143,11 @@ void Ingest::respond(Endpoint endpoint, http::Responder responder, http::Respons
 void Ingest::take_in(http::Request& request, const Route& route, http::Responder responder) {
   const auto began = SteadyClock::now();
   // Once more: the journal may have filled up, and the drain begun, while the body came in.
-  if (const auto outage = find_outage()) return respond(route.endpoint, std::move(responder), refuse(*outage));
+  if (refuses_all()) {
+    auto checked = intake_.check_head(request.head, route);
+    if (auto* passed = std::get_if<Passed>(&checked)) checked = make_outage(std::move(passed->sender));
+    return respond(route.endpoint, std::move(responder), refuse(std::get<Refusal>(checked)));
+  }
   auto result = intake_.take_in(request, route, clock_.now());
   if (const auto* refusal = std::get_if<Refusal>(&result)) {
     return respond(route.endpoint, std::move(responder), refuse(*refusal));
@@ -220,15 +223,17 @@ void Ingest::flush_outcomes() {
   record.kind = buffer::RecordKind::outcomes;
   record.received = clock_.now();
   record.body = shared->SerializeAsString();
-  const auto give_back = [shared, ledger = ledger_] {
+  const auto give_back = [shared, ledger = ledger_](const Error& error) {
     ledger->book.put_back(*shared);
-    log(Level::warning, "ingest", "outcomes not written yet", {{"sums", static_cast<std::uint64_t>(shared->counts_size())}});
+    if (ledger->outcomes_late.exchange(true)) return;
+    log(Level::warning, "ingest", "outcomes wait in memory", {{"reason", error.detail}});
   };
   const auto offered = journal_.offer(std::move(record), [give_back, ledger = ledger_](const Result<buffer::Sequence>& durable) {
     ledger->last_commit_failed = !durable;
-    if (!durable) give_back();
+    if (!durable) return give_back(durable.error());
+    ledger->outcomes_late = false;
   });
-  if (!offered) give_back();
+  if (!offered) give_back(offered.error());
 }
 
 void Ingest::refresh_projects() { directory_.refresh(SteadyClock::now()); }

@@ -61,7 +61,9 @@ class Ingest {
   using SteadyTime = std::chrono::steady_clock::time_point;
   void respond(Endpoint endpoint, http::Responder responder, http::Response response);
   http::Response refuse(const Refusal& refusal);
-  std::optional<Refusal> find_outage() const;
+  bool refuses_all() const { return draining_ || journal_.full(); }
+  // Why what the gate has let pass is refused all the same. REQUIRES: refuses_all().
+  Refusal make_outage(std::optional<Sender> sender) const;
   void take_in(http::Request& request, const Route& route, http::Responder responder);
   void make_durable(Taken taken, Endpoint endpoint, http::Responder responder, SteadyTime began);
   void render_journal(std::string& out) const;

@@ -146,7 +146,7 @@ std::optional<std::uint64_t> find_content_length(const http::RequestHead& head) 
 
 }  // namespace
 
-std::variant<std::size_t, Refusal> Intake::check_head(const http::RequestHead& head, const Route& route) const {
+std::variant<Passed, Refusal> Intake::check_head(const http::RequestHead& head, const Route& route) const {
   auto checked = gate_.check_head(head, route);
   if (auto* refusal = std::get_if<Refusal>(&checked)) return std::move(*refusal);
   auto& sender = std::get<std::optional<Sender>>(checked);
@@ -161,7 +161,7 @@ std::variant<std::size_t, Refusal> Intake::check_head(const http::RequestHead& h
   const auto most = most_bytes(envelope, config_);
   const auto length = find_content_length(head);
   if (length && *length > most) return refused(too_large("the body exceeds the size limit"));
-  return most;
+  return Passed{std::move(sender), most};
 }
 
 std::variant<Taken, Refusal> Intake::take_in(http::Request& request, const Route& route, Time now) const {

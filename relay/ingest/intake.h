@@ -29,6 +29,12 @@ struct Taken {
   std::optional<buffer::Record> record;  // none: an envelope without items, nothing to keep
 };
 
+// What the head alone tells of a request that may go on.
+struct Passed {
+  std::optional<Sender> sender;  // none: only the envelope can say
+  std::size_t most_bytes = 0;    // of the body as sent
+};
+
 class Intake {
  public:
   Intake(const Gate& gate, const IngestConfig& config) : gate_(gate), config_(config) {}
@@ -36,8 +42,8 @@ class Intake {
   // Uses up the request's body. REQUIRES: the route is that of an envelope or store endpoint.
   std::variant<Taken, Refusal> take_in(http::Request& request, const Route& route, Time now) const;
 
-  // What the head alone decides, before the body is read: the limit for the body, or why not.
-  std::variant<std::size_t, Refusal> check_head(const http::RequestHead& head, const Route& route) const;
+  // What can be decided before the body is read.
+  std::variant<Passed, Refusal> check_head(const http::RequestHead& head, const Route& route) const;
 
  private:
   const Gate& gate_;

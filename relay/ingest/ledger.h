@@ -20,6 +20,7 @@ struct Ledger {
   Counters counters;
   OutcomeBook book;
   std::atomic<bool> last_commit_failed{false};
+  std::atomic<bool> outcomes_late{false};  // said once, not every second of a full disk
 
   void receive(const std::vector<ItemCount>& items);
   // Counts items that receive() has counted as dropped; on nobody's account in the metrics only.

@@ -6,6 +6,7 @@
 #include "buffer/tables.h"
 #include "relay/ingest/ingest.h"
 #include "relay/protocol/content_encoding.h"
+#include "relay/protocol/envelope.h"
 #include "support/fake_clock.h"
 #include "support/fake_journal.h"
 #include "support/temp_dir.h"
@@ -31,24 +32,25 @@ constexpr std::string_view sleeping_key = "22222222222222222222222222222222";  /
 constexpr std::string_view unknown_key = "ffffffffffffffffffffffffffffffff";
 constexpr std::string_view some_id = "9ec79c33ec9942ab8353589fcb2e04dc";
 
-inline void put_project(buffer::Tables& tables, std::uint64_t id, bool enabled = true) {
+inline void put_project(buffer::Batch& batch, std::uint64_t id, bool enabled = true) {
   schema::Project project;
   project.set_id(id);
   project.set_status(enabled ? 0 : 1);
-  const auto written = tables.write([&](buffer::Batch& batch) {
-    buffer::put_row(batch, buffer::Table::projects, buffer::Key().u64(id), project);
-  });
-  ASSERT_TRUE(written);
+  buffer::put_row(batch, buffer::Table::projects, buffer::Key().u64(id), project);
+}
+inline void put_project(buffer::Tables& tables, std::uint64_t id, bool enabled = true) {
+  ASSERT_TRUE(tables.write([&](buffer::Batch& batch) { put_project(batch, id, enabled); }));
 }
 
-inline void put_key(buffer::Tables& tables, std::string_view hex, std::uint64_t project, bool enabled = true) {
+inline void put_key(buffer::Batch& batch, std::string_view hex, std::uint64_t project, bool enabled = true) {
   schema::ProjectKey key;
   key.set_public_key(std::string(hex));
   key.set_project(project);
   key.set_disabled(!enabled);
-  const auto written = tables.write(
-      [&](buffer::Batch& batch) { buffer::put_row(batch, buffer::Table::project_keys, hex, key); });
-  ASSERT_TRUE(written);
+  buffer::put_row(batch, buffer::Table::project_keys, hex, key);
+}
+inline void put_key(buffer::Tables& tables, std::string_view hex, std::uint64_t project, bool enabled = true) {
+  ASSERT_TRUE(tables.write([&](buffer::Batch& batch) { put_key(batch, hex, project, enabled); }));
 }
 
 inline void raise_generation(buffer::Tables& tables, std::uint64_t generation) {
@@ -106,13 +108,16 @@ class DeskTest : public ::testing::Test {
  protected:
   explicit DeskTest(const IngestConfig& config = {}) {
     tables = *buffer::Tables::open({.path = folder / "tables.mdb"});
-    put_project(*tables, 1);
-    put_project(*tables, 2);
-    put_project(*tables, 3, false);
-    put_key(*tables, good_key, 1);
-    put_key(*tables, other_key, 2);
-    put_key(*tables, disabled_key, 1, false);
-    put_key(*tables, sleeping_key, 3);
+    const auto written = tables->write([](buffer::Batch& batch) {
+      put_project(batch, 1);
+      put_project(batch, 2);
+      put_project(batch, 3, false);
+      put_key(batch, good_key, 1);
+      put_key(batch, other_key, 2);
+      put_key(batch, disabled_key, 1, false);
+      put_key(batch, sleeping_key, 3);
+    });
+    EXPECT_TRUE(written);
     ingest = std::make_unique<Ingest>(journal, *tables, clock, config);
   }
 

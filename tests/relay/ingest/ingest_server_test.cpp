@@ -1,0 +1,184 @@
+// Ingest as it runs: real sockets, a real journal, real tables.
+#include "relay/http/server.h"
+#include "relay/ingest/desk.h"
+#include "relay/ingest/coded.h"
+#include "support/http_client.h"
+
+#include <atomic>
+#include <thread>
+
+namespace picket::ingest {
+namespace {
+
+class ServedIngest : public ::testing::Test {
+ protected:
+  ServedIngest() {
+    tables = *buffer::Tables::open({.path = folder / "tables.mdb"});
+    put_project(*tables, 1);
+    put_key(*tables, good_key, 1);
+    buffer::JournalOptions options;
+    options.folder = folder / "journal";
+    options.segment_bytes = std::uint64_t{64} << 20;
+    journal = *buffer::Journal::open(options, clock);
+    IngestConfig config;
+    config.max_envelope_bytes = 8 << 20;
+    ingest = std::make_unique<Ingest>(*journal, *tables, clock, config);
+    http::Service service;
+    service.admit = [this](const http::RequestHead& head) { return ingest->admit(head); };
+    service.handle = [this](http::Request request, http::Responder responder) {
+      ingest->handle(std::move(request), std::move(responder));
+    };
+    http::ServerOptions server_options;
+    server_options.port = 0;
+    server = *http::Server::start(server_options, service);
+  }
+  ~ServedIngest() override {
+    server->stop();
+    server.reset();
+    ingest.reset();
+  }
+
+  std::vector<std::string> stored() const {
+    std::vector<std::string> envelopes;
+    buffer::Sequence next = 1;
+    while (true) {
+      const auto batch = journal->read(next, 1 << 20, 1'000);
+      EXPECT_TRUE(batch);
+      if (!batch || batch->records.empty()) return envelopes;
+      for (const auto& record : batch->records) {
+        if (record.kind != buffer::RecordKind::envelope) continue;
+        envelopes.push_back(*relay::decode(record.body, static_cast<relay::Coding>(record.coding), 1 << 30));
+      }
+      next = batch->next;
+    }
+  }
+  static std::string target() { return "/api/1/envelope/?sentry_version=7&sentry_key=" + std::string(good_key); }
+
+  testing::TempDir folder;
+  SystemClock clock;
+  std::unique_ptr<buffer::Tables> tables;
+  std::unique_ptr<buffer::Journal> journal;
+  std::unique_ptr<Ingest> ingest;
+  std::unique_ptr<http::Server> server;
+};
+
+TEST_F(ServedIngest, StoresWhatItAcknowledges) {
+  testing::HttpClient client(server->port());
+
+  const auto reply = client.request("POST", target(), event_envelope());
+
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(reply->status, 200);
+  EXPECT_EQ(reply->body, R"({"id":"9ec79c33ec9942ab8353589fcb2e04dc"})");
+  EXPECT_EQ(reply->header("Access-Control-Allow-Origin"), "*");
+  ASSERT_EQ(stored().size(), 1U);
+  EXPECT_EQ(stored()[0], event_envelope());
+}
+
+TEST_F(ServedIngest, FoldsSlashesAndReadsChunks) {
+  testing::HttpClient client(server->port());
+  const auto body = event_envelope();
+  const auto cut = body.size() / 2;
+  std::string request = "POST //api//1//envelope/?sentry_key=" + std::string(good_key) + " HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+  for (const auto& piece : {body.substr(0, cut), body.substr(cut)}) {
+    char size[20];
+    std::snprintf(size, sizeof size, "%zx\r\n", piece.size());
+    request += size + piece + "\r\n";
+  }
+  request += "0\r\n\r\n";
+
+  ASSERT_TRUE(client.send(request));
+  const auto reply = client.read_reply();
+
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(reply->status, 200);
+  EXPECT_EQ(stored(), std::vector<std::string>{body});
+}
+
+TEST_F(ServedIngest, KeepsTheConnectionAcrossGoodAndBadRequests) {
+  testing::HttpClient client(server->port());
+  EXPECT_EQ(client.request("POST", target(), event_envelope())->status, 200);
+  EXPECT_EQ(client.request("POST", target(), "nonsense")->status, 400);
+  EXPECT_EQ(client.request("OPTIONS", "/api/1/envelope/")->status, 200);
+  EXPECT_EQ(client.request("GET", "/api/1/envelope/")->status, 405);
+  EXPECT_EQ(client.request("GET", "/api/1/nothing/")->status, 404);
+  EXPECT_EQ(client.request("GET", "/api/relay/healthcheck/ready/")->status, 200);
+  EXPECT_EQ(client.request("GET", "/metrics")->status, 200);
+  const auto gzip = relay::encode_gzip(event_envelope(), 6);
+  EXPECT_EQ(client.request("POST", target(), gzip, {{"Content-Encoding", "gzip"}})->status, 200);
+  EXPECT_EQ(stored().size(), 2U);
+}
+
+TEST_F(ServedIngest, RefusesAnUnknownKeyBeforeTheBodyIsSent) {
+  testing::HttpClient client(server->port());
+  ASSERT_TRUE(client.send("POST /api/1/envelope/ HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\nX-Sentry-Auth: " +
+                          auth(unknown_key) + "\r\n\r\n"));
+  const auto reply = client.read_reply();
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(reply->status, 403);
+  EXPECT_TRUE(reply->body.starts_with(R"({"detail":")"));
+}
+
+TEST_F(ServedIngest, RefusesABodyThatGrowsPastTheLimit) {
+  testing::HttpClient client(server->port());
+  const std::string piece(1 << 20, 'x');
+  ASSERT_TRUE(client.send("POST " + target() + " HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"));
+  for (int i = 0; i < 10; ++i) {
+    if (!client.send("100000\r\n" + piece + "\r\n")) break;
+  }
+  const auto reply = client.read_reply();
+  EXPECT_TRUE(!reply || reply->status == 413);
+  EXPECT_TRUE(stored().empty());
+}
+
+TEST_F(ServedIngest, StoresTheLargestAllowedEnvelope) {
+  testing::HttpClient client(server->port());
+  std::string noise;
+  std::uint64_t state = 88172645463325252U;
+  while (noise.size() < (std::size_t{8} << 20) - 200) {
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    append_number(noise, state, 8, false);
+  }
+  const auto body = "{}\n" + item("attachment", noise);
+  const auto reply = client.request("POST", target(), body);
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(reply->status, 200) << reply->body;
+  EXPECT_EQ(stored(), std::vector<std::string>{body});
+}
+
+TEST_F(ServedIngest, StoresEveryAcknowledgedOneOfManyConnections) {
+  constexpr int connections = 8;
+  constexpr int each = 100;
+  std::atomic<int> acknowledged{0};
+  std::vector<std::thread> threads;
+  for (int c = 0; c < connections; ++c) {
+    threads.emplace_back([&] {
+      testing::HttpClient client(server->port());
+      for (int i = 0; i < each; ++i) {
+        const auto reply = client.request("POST", target(), event_envelope());
+        if (reply && reply->status == 200) ++acknowledged;
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+
+  EXPECT_EQ(acknowledged, connections * each);
+  EXPECT_EQ(stored().size(), static_cast<std::size_t>(acknowledged));
+}
+
+TEST_F(ServedIngest, AnswersWhatIsUnderWayWhenTheServerStops) {
+  testing::HttpClient client(server->port());
+  ASSERT_TRUE(client.send(testing::render_http_request("POST", target(), event_envelope())));
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+
+  server->stop();
+  const auto reply = client.read_reply();
+
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(reply->status, 200);
+}
+
+}  // namespace
+}  // namespace picket::ingest
