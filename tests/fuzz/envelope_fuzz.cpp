@@ -1,0 +1,85 @@
+// Envelopes: every view lies inside the input, lengths are what they say, and a changed header line
+// parses to what was asked for.
+
+#include "fuzz/invariant.h"
+#include "relay/protocol/envelope.h"
+
+using picket::fuzz::check;
+using picket::fuzz::lies_inside;
+
+namespace {
+
+using namespace picket::relay;
+
+void check_item(const Item& item, std::string_view bytes) {
+  check(lies_inside(item.header, bytes), "an item's header lies inside the input");
+  check(lies_inside(item.payload, bytes), "an item's payload lies inside the input");
+  check(lies_inside(item.content_type, item.header),
+        "a content type lies inside the item's header");
+  check(lies_inside(item.attachment_type, item.header),
+        "an attachment type lies inside the item's header");
+  check(item.item_count >= 1, "an item counts at least once");
+  if (item.length) {
+    check(item.payload.size() == *item.length, "a payload is as long as its length says");
+  } else {
+    check(item.payload.find('\n') == std::string_view::npos,
+          "a payload without length is one line");
+  }
+  category_of(item);
+  requires_event_id(item);
+}
+
+void check_header(std::string_view header, const EnvelopeHeader& fields) {
+  const auto same = render_changed_header(header, {});
+  check(same && *same == header, "nothing asked for changes nothing");
+
+  HeaderChange change;
+  change.dsn = "https://0123456789abcdef0123456789abcdef@new.example/7";
+  change.sent_at_ms = 1'600'000'000'123;
+  change.trace_public_key = "0123456789abcdef0123456789abcdef";
+  change.event_id = "fedcba9876543210fedcba9876543210";
+  const auto changed = render_changed_header(header, change);
+  check(static_cast<bool>(changed), "a header that parses can be changed");
+  const auto reread = parse_envelope_header(*changed);
+  check(static_cast<bool>(reread), "a changed header parses");
+  check(reread->event_id && render_event_id(*reread->event_id) == *change.event_id,
+        "the event id is set");
+  check(reread->dsn.empty() == fields.dsn.empty() || fields.dsn.empty(), "a DSN stays one");
+  check(fields.dsn.empty() || reread->dsn == *change.dsn, "a DSN is replaced");
+  check(!fields.sent_at_ms || reread->sent_at_ms == change.sent_at_ms, "sent_at is replaced");
+}
+
+void check_timestamp(std::string_view text) {
+  const auto ms = parse_timestamp(text);
+  if (!ms) return;
+  const auto rendered = render_timestamp(*ms);
+  check(rendered.size() == 24, "a timestamp is rendered in 24 characters");
+  check(parse_timestamp(rendered).has_value(), "a rendered timestamp parses");
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const auto bytes = picket::fuzz::as_text(data, size);
+  check_timestamp(bytes);
+
+  EnvelopeLimits limits;
+  limits.max_items = 100;
+  limits.max_item_header_bytes = 1000;
+  const auto envelope = parse_envelope(bytes, limits);
+  if (!envelope) {
+    check(!envelope.error().detail.empty(), "an error has words");
+    return 0;
+  }
+  check(envelope->header == split_header(bytes).header, "the header is the first line");
+  check(envelope->items.size() <= limits.max_items, "items are limited");
+  check_header(envelope->header, envelope->fields);
+  const char* end = envelope->header.data() + envelope->header.size();
+  for (const auto& item : envelope->items) {
+    check(item.header.size() <= limits.max_item_header_bytes, "item headers are limited");
+    check(item.header.data() > end, "items follow each other");
+    check_item(item, bytes);
+    end = item.payload.data() + item.payload.size();
+  }
+  return 0;
+}
