@@ -233,6 +233,8 @@ void JournalFiles::committed(std::size_t records, std::chrono::steady_clock::tim
 
 void JournalFiles::failed(const Error& error) {
   ++failed_commits_;
+  // At once, for the parts may be what fills the disk.
+  if (discard_ != 0 && discard(discard_)) discard_ = 0;
   if (!failing_) log(Level::warning, "buffer", "commit failed", {{"reason", error.detail}});
   failing_ = true;
 }
@@ -240,7 +242,7 @@ void JournalFiles::failed(const Error& error) {
 void JournalFiles::update_room() {
   const auto room = active_ ? active_->room_bytes() : 0;
   if (room < options_.segment_bytes / 2) folder_->want_spare();
-  out_of_room_ = room < max_block_bytes_ + block_head_bytes && !folder_->can_take();
+  out_of_room_ = discard_ == 0 && room < max_block_bytes_ + block_head_bytes && !folder_->can_take();
 }
 
 void JournalFiles::interrupt() {

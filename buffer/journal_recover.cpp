@@ -14,7 +14,9 @@ Result<void> JournalFiles::start() {
     return {};
   }
   // Sequences that a lost segment may have given are never given again: consumers have seen them.
-  const auto least = std::max(folder_->after_damaged(), options_.next_at_least);
+  const auto last = newest();
+  const auto least = std::max(folder_->after_damaged(last ? last->name() : BlockKey()),
+                              options_.next_at_least);
   if (next_ < least) {
     log(Level::warning, "buffer", "journal goes on behind a gap", {{"from", next_}, {"to", least}});
     next_ = least;

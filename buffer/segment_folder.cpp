@@ -164,13 +164,13 @@ std::vector<BlockKey> SegmentFolder::segments() const {
   return names;
 }
 
-Sequence SegmentFolder::after_damaged() const {
+Sequence SegmentFolder::after_damaged(BlockKey newest) const {
   Sequence after = 1;
   for (const auto& path : files_in(options_.path)) {
     const auto name = path.filename().string();
     if (!name.ends_with(damaged_suffix)) continue;
     const auto key = parse_segment_name(name.substr(0, name.size() - damaged_suffix.size()));
-    if (key) after = std::max(after, key->first + size_of(path) / record_head_bytes);
+    if (key && *key > newest) after = std::max(after, key->first + size_of(path) / record_head_bytes);
   }
   return after;
 }

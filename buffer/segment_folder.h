@@ -53,8 +53,9 @@ class SegmentFolder {
 
   // The names of the segments, ascending.
   std::vector<BlockKey> segments() const;
-  // The first sequence that no segment set aside as damaged can have held.
-  Sequence after_damaged() const;
+  // The first sequence that no segment set aside as damaged can have held, of those behind `newest`.
+  // Those before it end where it begins.
+  Sequence after_damaged(BlockKey newest) const;
   std::filesystem::path path_of(BlockKey name) const;
 
   // A new, empty segment under that name. Fault::unavailable when there is no room for one.

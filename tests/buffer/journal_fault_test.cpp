@@ -1,0 +1,194 @@
+// The disk says no, and everybody at once: what must not wedge, lose or mix anything up.
+
+#include "buffer/journal.h"
+#include "buffer/journal_support.h"
+
+#include <gtest/gtest.h>
+
+#include <signal.h>
+#include <sys/resource.h>
+
+#include <atomic>
+#include <thread>
+
+namespace picket::buffer {
+namespace {
+
+using testing::Answers;
+using testing::append;
+using testing::append_each;
+using testing::body_of;
+using testing::FakeClock;
+using testing::open_journal;
+using testing::read_all;
+using testing::record_of;
+using testing::small_options;
+using testing::TempDir;
+
+// Makes every write behind an offset fail (EFBIG), as a disk does that is full or broken.
+class FileSizeLimit {
+ public:
+  explicit FileSizeLimit(rlim_t bytes) {
+    ::signal(SIGXFSZ, SIG_IGN);
+    ::getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit limit{bytes, before_.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  ~FileSizeLimit() { ::setrlimit(RLIMIT_FSIZE, &before_); }
+  FileSizeLimit(const FileSizeLimit&) = delete;
+  FileSizeLimit& operator=(const FileSizeLimit&) = delete;
+
+ private:
+  rlimit before_{};
+};
+
+TEST(JournalFault, FailingCommitsFailTheirRecordsAndLaterOnesSucceed) {
+  const TempDir folder;
+  const FakeClock clock;
+  const auto options = small_options(folder / "journal");
+  Answers answers;
+  {
+    const auto journal = open_journal(options, clock);
+    append_each(*journal, 1, 8, 10'000);
+    {
+      const FileSizeLimit limit(64 << 10);
+      for (std::uint64_t number = 100; number < 130; ++number) {
+        ASSERT_TRUE(journal->offer(record_of(number, 10'000), answers.expect(number)));
+        if (number % 3 == 0) answers.wait();
+      }
+      answers.wait();
+    }
+    EXPECT_GT(answers.failed().size(), 0U);
+    for (const auto& [number, error] : answers.failed()) EXPECT_EQ(error.fault, Fault::unavailable);
+    EXPECT_GT(journal->use().failed_commits, 0U);
+    for (std::uint64_t number = 200; number < 230; ++number) {
+      ASSERT_TRUE(journal->offer(record_of(number, 10'000), answers.expect(number)));
+    }
+    answers.wait();
+  }
+  const auto stored = answers.stored();
+  const auto all = read_all(*open_journal(options, clock));
+  ASSERT_EQ(all.size(), 8 + stored.size());
+  EXPECT_EQ(stored.size() + answers.failed().size(), 60U);
+  EXPECT_TRUE(stored.contains(229));
+  for (const auto& [number, sequence] : stored) EXPECT_EQ(all.at(sequence), body_of(number, 10'000));
+}
+
+TEST(JournalFault, ASplitRecordThatFailsHalfWayLeavesNothing) {
+  const TempDir folder;
+  const FakeClock clock;
+  auto options = small_options(folder / "journal");
+  {
+    const auto journal = open_journal(options, clock);
+    append_each(*journal, 1, 2, 1000);
+    {
+      const FileSizeLimit limit(150 << 10);
+      EXPECT_EQ(append(*journal, record_of(3, 500'000)), 0U);
+    }
+    EXPECT_EQ(journal->use().next, 3U);
+    ASSERT_EQ(append(*journal, record_of(3, 400'000)), 3U);
+    ASSERT_EQ(append(*journal, record_of(4, 10)), 4U);
+  }
+  const auto all = read_all(*open_journal(options, clock));
+  ASSERT_EQ(all.size(), 4U);
+  EXPECT_EQ(all.at(3), body_of(3, 400'000));
+}
+
+TEST(JournalFault, ASplitRecordThatExceedsTheBudgetFailsAndGivesItsRoomBack) {
+  const TempDir folder;
+  const FakeClock clock;
+  auto options = small_options(folder / "journal");
+  options.max_bytes = std::uint64_t{1} << 20;
+  {
+    const auto journal = open_journal(options, clock);
+    append_each(*journal, 1, 3, 1000);
+    EXPECT_EQ(append(*journal, record_of(4, 2'000'000)), 0U);
+    for (std::uint64_t number = 4; number < 40; ++number) {
+      ASSERT_EQ(append(*journal, record_of(number, 10'000)), number);
+    }
+  }
+  EXPECT_EQ(read_all(*open_journal(options, clock)).size(), 39U);
+}
+
+TEST(JournalFault, NoSegmentCanBeMadeAtStartAndItRecoversLater) {
+  const TempDir folder;
+  const FakeClock clock;
+  std::unique_ptr<Journal> journal;
+  {
+    const FileSizeLimit limit(64 << 10);
+    journal = open_journal(small_options(folder / "journal"), clock);
+    ASSERT_TRUE(journal);
+    EXPECT_EQ(append(*journal, record_of(1)), 0U);
+  }
+  EXPECT_EQ(append(*journal, record_of(1)), 1U);
+}
+
+TEST(JournalFault, OfferingReadingRotatingAndRecyclingAtOnceMixNothingUp) {
+  const TempDir folder;
+  const FakeClock clock;
+  auto options = small_options(folder / "journal");
+  options.max_bytes = std::uint64_t{2} << 20;
+  const auto journal = open_journal(options, clock);
+  constexpr std::uint64_t offerers = 4;
+  constexpr std::uint64_t each = 400;
+  Answers answers;
+  std::atomic<bool> stop{false};
+  std::vector<std::thread> threads;
+  for (std::uint64_t offerer = 0; offerer < offerers; ++offerer) {
+    threads.emplace_back([&, offerer] {
+      for (std::uint64_t i = 0; i < each; ++i) {
+        const auto number = offerer * each + i;
+        const auto size = number % 97 == 0 ? 60'000 : number * 31 % 5000;
+        auto answer = answers.expect(number);
+        while (!journal->offer(record_of(number, size), answer)) std::this_thread::yield();
+      }
+    });
+  }
+  std::thread recycler([&] {
+    while (!stop) {
+      const auto oldest = journal->oldest_sealed();
+      if (!journal->use().spare && oldest) {
+        ASSERT_TRUE(journal->recycle_before(oldest->last + 1));
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  });
+  std::vector<std::thread> readers;
+  for (int reader = 0; reader < 3; ++reader) {
+    readers.emplace_back([&] {
+      Sequence from = 1;
+      while (!stop) {
+        journal->wait_for(from, std::chrono::milliseconds(20));
+        const auto batch = journal->read(from, 200'000, 50);
+        ASSERT_TRUE(batch);
+        ASSERT_TRUE(batch->damaged.empty());
+        for (const auto& record : batch->records) {
+          const auto number = record.project;
+          const auto size = number % 97 == 0 ? 60'000 : number * 31 % 5000;
+          ASSERT_EQ(record.body, body_of(number, size));
+        }
+        from = batch->next;
+        journal->segments();
+      }
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  answers.wait();
+  stop = true;
+  for (auto& thread : readers) thread.join();
+  recycler.join();
+  std::map<Sequence, std::uint64_t> by_sequence;
+  for (const auto& [number, sequence] : answers.stored()) by_sequence[sequence] = number;
+  EXPECT_EQ(by_sequence.size(), answers.stored().size());
+  EXPECT_EQ(by_sequence.size() + answers.failed().size(), offerers * each);
+  if (!by_sequence.empty()) {
+    EXPECT_EQ(by_sequence.rbegin()->first, by_sequence.size());
+  }
+  for (const auto& [sequence, body] : read_all(*journal)) {
+    const auto number = by_sequence.at(sequence);
+    EXPECT_EQ(body, body_of(number, number % 97 == 0 ? 60'000 : number * 31 % 5000));
+  }
+}
+
+}  // namespace
+}  // namespace picket::buffer
