@@ -34,7 +34,7 @@ std::size_t run_of(std::string_view text, std::size_t at, Accept accept) {
 }
 
 std::size_t match_url(std::string_view text) {
-  const std::size_t scheme = run_of(text.substr(0, 16), 0, [](char c) { return letter(c) || digit(c) || c == '+'; });
+  const std::size_t scheme = run_of(text.substr(0, 32), 0, [](char c) { return letter(c) || digit(c) || c == '+'; });
   if (scheme == 0 || !letter(text[0]) || text.substr(scheme, 3) != "://") return 0;
   const auto rest = run_of(text, scheme + 3, [](char c) {
     return static_cast<unsigned char>(c) > ' ' && c != '"' && c != '\'' && c != '<' && c != '>' && c != ')' && c != ',';

@@ -69,7 +69,8 @@ class RecordReader {
       auto inflated = relay::decode(record_.body, coding, config_.max_envelope_bytes);
       if (!inflated) {
         warn("record skipped", inflated.error().detail);
-        return count(DataCategory::unknown, Outcome::invalid, "invalid_compression", 1);
+        const bool large = inflated.error().fault == Fault::too_large;
+        return count(DataCategory::unknown, Outcome::invalid, large ? "too_large" : "invalid_compression", 1);
       }
       decoded = *std::move(inflated);
       bytes = decoded;
