@@ -1,0 +1,305 @@
+#include "forwarder_fixture.h"
+
+#include <algorithm>
+#include <fstream>
+#include <set>
+
+namespace picket::upstream {
+namespace {
+
+std::size_t resident_kilobytes() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmRSS:")) return std::stoul(line.substr(6));
+  }
+  return 0;
+}
+
+TEST_F(ForwarderTest, LosesNothingAndSendsLittleTwiceOverRestartsInTheMiddle) {
+  upstream.answer([](const Received&) { return Reply{.delay = 2ms}; });
+  post_many(2'000);
+  for (int i = 0; i < 8; ++i) {
+    start();
+    const auto before = upstream.accepted();
+    upstream.wait_for_accepted(std::min<std::size_t>(2'000, before + 150));
+    forwarder.reset();
+    // What was counted and what the cursor has passed agree at any moment.
+    EXPECT_EQ(row().forwarded() + 1, cursor());
+  }
+  start();
+  ASSERT_TRUE(all_written());
+  auto ids = upstream.accepted_ids();
+  std::sort(ids.begin(), ids.end());
+  const auto twice = ids.size() - std::set<std::string>(ids.begin(), ids.end()).size();
+  EXPECT_EQ(ids.size() - twice, 2'000U);
+  EXPECT_LE(twice, 9U * 32U);
+  EXPECT_EQ(row().forwarded(), 2'000U);
+}
+
+TEST_F(ForwarderTest, SendsAgainOnlyTheWindowAfterACrash) {
+  post_many(300);
+  start();
+  ASSERT_TRUE(all_written());
+  // A crash: the tables as they were some moments ago.
+  const auto copy = folder / "copy.mdb";
+  ASSERT_TRUE(tables->copy_to(copy));
+  post_many(200);
+  ASSERT_TRUE(all_written());
+  forwarder.reset();
+  tables = *buffer::Tables::open({.path = copy});
+  start();
+  ASSERT_TRUE(all_written());
+  const auto ids = upstream.accepted_ids();
+  EXPECT_EQ(ids.size(), 700U);
+  EXPECT_EQ(std::set<std::string>(ids.begin(), ids.end()).size(), 500U);
+  EXPECT_EQ(row().forwarded(), 500U);
+}
+
+TEST_F(ForwarderTest, ADeadDestinationDelaysNoOther) {
+  DestinationConfig dead = destination(upstream, "dead");
+  dead.dsn = "http://abababababababababababababababab@127.0.0.1:1/1";
+  FakeUpstream stalling;
+  stalling.answer_with({.way = Reply::Way::stall});
+  DestinationConfig slow = destination(stalling, "slow");
+  slow.stall_timeout = 10s;
+  start({dead, slow, destination(upstream)});
+  const auto began = std::chrono::steady_clock::now();
+  post_many(1'000);
+  ASSERT_TRUE(upstream.wait_for_accepted(1'000));
+  EXPECT_LT(std::chrono::steady_clock::now() - began, 5s);
+  EXPECT_TRUE(all_written());
+  EXPECT_EQ(status("dead").depth, 1'000U);
+  EXPECT_TRUE(soon([&] { return status("dead").state == DestinationState::retrying; }));
+  EXPECT_NE(status("dead").last_error, "");
+  EXPECT_EQ(status("slow").depth, 1'000U);
+  EXPECT_TRUE(status("slow").oldest.has_value());
+  const auto stopping = std::chrono::steady_clock::now();
+  forwarder.reset();
+  EXPECT_LT(std::chrono::steady_clock::now() - stopping, 2s) << "stop() is bounded";
+}
+
+TEST_F(ForwarderTest, HoldsADestinationThatDoesNotAcceptUsUntilItIsResumed) {
+  for (const unsigned refusal : {401U, 403U, 404U}) {
+    upstream.answer_with({.status = refusal, .body = R"({"detail":"bad sentry DSN"})"});
+    const auto before = upstream.requests();
+    post_many(40);
+    if (!forwarder) start();
+    ASSERT_TRUE(soon([&] { return row().held_reason().find(std::to_string(refusal)) != std::string::npos; }));
+    EXPECT_NE(row().held_reason().find("bad sentry DSN"), std::string::npos);
+    ASSERT_TRUE(soon([&] { return status().state == DestinationState::held && status().in_flight == 0; }));
+    const auto while_held = upstream.requests();
+    std::this_thread::sleep_for(100ms);
+    EXPECT_EQ(upstream.requests(), while_held);
+    EXPECT_LE(while_held - before, 33U);
+    EXPECT_TRUE(quarantine().empty());
+    upstream.answer_with({});
+    resume();
+    ASSERT_TRUE(all_written());
+    EXPECT_EQ(row().held_reason(), "");
+  }
+  EXPECT_EQ(row().forwarded(), 120U);
+}
+
+TEST_F(ForwarderTest, ProbesAHeldDestinationSlowlyByItself) {
+  auto config = destination(upstream);
+  config.hold_probe = 50ms;
+  upstream.answer_with({.status = 403});
+  post_many(10);
+  start({config});
+  ASSERT_TRUE(upstream.wait_for_requests(4));
+  upstream.answer_with({});
+  ASSERT_TRUE(all_written());
+  EXPECT_EQ(row().held_reason(), "");
+  EXPECT_EQ(status().state, DestinationState::running);
+}
+
+TEST_F(ForwarderTest, HoldsOneKeyOfManyWithoutTheOthers) {
+  upstream.answer([](const Received& received) { return received.project == 5 ? Reply{.status = 403} : Reply{}; });
+  auto config = destination(upstream);
+  config.dsn.clear();
+  config.url = upstream.url();
+  for (int i = 0; i < 50; ++i) {
+    post({.project = 5});
+    journal.append([&] {
+      auto record = make_record({.project = 6, .id = event_id(1'000 + static_cast<std::uint64_t>(i))}, clock.now());
+      record.key = std::string(16, '\x11');
+      return record;
+    }());
+  }
+  start({config});
+  ASSERT_TRUE(upstream.wait_for_accepted(50));
+  ASSERT_TRUE(soon([&] { return row().held_reason().find("project 5") != std::string::npos; }));
+  EXPECT_EQ(status().state, DestinationState::held);
+  upstream.answer_with({});
+  resume();
+  ASSERT_TRUE(upstream.wait_for_accepted(100));
+  EXPECT_TRUE(soon([&] { return row().held_reason().empty() && row().deferred_size() == 0; }));
+}
+
+TEST_F(ForwarderTest, SendsNothingWhilePausedAlsoOverARestart) {
+  start();
+  change_row([](schema::Destination& changed) { changed.set_paused(true); });
+  ASSERT_TRUE(soon([&] { return status().state == DestinationState::paused; }));
+  post_many(10);
+  restart();
+  std::this_thread::sleep_for(100ms);
+  EXPECT_EQ(upstream.requests(), 0U);
+  EXPECT_EQ(status().state, DestinationState::paused);
+  EXPECT_EQ(status().depth, 10U);
+  change_row([](schema::Destination& changed) { changed.set_paused(false); });
+  EXPECT_TRUE(upstream.wait_for_accepted(10));
+}
+
+TEST_F(ForwarderTest, TriesAQuarantinedEnvelopeAgainWhenAsked) {
+  upstream.answer_with({.status = 400});
+  post_many(3);
+  start();
+  ASSERT_TRUE(all_written());
+  ASSERT_EQ(quarantine().size(), 3U);
+  upstream.answer([](const Received& received) {
+    return received.event_id == event_id(3) ? Reply{.status = 400} : Reply{};
+  });
+  for (const buffer::Sequence sequence : {2, 3}) {
+    auto asked = quarantine()[sequence - 1];
+    asked.set_retry_requested(true);
+    ASSERT_TRUE(tables->write([&](buffer::Batch& batch) {
+      buffer::put_row(batch, buffer::Table::quarantine, quarantine_key("hub", sequence), asked);
+    }));
+  }
+  resume();
+  ASSERT_TRUE(soon([&] { return row().forwarded() == 1 && row().quarantined() == 2; }));
+  const auto rows = quarantine();
+  ASSERT_EQ(rows.size(), 2U);
+  EXPECT_EQ(rows[0].sequence(), 1U);
+  EXPECT_EQ(rows[1].sequence(), 3U);
+  EXPECT_FALSE(rows[1].retry_requested());
+  EXPECT_EQ(items(), (std::map<std::pair<int, int>, std::uint64_t>{{{1, 1}, 1}, {{1, 2}, 2}}));
+}
+
+TEST_F(ForwarderTest, CountsRecordsThatWereRecycledUnderItAsExpired) {
+  change_row([](schema::Destination& changed) { changed.set_paused(true); });
+  post_many(100);
+  start();
+  ASSERT_TRUE(soon([&] { return cursor() == 1; }));
+  ASSERT_TRUE(journal.recycle_before(61));
+  change_row([](schema::Destination& changed) { changed.set_paused(false); });
+  ASSERT_TRUE(all_written());
+  EXPECT_EQ(row().expired(), 60U);
+  EXPECT_EQ(row().forwarded(), 40U);
+  EXPECT_EQ(items(), (std::map<std::pair<int, int>, std::uint64_t>{{{1, 1}, 40}, {{255, 3}, 60}}));
+}
+
+TEST_F(ForwarderTest, CountsAsExpiredWhenNothingAtAllIsLeft) {
+  change_row([](schema::Destination& changed) { changed.set_paused(true); });
+  post_many(10);
+  start();
+  ASSERT_TRUE(soon([&] { return cursor() == 1; }));
+  ASSERT_TRUE(journal.recycle_before(11));
+  change_row([](schema::Destination& changed) { changed.set_paused(false); });
+  ASSERT_TRUE(all_written());
+  EXPECT_EQ(row().expired(), 10U);
+}
+
+TEST_F(ForwarderTest, CountsExactlyWhatExpiresWhileItIsTriedAgain) {
+  upstream.answer_with({.status = 503});
+  post({.types = {"session", "session"}});
+  post();
+  start();
+  ASSERT_TRUE(upstream.wait_for_requests(2));
+  ASSERT_TRUE(journal.recycle_before(2));
+  upstream.answer_with({});
+  ASSERT_TRUE(all_written());
+  EXPECT_EQ(row().expired() + row().forwarded(), 2U);
+  if (row().expired() == 1) {
+    EXPECT_EQ((items()[{5, 3}]), 2U);
+  }
+}
+
+TEST_F(ForwarderTest, GoesOnFromTheEndOfAnOlderJournal) {
+  ASSERT_TRUE(tables->write([](buffer::Batch& batch) {
+    schema::Cursor far;
+    far.set_next_sequence(1'000);
+    buffer::put_row(batch, buffer::Table::cursors, cursor_name("hub"), far);
+  }));
+  post_many(5);
+  start();
+  ASSERT_TRUE(soon([&] { return cursor() == 6; }));
+  post();
+  EXPECT_TRUE(upstream.wait_for_accepted(1));
+}
+
+TEST_F(ForwarderTest, ConservesEveryItemThroughTrouble) {
+  upstream.answer([n = 0](const Received& received) mutable {
+    ++n;
+    if (received.event_id.ends_with("7")) return Reply{.status = 400};
+    if (n % 10 == 3) return Reply{.status = 503};
+    if (n % 31 == 4) return Reply{.way = Reply::Way::reset};
+    if (n % 53 == 5) return Reply{.status = 429, .headers = {{"X-Sentry-Rate-Limits", "1:session:key"}}};
+    return Reply{};
+  });
+  const std::vector<std::vector<std::string>> kinds = {
+      {"event"}, {"event", "attachment", "attachment"}, {"session", "session"}, {"client_report"}, {"transaction"}, {"odd"}};
+  for (std::size_t i = 0; i < 600; ++i) post({.types = kinds[i % kinds.size()]});
+  start();
+  for (int i = 0; i < 200 && !(cursor() == 601 && row().deferred_size() == 0); ++i) {
+    clock.advance(500ms);
+    std::this_thread::sleep_for(20ms);
+    if (i % 40 == 20) restart();
+  }
+  ASSERT_TRUE(all_written());
+  EXPECT_EQ(row().forwarded() + row().quarantined(), 600U);
+  EXPECT_EQ(quarantine().size(), row().quarantined());
+  std::map<int, std::uint64_t> by_category;
+  for (const auto& [key, quantity] : items()) by_category[key.first] += quantity;
+  EXPECT_EQ(by_category, (std::map<int, std::uint64_t>{{1, 200}, {2, 100}, {4, 200}, {5, 200}, {200, 100}, {255, 100}}));
+}
+
+TEST_F(ForwarderTest, NeedsNoMoreMemoryForALongBacklogOfADeadUpstream) {
+  auto config = destination(upstream);
+  upstream.answer_with({.status = 503});
+  post_many(10'000);
+  start({config});
+  ASSERT_TRUE(upstream.wait_for_requests(20));
+  const auto before = resident_kilobytes();
+  ASSERT_TRUE(upstream.wait_for_requests(120));
+  EXPECT_LT(resident_kilobytes(), before + 8'192);
+  EXPECT_LE(cursor(), 1U);
+  EXPECT_LT(journal.reads(), 2'000U);
+}
+
+TEST_F(ForwarderTest, StartsAndStopsAtAnyMomentWhileRecordsArrive) {
+  std::atomic<bool> done{false};
+  std::thread sdk([&] {
+    for (std::uint64_t i = 1; !done; ++i) {
+      journal.append(make_record({.id = event_id(i)}, clock.now()));
+      std::this_thread::sleep_for(100us);
+    }
+  });
+  for (int i = 0; i < 20; ++i) {
+    start();
+    std::this_thread::sleep_for(std::chrono::milliseconds(i));
+    forwarder->status();
+    forwarder.reset();
+  }
+  done = true;
+  sdk.join();
+  start();
+  EXPECT_TRUE(all_written());
+  const auto ids = upstream.accepted_ids();
+  EXPECT_EQ(std::set<std::string>(ids.begin(), ids.end()).size(), journal.use().next - 1);
+}
+
+TEST_F(ForwarderTest, SleepsWhenThereIsNothingToDo) {
+  post();
+  start();
+  ASSERT_TRUE(all_written());
+  const auto reads = journal.reads();
+  const auto began = std::clock();
+  std::this_thread::sleep_for(500ms);
+  // look_every is 20 ms here, a second in earnest.
+  EXPECT_LE(journal.reads() - reads, 40U);
+  EXPECT_LT(std::clock() - began, CLOCKS_PER_SEC / 5);
+}
+
+}  // namespace
+}  // namespace picket::upstream
