@@ -3,6 +3,7 @@
 #include "api/config.h"
 #include "api/digest/config.h"
 #include "api/digest/digest.h"
+#include "api/digest/metrics.h"
 #include "api/rest/router.h"
 #include "api/rest/setup.h"
 #include "api/status.h"
@@ -12,10 +13,10 @@
 #include "buffer/logger.h"
 #include "buffer/retention.h"
 #include "buffer/service_manager.h"
+#include "buffer/schema_number.h"
 #include "buffer/settings.h"
-#include "buffer/storage.h"
+#include "buffer/storage_lock.h"
 #include "buffer/verbs.h"
-#include "etc/shipped.h"
 #include "relay/http/config.h"
 #include "relay/http/server.h"
 #include "relay/ingest/config.h"
@@ -26,16 +27,22 @@
 #include "upstream/verbs.h"
 
 #include <csignal>
-#include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <iostream>
 #include <memory>
+#include <mutex>
+#include <optional>
+
+// etc/picket.toml, placed in the binary by CMakeLists.txt.
+extern "C" const char picket_shipped_config[];
+extern "C" const char picket_shipped_config_end[];
 
 namespace picket {
 namespace {
 
 struct Config {
+  std::string log_level = "info";
   http::ServerConfig server;
   buffer::StorageConfig storage;
   ingest::IngestConfig ingest;
@@ -44,11 +51,20 @@ struct Config {
   std::vector<upstream::DestinationConfig> upstreams;
 };
 
+std::optional<Level> parse_level(std::string_view name) {
+  if (name == "debug") return Level::debug;
+  if (name == "info") return Level::info;
+  if (name == "warning") return Level::warning;
+  if (name == "error") return Level::error;
+  return std::nullopt;
+}
+
 // Fault::malformed with every problem, one a line.
 Result<Config> load_config(const std::filesystem::path& file) {
   auto document = Configuration::load(file, picket_environment());
   if (!document) return document.error();
   Config config;
+  document->section("log", [&](Settings& settings) { settings.text("level", config.log_level); });
   document->section("server", [&](Settings& settings) { bind(settings, config.server); });
   document->section("storage", [&](Settings& settings) { bind(settings, config.storage); });
   document->section("ingest", [&](Settings& settings) { bind(settings, config.ingest); });
@@ -59,6 +75,7 @@ Result<Config> load_config(const std::filesystem::path& file) {
     document->element("upstream", i, [&](Settings& settings) { bind(settings, config.upstreams[i]); });
   }
   std::string problems;
+  if (!parse_level(config.log_level)) problems += "log.level is none of debug, info, warning, error\n";
   for (const std::string& problem : document->problems()) problems += problem + "\n";
   if (!problems.empty()) return Error{Fault::malformed, problems};
   auto upstreams = upstream::checked(std::move(config.upstreams));
@@ -84,5 +101,246 @@ ExitCode refuse_config(std::ostream& err, const Error& error) {
   return ExitCode::configuration;
 }
 
+// The service that a server hands each request to, by its path.
+http::Service make_service(ingest::Ingest& ingest, rest::Api& api) {
+  http::Service service;
+  service.admit = [&ingest](const http::RequestHead& head) -> http::Admission {
+    if (ingest.owns(head.path)) return ingest.admit(head);
+    constexpr std::size_t largest_api_body = std::size_t{8} << 20;
+    return http::ReadBody{.max_bytes = largest_api_body, .on_pool = true};
+  };
+  service.handle = [&ingest, &api](http::Request request, http::Responder responder) {
+    if (ingest.owns(request.head.path)) return ingest.handle(std::move(request), std::move(responder));
+    std::move(responder).respond(rest::serve(api, request));
+  };
+  return service;
+}
+
+// Everything that lives while Picket serves, in dependency order: each part may use those above it and
+// is stopped before them.
+struct Picket {
+  SystemClock clock;
+  std::unique_ptr<buffer::Tables> tables;
+  std::unique_ptr<buffer::Journal> journal;
+  std::unique_ptr<buffer::Retention> retention;
+  std::unique_ptr<digest::Digest> digest;
+  std::mutex forwarder_mutex;
+  std::unique_ptr<upstream::Forwarder> forwarder;  // guarded by forwarder_mutex once served
+  std::unique_ptr<ingest::Ingest> ingest;
+  std::unique_ptr<rest::Api> api;
+  std::unique_ptr<http::Server> server;
+};
+
+std::unique_ptr<upstream::Forwarder> make_forwarder(Picket& picket, const Config& config) {
+  auto forwarder = std::make_unique<upstream::Forwarder>(*picket.journal, *picket.tables, picket.clock, config.upstreams);
+  forwarder->start();
+  return forwarder;
+}
+
+// Builds the parts below the server; Fault tells the exit code.
+Result<void> build(Picket& picket, const Config& config) {
+  auto tables = buffer::Tables::open(buffer::tables_options(config.storage));
+  if (!tables) return tables.error();
+  picket.tables = *std::move(tables);
+  if (auto checked = buffer::check_schema(*picket.tables, picket.clock.now()); !checked) return checked.error();
+  auto options = buffer::journal_options(config.storage);
+  options.next_at_least = buffer::greatest_cursor(*picket.tables);
+  auto journal = buffer::Journal::open(options, picket.clock);
+  if (!journal) return journal.error();
+  picket.journal = *std::move(journal);
+  const auto setup = rest::ensure_first(*picket.tables, {config.storage.path, config.api.public_url}, picket.clock.now());
+  if (!setup) return setup.error();
+
+  picket.digest = std::make_unique<digest::Digest>(*picket.journal, *picket.tables, picket.clock, config.digest);
+  picket.digest->start();
+  picket.forwarder = make_forwarder(picket, config);
+  picket.ingest = std::make_unique<ingest::Ingest>(*picket.journal, *picket.tables, picket.clock, config.ingest);
+  picket.ingest->add_metrics([&picket](std::string& out) { digest::add_metrics(picket.digest->counters(), out); });
+  picket.ingest->add_metrics([&picket](std::string& out) {
+    const std::scoped_lock lock(picket.forwarder_mutex);
+    picket.forwarder->add_metrics(out);
+  });
+  picket.api = std::make_unique<rest::Api>(rest::Api{*picket.tables, *picket.journal, picket.clock, config.api.public_url});
+  return {};
+}
+
+// SIGHUP: what can change while serving (destinations, log level) changes, after a check.
+void reload(Picket& picket, const std::filesystem::path& file) {
+  const auto config = load_config(file);
+  if (!config) {
+    log(Level::warning, "picket", "configuration not changed: the new one is wrong", {{"reason", config.error().detail}});
+    return;
+  }
+  set_log_level(*parse_level(config->log_level));
+  const std::scoped_lock lock(picket.forwarder_mutex);
+  picket.forwarder.reset();
+  picket.forwarder = make_forwarder(picket, *config);
+  log(Level::info, "picket", "configuration re-read", {{"destinations", std::uint64_t{config->upstreams.size()}}});
+}
+
+// Feeds the watchdog while commits make progress, until a signal says to end.
+void wait_for_end(Picket& picket, const std::filesystem::path& file, const sigset_t& signals) {
+  const auto feed_every = watchdog_interval().value_or(std::chrono::hours(1));
+  const timespec timeout{.tv_sec = feed_every.count() / 1000, .tv_nsec = feed_every.count() % 1000 * 1'000'000};
+  std::uint64_t attempts_before = 0;
+  for (;;) {
+    const int signal = ::sigtimedwait(&signals, nullptr, &timeout);
+    if (signal == SIGHUP) reload(picket, file);
+    if (signal == SIGTERM || signal == SIGINT) return;
+    const auto use = picket.journal->use();
+    const auto attempts = use.commits + use.failed_commits;
+    if (use.queued_bytes == 0 || attempts != attempts_before) notify_service_manager("WATCHDOG=1");
+    attempts_before = attempts;
+  }
+}
+
+ExitCode exit_code(Fault fault) {
+  switch (fault) {
+    case Fault::malformed: return ExitCode::configuration;
+    case Fault::too_large: return ExitCode::configuration;
+    case Fault::not_found: return ExitCode::io;
+    case Fault::unavailable: return ExitCode::io;
+    case Fault::corrupt: return ExitCode::configuration;
+  }
+  std::abort();
+}
+
+ExitCode refuse(std::ostream& err, const Error& error, ExitCode code) {
+  err << "picket: " << error.detail << "\n";
+  return code;
+}
+
+ExitCode serve(CommandLine& line) {
+  const auto file = config_file(line);
+  auto config = load_config(file);
+  if (!config) return refuse_config(line.err, config.error());
+  if (line.has("storage")) config->storage.path = line.option("storage");
+  if (line.has("listen")) config->server.listen = line.option("listen");
+  set_log_level(*parse_level(config->log_level));
+
+  // Before any thread starts, so that all inherit the mask and sigtimedwait is the only receiver.
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+
+  const auto lock = buffer::StorageLock::take(config->storage.path);
+  if (!lock) {
+    const bool taken = lock.error().fault == Fault::unavailable;
+    return refuse(line.err, lock.error(), taken ? ExitCode::configuration : ExitCode::io);
+  }
+  Picket picket;
+  if (const auto built = build(picket, *config); !built) return refuse(line.err, built.error(), exit_code(built.error().fault));
+  picket.retention = std::make_unique<buffer::Retention>(*picket.tables, *picket.journal, picket.clock, config->storage);
+  picket.retention->start();
+
+  auto options = http::options_of(config->server);
+  if (!options) return refuse_config(line.err, options.error());
+  options->listen_descriptor = activated_socket();
+  auto server = http::Server::start(*options, make_service(*picket.ingest, *picket.api));
+  if (!server) return refuse(line.err, server.error(), ExitCode::unavailable);
+  picket.server = *std::move(server);
+  const std::string_view scheme = options->certificate_file.empty() ? "http" : "https";
+  std::cerr << "listening on " << scheme << "://" << options->address << ":" << picket.server->port() << std::endl;
+  notify_service_manager("READY=1");
+
+  wait_for_end(picket, file, signals);
+  notify_service_manager("STOPPING=1");
+  log(Level::info, "picket", "stopping");
+  picket.ingest->drain();
+  picket.server->stop();
+  return ExitCode::done;
+}
+
+ExitCode config_check(CommandLine& line) {
+  const auto file = config_file(line);
+  const auto config = load_config(file);
+  if (!config) return refuse_config(line.err, config.error());
+  line.out << (file.empty() ? "no file; the defaults" : file.string()) << ": all is well, " << config->upstreams.size()
+           << " destination(s), data in " << config->storage.path << "\n";
+  return ExitCode::done;
+}
+
+ExitCode config_defaults(CommandLine& line) {
+  line.out << std::string_view(picket_shipped_config, static_cast<std::size_t>(picket_shipped_config_end - picket_shipped_config));
+  return ExitCode::done;
+}
+
+ExitCode version(CommandLine& line) {
+  if (line.json()) {
+    line.out << "{\"version\":\"" PICKET_VERSION "\",\"schema\":" << buffer::schema_number << "}\n";
+  } else {
+    line.out << "picket " PICKET_VERSION " (schema " << buffer::schema_number << ")\n";
+  }
+  return ExitCode::done;
+}
+
+std::vector<Command> all_commands() {
+  std::vector<Command> commands = {
+      {"serve", "take, keep, show and pass on: runs until SIGTERM",
+       "usage: picket serve [--listen HOST:PORT] [--config FILE] [--storage DIR]\n\n"
+       "Writes `listening on http://…` to standard error when it accepts. SIGTERM ends it cleanly,\n"
+       "SIGHUP re-reads destinations and log level after a check.\n\n"
+       "Example: picket serve --config /etc/picket/picket.toml\n",
+       {}, {"listen"}, &serve}};
+  for (auto& more : {rest::api_commands(), std::vector<Command>{api::status_command(), upstream::send_command()},
+                     upstream::upstream_commands(), buffer::buffer_commands()}) {
+    commands.insert(commands.end(), more.begin(), more.end());
+  }
+  commands.push_back({"config check", "say whether a configuration is right",
+                      "usage: picket config check [--config FILE]\n\nReads the file and the environment as serve would. Exit code 78 when something is wrong.\n\n"
+                      "Example: picket config check --config picket.toml\n",
+                      {}, {}, &config_check});
+  commands.push_back({"config defaults", "print the commented default configuration",
+                      "usage: picket config defaults\n\nExample: picket config defaults > picket.toml\n", {}, {}, &config_defaults});
+  commands.push_back({"version", "print the version and the schema number",
+                      "usage: picket version [--json]\n\nExample: picket version --json\n", {"json"}, {}, &version});
+  return commands;
+}
+
+ExitCode run(const std::vector<std::string>& words) {
+  const auto commands = all_commands();
+  if (words.empty() || words[0] == "--help" || words[0] == "-h" || words[0] == "help") {
+    (words.empty() ? std::cerr : std::cout) << render_help(commands);
+    return words.empty() ? ExitCode::usage : ExitCode::done;
+  }
+  if (words[0] == "--version") return run({"version"});
+  const Command* const command = find_command(commands, words);
+  if (command == nullptr) {
+    std::cerr << "picket: no command \"" << words[0] << (words.size() > 1 ? " " + words[1] : "") << "\"; did you mean \""
+              << nearest_command(commands, words) << "\"? `picket --help` lists them\n";
+    return ExitCode::usage;
+  }
+  CommandLine line{{}, {}, {}, std::cout, std::cerr};
+  const bool two_words = command->name.find(' ') != std::string_view::npos;
+  const auto parsed = parse_words(*command, {words.begin() + (two_words ? 2 : 1), words.end()}, line);
+  if (!parsed) {
+    std::cerr << "picket " << command->name << ": " << parsed.error().detail << "\n";
+    return ExitCode::usage;
+  }
+  if (line.has("help")) {
+    std::cout << render_help(*command);
+    return ExitCode::done;
+  }
+  if (line.has("storage")) {
+    line.storage = line.option("storage");
+  } else if (command->run != &serve && command->run != &config_check) {
+    const auto config = load_config(config_file(line));
+    if (!config) return refuse_config(std::cerr, config.error());
+    line.storage = config->storage.path;
+  }
+  return command->run(line);
+}
+
 }  // namespace
 }  // namespace picket
+
+int main(int argc, char** argv) {
+  try {
+    return static_cast<int>(picket::run({argv + 1, argv + argc}));
+  } catch (const std::exception& error) {
+    std::cerr << "picket: " << error.what() << "\n";
+    return static_cast<int>(picket::ExitCode::configuration);
+  }
+}

@@ -99,6 +99,7 @@ struct JournalUse {
   std::uint64_t commits = 0;        // since start
   std::uint64_t committed_records = 0;  // since start
   Time last_commit{};               // of the last successful commit
+  std::uint64_t queued_bytes = 0;   // offered and not yet answered
   Duration last_commit_took{};
   bool full = false;                // refusing: see retention
   bool spare = true;                // when the newest segment is full there will be another

@@ -107,7 +107,7 @@ class JournalFiles final : public Journal {
   std::uint64_t interrupts_ = 0;                    // guarded by wait_mutex_
   std::vector<std::function<void()>> listeners_;    // guarded by wait_mutex_
 
-  std::mutex queue_mutex_;
+  mutable std::mutex queue_mutex_;
   std::condition_variable offered_;
   std::vector<Record> queue_;        // guarded by queue_mutex_, as what follows
   std::vector<OnDurable> answers_;

@@ -189,6 +189,10 @@ JournalUse JournalFiles::use() const {
     if (!segments_.empty()) use.first = std::min(use.next, first_whole(segments_.front()->name()));
     for (const auto& segment : segments_) use.used_bytes += segment->used_bytes();
   }
+  {
+    const std::lock_guard lock(queue_mutex_);
+    use.queued_bytes = waiting_bytes_;
+  }
   use.file_bytes = folder_->file_bytes();
   use.commits = commits_;
   use.committed_records = committed_records_;
