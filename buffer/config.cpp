@@ -15,6 +15,18 @@ void bind(Settings& settings, StorageConfig& config) {
   settings.bytes("disk_reserve_bytes", config.disk_reserve_bytes, 0, most);
 }
 
+Result<WhenFull> parse_when_full(std::string_view text) {
+  if (text == "refuse") return WhenFull::refuse;
+  if (text == "drop_oldest") return WhenFull::drop_oldest;
+  return Error{Fault::malformed,
+               "storage.when_full is \"" + std::string(text) + "\"; it can be \"refuse\" or \"drop_oldest\""};
+}
+
+Result<void> check(const StorageConfig& config) {
+  const auto words = parse_when_full(config.when_full);
+  return words ? Result<void>() : Result<void>(words.error());
+}
+
 JournalOptions journal_options(const StorageConfig& config) {
   JournalOptions options;
   options.folder = std::filesystem::path(config.path) / "journal";

@@ -3,11 +3,13 @@
 
 #include "buffer/clock.h"
 #include "buffer/journal.h"
+#include "buffer/result.h"
 #include "buffer/settings.h"
 #include "buffer/tables.h"
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace picket::buffer {
 
@@ -17,7 +19,8 @@ struct StorageConfig {
   // Of the journal: it takes no more than this from the disk, in segments that are recycled whole.
   // Events can be read and sent again while they are in it.
   std::uint64_t journal_max_bytes = std::uint64_t{10} << 30;
-  // The unit in which the journal grows and is recycled. Larger: fewer files; smaller: finer steps.
+  // The unit in which the journal grows and is recycled; at most a quarter of the above is used.
+  // Larger: fewer files; smaller: finer steps.
   std::uint64_t segment_bytes = std::uint64_t{256} << 20;
   // How long a record is kept at most, read or unread.
   Duration retention = std::chrono::hours(24 * 90);
@@ -31,6 +34,12 @@ struct StorageConfig {
 };
 
 void bind(Settings& settings, StorageConfig& config);
+
+enum class WhenFull { refuse, drop_oldest };
+Result<WhenFull> parse_when_full(std::string_view text);
+
+// What bounds alone cannot say: the words of when_full.
+Result<void> check(const StorageConfig& config);
 
 JournalOptions journal_options(const StorageConfig& config);
 TablesOptions tables_options(const StorageConfig& config);

@@ -1,0 +1,55 @@
+// Decides which records the journal may forget, makes the decision durable, then has them recycled.
+//
+//   too old (config.retention)                                    ──► forgotten, read or unread
+//   room needed, every consumer has read it                       ──► forgotten
+//   room needed, unread, when_full = "drop_oldest"                ──► forgotten
+//   room needed, unread, when_full = "refuse"                     ──► kept; the journal refuses new ones
+//
+// Room is needed when no file for a next segment is at hand: one is kept in reserve, so that intake
+// never has to wait for this. A consumer's cursor tells what it has read (Table::cursors).
+//
+// INVARIANT  meta `journal_floor` never goes back, and is durable before anything is recycled.
+// THREADS    start() runs a thread of its own; run_once() from one thread at a time.
+#pragma once
+
+#include "buffer/clock.h"
+#include "buffer/config.h"
+#include "buffer/journal.h"
+#include "buffer/result.h"
+#include "buffer/tables.h"
+
+#include <optional>
+#include <thread>
+
+namespace picket::buffer {
+
+// The smallest cursor of the consumers; 1 while the digest has not started, as it reads everything.
+Sequence smallest_cursor(const Tables& tables);
+// The greatest cursor of all consumers: what JournalOptions::next_at_least wants to know.
+Sequence greatest_cursor(const Tables& tables);
+// Records before this sequence may be gone.
+Sequence read_journal_floor(const Tables& tables);
+
+class Retention {
+ public:
+  Retention(Tables& tables, Journal& journal, const Clock& clock, const StorageConfig& config);
+
+  // Forgets what may be forgotten now.
+  Result<void> run_once();
+  // Does so several times a second, in the background, until the object ends.
+  void start();
+
+ private:
+  bool may_go(const SegmentUse& oldest) const;
+  Result<void> forget_before(Sequence floor);
+
+  Tables& tables_;
+  Journal& journal_;
+  const Clock& clock_;
+  const Duration age_;
+  const WhenFull when_full_;
+  bool failing_ = false;
+  std::jthread thread_;  // last: ends before what it uses
+};
+
+}  // namespace picket::buffer

@@ -1,0 +1,30 @@
+// Which schema the tables were written with. Fields, tables and indexes are only ever added, so that
+// any version can open any version's data; the numbers are for what cannot be ignored.
+#pragma once
+
+#include "buffer/clock.h"
+#include "buffer/result.h"
+#include "buffer/tables.h"
+
+#include <cstdint>
+
+namespace picket::buffer {
+
+// Raised by one with every field, table or index that is added after a release.
+constexpr std::uint32_t schema_number = 1;
+// The smallest schema number whose binaries can still work with what this binary writes.
+constexpr std::uint32_t minimum_reader = 1;
+
+struct SchemaFound {
+  bool created = false;          // there was nothing before
+  std::uint32_t written_by = 0;  // the schema number of the binary that wrote last
+};
+
+// Checks that this binary can work with the tables and notes that it writes them from now on. Newer
+// data that it can read is a warning in the log; data that it cannot is Fault::malformed (exit 78).
+Result<SchemaFound> check_schema(Tables& tables, Time now);
+
+// The check alone, for verbs that only look.
+Result<void> check_schema_readable(const Tables& tables);
+
+}  // namespace picket::buffer
