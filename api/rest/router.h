@@ -8,6 +8,7 @@
 // THREADS  Endpoints run on the server's pool, several at once; all state is in the tables.
 #pragma once
 
+#include "api/query/issue_search.h"
 #include "buffer/clock.h"
 #include "buffer/journal.h"
 #include "buffer/tables.h"
@@ -17,6 +18,7 @@
 
 #include <boost/json.hpp>
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -32,6 +34,8 @@ struct Api {
   buffer::Journal& journal;
   const Clock& clock;
   std::string public_url;  // "http://localhost:3000", without trailing slash; part of links and DSNs
+  // Remembers the issues' columns from one search to the next.
+  std::shared_ptr<query::IssueSearch> issue_search = std::make_shared<query::IssueSearch>();
 };
 
 // Who calls: the token's row. `can` answers from the token's scopes (admin implies write implies

@@ -1,0 +1,23 @@
+// Removing issues with everything that belongs to them, in batches of bounded size.
+//
+// The first batch makes an issue invisible: its row, its short id, its place in the list and its
+// hashes go, so that the next event of its kind starts a new issue. A note in Table::meta says that
+// the rest has yet to go; whatever interrupts, continue_deletions() picks it up.
+#pragma once
+
+#include "buffer/result.h"
+#include "buffer/tables.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace picket::query {
+
+// One batch; issues that are not there are passed over.
+Result<void> hide_issues(buffer::Tables& tables, std::span<const std::uint64_t> issues);
+
+// Removes up to about `most_rows` rows of hidden issues, a batch per 4,000. True when nothing is left.
+Result<bool> continue_deletions(buffer::Tables& tables, std::size_t most_rows);
+
+}  // namespace picket::query

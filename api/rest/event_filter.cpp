@@ -1,0 +1,113 @@
+#include "api/rest/event_filter.h"
+
+#include "api/query/issue_filter.h"
+#include "api/query/pattern.h"
+#include "api/query/search_values.h"
+#include "api/query/tag_terms.h"
+#include "api/query/time_terms.h"
+#include "relay/protocol/envelope.h"
+
+#include <algorithm>
+
+namespace picket::rest {
+namespace {
+
+using query::SearchTerm;
+using query::SearchValue;
+
+// The values of a key that are no tags; nothing when it is (or may be) one.
+std::optional<std::string> field_of(std::string_view key, const EventView& view) {
+  const auto& event = view.event;
+  if (key == "level") return std::string(digest::wire_name(event.level_or_default()));
+  if (key == "platform" || key == "platform.name") return std::string(event.platform);
+  if (key == "event.type") return std::string(digest::wire_name(event.type));
+  if (key == "id" || key == "event_id" || key == "event.id") return view.event_id;
+  if (key == "issue.id") return std::to_string(view.row.issue());
+  const auto* exception = event.exceptions.empty() ? nullptr : &event.exceptions.back();
+  if (key == "error.type") return std::string(exception ? exception->type : "");
+  if (key == "error.value") return std::string(exception ? exception->value : "");
+  if (key == "error.handled") return event.handled().value_or(true) ? "1" : "0";
+  if (key == "error.unhandled") return event.handled().value_or(true) ? "0" : "1";
+  if (key == "sdk.name") return std::string(event.sdk_name);
+  if (key == "user.email") return std::string(event.user.email);
+  if (key == "user.id") return std::string(event.user.id);
+  if (key == "user.username") return std::string(event.user.username);
+  if (key == "user.ip") return std::string(event.user.ip);
+  return std::nullopt;
+}
+
+std::optional<std::string> tag_of(std::string_view key, const EventView& view) {
+  for (const auto& tag : tags_of_view(view)) {
+    if (tag.key == key) return tag.value;
+  }
+  return std::nullopt;
+}
+
+std::string texts_of(const EventView& view) {
+  std::string texts(view.event.formatted);
+  for (const auto& exception : view.event.exceptions) {
+    texts += '\n';
+    texts += exception.type;
+    texts += ": ";
+    texts += exception.value;
+  }
+  texts += '\n';
+  texts += view.event.transaction;
+  return query::lower_ascii(texts);
+}
+
+bool any_value(const SearchTerm& term, std::string_view text, bool ignore_case) {
+  return std::any_of(term.values.begin(), term.values.end(), [&](const SearchValue& value) {
+    return query::Pattern(value.text, ignore_case).matches(text);
+  });
+}
+
+bool any_found(const SearchTerm& term, const EventView& view) {
+  const auto texts = texts_of(view);
+  return std::any_of(term.values.begin(), term.values.end(), [&](const SearchValue& value) {
+    return query::Pattern(value.text, true).found_in_lower(texts);
+  });
+}
+
+bool filter_holds(const SearchTerm& term, const EventView& view, Time now) {
+  if (!term.explicit_tag) {
+    if (query::key_type(term.key) == query::KeyType::date) {
+      const auto range = query::time_range(term, now);
+      return range && range->contains(view.row.timestamp_ms());
+    }
+    if (term.key == "message" || term.key == "title") return any_found(term, view);
+    if (query::key_type(term.key) == query::KeyType::boolean) {
+      const auto field = field_of(term.key, view);
+      const auto wanted = query::parse_boolean(term.values.front().text);
+      return field && wanted && (*field == "1") == *wanted;
+    }
+    if (const auto field = field_of(term.key, view)) return any_value(term, *field, false);
+  }
+  const auto tag = tag_of(term.explicit_tag ? term.key : query::tag_of_key(term.key), view);
+  return any_value(term, tag.value_or(""), false);
+}
+
+bool holds(const SearchTerm& term, const EventView& view, Time now) {
+  switch (term.kind) {
+    case query::TermKind::free_text: return any_found(term, view);
+    // States belong to issues: every event of the list is of one that was asked for.
+    case query::TermKind::is: return !term.negated;
+    case query::TermKind::has: {
+      const auto field = field_of(term.key, view);
+      return field ? !field->empty() : tag_of(query::tag_of_key(term.key), view).has_value();
+    }
+    case query::TermKind::filter: return filter_holds(term, view, now) != (term.op == query::Operator::not_equal);
+  }
+  std::abort();
+}
+
+}  // namespace
+
+bool passes(const EventFilter& filter, const EventView& view) {
+  const auto& wanted = filter.environments;
+  if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), view.event.environment) == wanted.end()) return false;
+  return std::all_of(filter.terms.begin(), filter.terms.end(),
+                     [&](const SearchTerm& term) { return holds(term, view, filter.now) != term.negated; });
+}
+
+}  // namespace picket::rest
