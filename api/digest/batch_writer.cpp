@@ -154,6 +154,7 @@ void write_cursor(WriteContext& context) {
   auto row = buffer::find_row<schema::Cursor>(context.batch, Table::cursors, digest_consumer).value_or(schema::Cursor());
   row.set_next_sequence(context.parsed.next);
   row.set_updated_ms(to_ms(context.now));
+  row.set_envelopes(row.envelopes() + context.parsed.envelopes);
   buffer::put_row(context.batch, Table::cursors, digest_consumer, row);
 }
 

@@ -82,6 +82,7 @@ struct ParsedBatch {
   buffer::Sequence next = 0;  // where the next batch begins
   Time newest_received{};
   std::size_t records = 0;
+  std::size_t envelopes = 0;  // of the records; damaged ones are taken for envelopes
   std::size_t decoded_bytes = 0;
 };
 

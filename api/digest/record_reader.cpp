@@ -239,6 +239,7 @@ std::uint32_t TagTable::intern(const Tag& tag, TextArena& arena) {
 
 void read_record(const buffer::StoredRecord& record, const DigestConfig& config, ParsedBatch& batch) {
   ++batch.records;
+  if (record.kind == buffer::RecordKind::envelope) ++batch.envelopes;
   batch.newest_received = std::max(batch.newest_received, record.received);
   RecordReader reader(record, config, batch);
   try {
@@ -253,12 +254,14 @@ void read_record(const buffer::StoredRecord& record, const DigestConfig& config,
 
 void skip_damaged(buffer::Sequence sequence, Time now, ParsedBatch& batch) {
   ++batch.records;
+  ++batch.envelopes;
   log(Level::warning, "digest", "record is damaged and skipped", {{"sequence", sequence}});
   batch.outcomes.add({.hour_ms = hour_of(now), .outcome = Outcome::invalid, .reason = "corrupt"}, 1);
 }
 
 void skip_poisonous(const buffer::StoredRecord& record, ParsedBatch& batch) {
   ++batch.records;
+  if (record.kind == buffer::RecordKind::envelope) ++batch.envelopes;
   batch.newest_received = std::max(batch.newest_received, record.received);
   const DigestConfig unused;
   RecordReader reader(record, unused, batch);

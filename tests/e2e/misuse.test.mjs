@@ -132,7 +132,7 @@ test("a full disk refuses and recovers, and loses nothing it acknowledged", asyn
     return context.diagnostic("skipped: no right to mount a small file system here");
   }
   try {
-    const picket = new Picket({ storage: folder, env: { PICKET_STORAGE_SEGMENT_BYTES: "4MiB", PICKET_STORAGE_RESERVE_BYTES: "2MiB" } });
+    const picket = new Picket({ storage: folder, env: { PICKET_STORAGE_SEGMENT_BYTES: "4MiB", PICKET_STORAGE_DISK_RESERVE_BYTES: "2MiB" } });
     picket.expectErrors = true;
     await picket.start();
     const acknowledged = [];
