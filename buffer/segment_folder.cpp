@@ -180,15 +180,7 @@ std::filesystem::path SegmentFolder::path_of(BlockKey name) const {
 }
 
 Result<void> SegmentFolder::take(BlockKey name) {
-  std::filesystem::path free;
-  {
-    const std::lock_guard lock(mutex_);
-    if (!free_.empty()) {
-      free = free_.back();
-      free_.pop_back();
-    }
-  }
-  if (!free.empty()) {
+  if (const auto free = take_from_list(); !free.empty()) {
     auto taken = take_free(free, name);
     if (taken) return taken;
     log(Level::info, "buffer", "free segment not usable", {{"reason", taken.error().detail}});
@@ -200,6 +192,18 @@ Result<void> SegmentFolder::take(BlockKey name) {
   const auto made = make_file(bytes, first);
   if (!made) return made.error();
   return rename_durably(*made, path_of(name));
+}
+
+// Waits for one that is being prepared only when there is no room beside it.
+std::filesystem::path SegmentFolder::take_from_list() {
+  std::unique_lock lock(mutex_);
+  if (free_.empty() && preparing_ && !room_for(options_.segment_bytes)) {
+    wake_.wait(lock, [this] { return !preparing_; });
+  }
+  if (free_.empty()) return {};
+  auto free = std::move(free_.back());
+  free_.pop_back();
+  return free;
 }
 
 // Fault::unavailable while another process reads: what it reads may be this very file.
@@ -248,7 +252,7 @@ void SegmentFolder::set_aside(BlockKey name) {
 bool SegmentFolder::can_take() const {
   {
     const std::lock_guard lock(mutex_);
-    if (!free_.empty()) return true;
+    if (!free_.empty() || preparing_) return true;
   }
   return room_for(options_.segment_bytes);
 }
@@ -260,7 +264,7 @@ void SegmentFolder::want_spare() {
     if (wanted_ || !free_.empty()) return;
     wanted_ = true;
   }
-  wake_.notify_one();
+  wake_.notify_all();
 }
 
 bool SegmentFolder::room_for(std::uint64_t bytes) const {
@@ -296,21 +300,31 @@ bool SegmentFolder::disk_low() const {
 void SegmentFolder::prepare(const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
   while (wake_.wait(lock, stop, [this] { return wanted_; })) {
-    const bool wanted = free_.empty();
-    lock.unlock();
-    if (wanted && room_for(options_.segment_bytes)) {
-      const auto made = make_file(options_.segment_bytes, true);
-      const auto free = options_.path / ("free-" + std::to_string(next_number_++) + std::string(suffix));
-      if (made && rename_durably(*made, free)) {
-        const std::lock_guard add(mutex_);
-        free_.push_back(free);
-      } else if (!made && !stop.stop_requested()) {
+    if (free_.empty() && room_for(options_.segment_bytes)) {
+      preparing_ = true;
+      lock.unlock();
+      const auto made = make_spare();
+      if (!made && !stop.stop_requested()) {
         log(Level::warning, "buffer", "no spare segment", {{"reason", made.error().detail}});
       }
+      lock.lock();
+      if (made) free_.push_back(*made);
+      preparing_ = false;
     }
-    lock.lock();
     wanted_ = false;
+    wake_.notify_all();
   }
+}
+
+Result<std::filesystem::path> SegmentFolder::make_spare() {
+  const auto made = make_file(options_.segment_bytes, true);
+  if (!made) return made.error();
+  auto free = options_.path / ("free-" + std::to_string(next_number_++) + std::string(suffix));
+  if (auto renamed = rename_durably(*made, free); !renamed) {
+    remove(*made);
+    return renamed.error();
+  }
+  return free;
 }
 
 Result<std::filesystem::path> SegmentFolder::make_file(std::uint64_t bytes, bool zeros) {

@@ -84,7 +84,9 @@ class SegmentFolder {
   Result<void> take_free(const std::filesystem::path& free, BlockKey name);
   bool room_for(std::uint64_t bytes) const;
   bool reserve(std::uint64_t bytes);
+  std::filesystem::path take_from_list();
   void prepare(const std::stop_token& stop);
+  Result<std::filesystem::path> make_spare();
   void remove(const std::filesystem::path& path);
 
   const SegmentFolderOptions options_;
@@ -100,6 +102,7 @@ class SegmentFolder {
   std::condition_variable_any wake_;
   std::vector<std::filesystem::path> free_;  // guarded by mutex_
   bool wanted_ = false;                      // guarded by mutex_
+  bool preparing_ = false;                   // guarded by mutex_
   std::jthread preparer_;                    // last: ends before what it uses
 };
 
