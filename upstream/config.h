@@ -32,8 +32,9 @@ struct DestinationConfig {
   std::string client_certificate;
   std::string client_key;
 
-  // Requests under way at once. Price: memory (up to 8 MiB of bodies) and that many connections.
-  std::uint64_t max_in_flight = 32;
+  // Requests under way at once: 64 carry some 8,000 envelopes/s to an upstream 5 ms away, and 100/s to
+  // one 600 ms away. Price: that many connections, and up to 8 MiB of bodies in memory.
+  std::uint64_t max_in_flight = 64;
   // To a connection, TLS included. Price of more: an address that swallows packets is noticed later.
   Duration connect_timeout = std::chrono::seconds(30);
   // Without a byte either way. There is no total limit: a slow link is not a dead one.

@@ -17,8 +17,6 @@ constexpr std::size_t batch_records = 128;
 constexpr std::uint64_t max_unwritten = 4'096;
 // Of one destination before the others get their turn.
 constexpr int steps_per_turn = 64;
-// Failures of one envelope, while others succeed, until it is set aside.
-constexpr unsigned patience = 3;
 
 std::size_t window_records(const DestinationConfig& config) {
   return std::clamp<std::size_t>(config.max_in_flight * 8, 64, 4'096);

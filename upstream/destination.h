@@ -67,6 +67,9 @@ class Destination {
   buffer::Sequence oldest_deferred() const { return deferred_.oldest(); }
 
  private:
+  // Failures of one envelope, while others succeed, until it is set aside.
+  static constexpr unsigned patience = 3;
+
   // An envelope on its way; its bytes are read again for each attempt.
   struct Shipment {
     Label label;

@@ -8,7 +8,6 @@
 namespace picket::upstream {
 namespace {
 
-constexpr unsigned patience = 3;
 constexpr std::size_t kept_answer_bytes = 1'000;
 
 relay::Coding plainer(relay::Coding coding) {

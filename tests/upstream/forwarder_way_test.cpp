@@ -1,0 +1,87 @@
+#include "forwarder_fixture.h"
+
+#include <cstdlib>
+
+namespace picket::upstream {
+namespace {
+
+TEST_F(ForwarderTest, GoesThroughTheProxyThatItIsGiven) {
+  auto config = destination(upstream);
+  config.dsn = "http://abababababababababababababababab@sentry.invalid/3";
+  config.proxy = upstream.url();
+  post();
+  start({config});
+  ASSERT_TRUE(upstream.wait_for_accepted(1));
+  EXPECT_EQ(upstream.received()[0].path, "http://sentry.invalid/api/3/envelope/");
+}
+
+TEST_F(ForwarderTest, IgnoresProxiesOfTheEnvironment) {
+  FakeUpstream stranger;
+  ::setenv("http_proxy", stranger.url().c_str(), 1);
+  ::setenv("all_proxy", stranger.url().c_str(), 1);
+  post();
+  start();
+  EXPECT_TRUE(upstream.wait_for_accepted(1));
+  ::unsetenv("http_proxy");
+  ::unsetenv("all_proxy");
+  EXPECT_EQ(stranger.requests(), 0U);
+}
+
+TEST_F(ForwarderTest, HoldsWhenTheProxyWantsAPassword) {
+  upstream.answer_with({.status = 407});
+  auto config = destination(upstream);
+  config.dsn = "http://abababababababababababababababab@sentry.invalid/3";
+  config.proxy = upstream.url();
+  post();
+  start({config});
+  ASSERT_TRUE(soon([&] { return row().held_reason().find("407") != std::string::npos; }));
+  EXPECT_TRUE(quarantine().empty());
+}
+
+TEST_F(ForwarderTest, SaysWhenAHostIsNotToBeFound) {
+  auto config = destination(upstream);
+  config.dsn = "http://abababababababababababababababab@no-such-host.invalid/3";
+  post();
+  start({config, destination(upstream, "well")});
+  EXPECT_TRUE(upstream.wait_for_accepted(1));
+  EXPECT_TRUE(soon([&] { return status().last_error.find("no-such-host.invalid") != std::string::npos; }));
+}
+
+TEST_F(ForwarderTest, TakesARefusalForAnAnswerAlsoWhenTheConnectionBreaksOverIt) {
+  upstream.answer_with({.status = 413, .body = std::string(2'000, 'x'), .way = Reply::Way::cut});
+  post();
+  start();
+  ASSERT_TRUE(all_written());
+  ASSERT_EQ(quarantine().size(), 1U);
+  EXPECT_EQ(quarantine()[0].status(), 413U);
+}
+
+TEST_F(ForwarderTest, ReadsNoAnswerWithoutEnd) {
+  upstream.answer([next = 0](const Received&) mutable {
+    return next++ == 0 ? Reply{.body = "{" + std::string(std::size_t{3} << 20, ' ')} : Reply{};
+  });
+  post();
+  start();
+  ASSERT_TRUE(upstream.wait_for_accepted(2));
+  ASSERT_TRUE(all_written());
+  EXPECT_EQ(row().forwarded(), 1U);
+}
+
+TEST_F(ForwarderTest, SendsALargeEnvelopeInOnePiece) {
+  auto record = make_record({.id = event_id(1)}, clock.now());
+  std::string payload;
+  for (int i = 0; payload.size() < 12'000'000; ++i) payload += std::to_string(i * 7919);
+  const std::string text = "{\"event_id\":\"" + event_id(1) + "\"}\n{\"type\":\"attachment\",\"length\":" +
+                           std::to_string(payload.size()) + "}\n" + payload;
+  record.coding = 0;
+  record.body = text;
+  journal.append(record);
+  post();
+  start();
+  ASSERT_TRUE(upstream.wait_for_accepted(2, 30s));
+  const auto received = upstream.received();
+  EXPECT_TRUE(received[0].envelope == text);
+}
+
+}  // namespace
+}  // namespace picket::upstream
