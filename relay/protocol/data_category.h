@@ -10,7 +10,7 @@
 namespace picket::relay {
 
 enum class DataCategory : std::uint8_t {
-  default_ = 0,
+  default_ = 0,  // NOLINT(readability-identifier-naming): the wire name is a keyword
   error = 1,
   transaction = 2,
   security = 3,

@@ -60,7 +60,7 @@ struct Envelope {
 
 struct EnvelopeLimits {
   std::size_t max_items = 10'000;
-  std::size_t max_item_header_bytes = 64 * 1024;
+  std::size_t max_item_header_bytes = std::size_t{64} * 1024;
 };
 
 // REQUIRES: `bytes` outlives the returned Envelope.

@@ -9,11 +9,11 @@
 #include <algorithm>
 #include <array>
 
-using picket::fuzz::check;
+namespace picket::relay {
+
+using fuzz::check;
 
 namespace {
-
-using namespace picket::relay;
 
 void check_auth(const AuthSources& sources) {
   const auto found = find_auth(sources);
@@ -33,12 +33,12 @@ void check_auth(const AuthSources& sources) {
 }
 
 void check_limits(std::string_view header) {
-  const auto now = picket::time_from_ms(1'600'000'000'000);
+  const auto now = time_from_ms(1'600'000'000'000);
   const auto limits = parse_rate_limits(header, now);
   for (const auto& limit : limits) {
     check(limit.until >= now && limit.until <= now + std::chrono::days(366),
           "a limit's end is bounded");
-    check(limit.all == false || limit.categories.empty(), "a limit names categories or holds all");
+    check(!limit.all || limit.categories.empty(), "a limit names categories or holds all");
   }
   const auto rendered = render_rate_limits(limits, now);
   check(rendered.find_first_of("\r\n") == std::string::npos, "a rendered limit is one line");
@@ -53,8 +53,8 @@ void check_limits(std::string_view header) {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  auto rest = picket::fuzz::as_text(data, size);
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
+  auto rest = fuzz::as_text(bytes, size);
   std::array<std::string_view, 5> lines;
   for (auto& line : lines) {
     const auto end = std::min(rest.find('\n'), rest.size());
@@ -71,3 +71,5 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   check_auth(sources);
   return 0;
 }
+
+}  // namespace picket::relay

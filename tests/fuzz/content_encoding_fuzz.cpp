@@ -4,19 +4,18 @@
 #include "fuzz/invariant.h"
 #include "relay/protocol/content_encoding.h"
 
-using picket::fuzz::check;
+namespace picket::relay {
+
+using fuzz::check;
 
 namespace {
-
-using namespace picket::relay;
 
 constexpr std::size_t limit = 200'000;
 
 void check_decoding(std::string_view body, const std::vector<Coding>& codings) {
   const auto decoded = decode(body, codings, limit);
   if (!decoded) {
-    check(decoded.error().fault != picket::Fault::unavailable,
-          "bad input is never a reason to try again");
+    check(decoded.error().fault != Fault::unavailable, "bad input is never a reason to try again");
     return;
   }
   check(decoded->size() <= limit, "decoding stops at the limit");
@@ -25,8 +24,7 @@ void check_decoding(std::string_view body, const std::vector<Coding>& codings) {
         "a limit of the exact size suffices");
   if (decoded->empty()) return;
   const auto refused = decode(body, codings, decoded->size() - 1);
-  check(!refused && refused.error().fault == picket::Fault::too_large,
-        "a limit one byte lower does not");
+  check(!refused && refused.error().fault == Fault::too_large, "a limit one byte lower does not");
 }
 
 void check_round_trip(std::string_view text, int level) {
@@ -38,13 +36,15 @@ void check_round_trip(std::string_view text, int level) {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
   if (size == 0) return 0;
-  const auto choice = data[0];
-  const auto body = picket::fuzz::as_text(data + 1, size - 1);
+  const auto choice = bytes[0];
+  const auto body = fuzz::as_text(bytes + 1, size - 1);
   std::vector<Coding> codings{static_cast<Coding>(choice % 5)};
   if (choice >= 100) codings.push_back(static_cast<Coding>(choice / 5 % 5));
   check_decoding(body, codings);
   if (choice % 16 == 0) check_round_trip(body, choice % 4);
   return 0;
 }
+
+}  // namespace picket::relay

@@ -6,11 +6,12 @@
 
 #include <algorithm>
 
-using picket::fuzz::check;
+namespace picket::relay {
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  using namespace picket::relay;
-  const auto text = picket::fuzz::as_text(data, size);
+using fuzz::check;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
+  const auto text = fuzz::as_text(bytes, size);
   const auto dsn = parse_dsn(text);
   if (!dsn) {
     check(!dsn.error().detail.empty(), "an error has words");
@@ -30,3 +31,5 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         "a key goes through its raw bytes");
   return 0;
 }
+
+}  // namespace picket::relay

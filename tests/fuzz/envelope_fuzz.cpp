@@ -4,12 +4,12 @@
 #include "fuzz/invariant.h"
 #include "relay/protocol/envelope.h"
 
-using picket::fuzz::check;
-using picket::fuzz::lies_inside;
+namespace picket::relay {
+
+using fuzz::check;
+using fuzz::lies_inside;
 
 namespace {
-
-using namespace picket::relay;
 
 void check_item(const Item& item, std::string_view bytes) {
   check(lies_inside(item.header, bytes), "an item's header lies inside the input");
@@ -59,27 +59,29 @@ void check_timestamp(std::string_view text) {
 
 }  // namespace
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const auto bytes = picket::fuzz::as_text(data, size);
-  check_timestamp(bytes);
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
+  const auto text = fuzz::as_text(bytes, size);
+  check_timestamp(text);
 
   EnvelopeLimits limits;
   limits.max_items = 100;
   limits.max_item_header_bytes = 1000;
-  const auto envelope = parse_envelope(bytes, limits);
+  const auto envelope = parse_envelope(text, limits);
   if (!envelope) {
     check(!envelope.error().detail.empty(), "an error has words");
     return 0;
   }
-  check(envelope->header == split_header(bytes).header, "the header is the first line");
+  check(envelope->header == split_header(text).header, "the header is the first line");
   check(envelope->items.size() <= limits.max_items, "items are limited");
   check_header(envelope->header, envelope->fields);
   const char* end = envelope->header.data() + envelope->header.size();
   for (const auto& item : envelope->items) {
     check(item.header.size() <= limits.max_item_header_bytes, "item headers are limited");
     check(item.header.data() > end, "items follow each other");
-    check_item(item, bytes);
+    check_item(item, text);
     end = item.payload.data() + item.payload.size();
   }
   return 0;
 }
+
+}  // namespace picket::relay

@@ -12,7 +12,7 @@ extern "C" inline __attribute__((used)) const char* __ubsan_default_options() { 
   return "halt_on_error=1:print_stacktrace=1";
 }
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size);
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size);  // NOLINT
 
 namespace picket::fuzz {
 
