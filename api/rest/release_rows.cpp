@@ -48,11 +48,16 @@ std::int64_t release_time(const schema::Release& release) {
 }
 
 std::map<std::uint64_t, std::string> latest_releases(const buffer::Reader& reader, std::uint64_t organization) {
-  using Dated = std::pair<std::int64_t, std::string>;
+  struct Dated {
+    std::int64_t time_ms = 0;
+    std::uint64_t id = 0;
+    std::string version;
+    bool newer_than(const Dated& other) const { return std::pair(time_ms, id) > std::pair(other.time_ms, other.id); }
+  };
   std::map<std::string, Dated, std::less<>> releases;  // by the version as it stands in keys
   for_each(reader, Table::releases, Key().u64(organization), [&](std::string_view rest, std::string_view value) {
     const auto release = buffer::parse_row<schema::Release>(value);
-    releases.emplace(rest, Dated(release_time(release), release.version()));
+    releases.emplace(rest, Dated{release_time(release), release.id(), release.version()});
     return true;
   });
   std::map<std::uint64_t, Dated> latest;
@@ -63,11 +68,11 @@ std::map<std::uint64_t, std::string> latest_releases(const buffer::Reader& reade
     const auto release = releases.find(version);
     if (release == releases.end()) return true;
     auto& best = latest[KeyReader(rest.substr(version.size())).u64()];
-    if (release->second.first >= best.first) best = release->second;
+    if (release->second.newer_than(best)) best = release->second;
     return true;
   });
   std::map<std::uint64_t, std::string> versions;
-  for (auto& [project, best] : latest) versions.emplace(project, std::move(best.second));
+  for (auto& [project, best] : latest) versions.emplace(project, std::move(best.version));
   return versions;
 }
 
