@@ -19,17 +19,29 @@ struct Bucket {
   std::uint64_t most_us;
   std::string_view le;
 };
-constexpr std::array<Bucket, 14> buckets{{{250, "0.00025"}, {500, "0.0005"}, {1'000, "0.001"},
-                                          {2'000, "0.002"}, {5'000, "0.005"}, {10'000, "0.01"},
-                                          {15'000, "0.015"}, {25'000, "0.025"}, {50'000, "0.05"},
-                                          {100'000, "0.1"}, {250'000, "0.25"}, {500'000, "0.5"},
-                                          {1'000'000, "1"}, {2'500'000, "2.5"}}};
+constexpr std::array<Bucket, 14> buckets{{{250, "0.00025"},
+                                          {500, "0.0005"},
+                                          {1'000, "0.001"},
+                                          {2'000, "0.002"},
+                                          {5'000, "0.005"},
+                                          {10'000, "0.01"},
+                                          {15'000, "0.015"},
+                                          {25'000, "0.025"},
+                                          {50'000, "0.05"},
+                                          {100'000, "0.1"},
+                                          {250'000, "0.25"},
+                                          {500'000, "0.5"},
+                                          {1'000'000, "1"},
+                                          {2'500'000, "2.5"}}};
 
 void render_type(std::string& out, std::string_view name, std::string_view kind) {
   out.append("# TYPE ").append(name).append(" ").append(kind).append("\n");
 }
 
-void render_line(std::string& out, std::string_view name, std::string_view labels, std::uint64_t value) {
+void render_line(std::string& out,
+                 std::string_view name,
+                 std::string_view labels,
+                 std::uint64_t value) {
   out.append(name).append(labels).append(" ").append(std::to_string(value)).append("\n");
 }
 
@@ -50,7 +62,9 @@ void Counters::count_received(const ItemCount& items) {
   add(received_.at(static_cast<std::size_t>(items.category)), items.quantity);
 }
 
-void Counters::count_dropped(relay::Outcome outcome, std::string_view reason, std::uint64_t quantity) {
+void Counters::count_dropped(relay::Outcome outcome,
+                             std::string_view reason,
+                             std::uint64_t quantity) {
   const std::lock_guard lock(mutex_);
   dropped_[{outcome, std::string(reason)}] += quantity;
 }
@@ -68,7 +82,8 @@ void Counters::end_waiting(std::size_t bytes) {
 void Counters::count_acknowledged(std::chrono::nanoseconds took) {
   static_assert(bucket_count == buckets.size());
   const auto us = static_cast<std::uint64_t>(took.count()) / 1000;
-  const auto* bucket = std::find_if(buckets.begin(), buckets.end(), [&](const Bucket& b) { return us <= b.most_us; });
+  const auto* bucket = std::find_if(buckets.begin(), buckets.end(),
+                                    [&](const Bucket& b) { return us <= b.most_us; });
   add(latency_.at(static_cast<std::size_t>(bucket - buckets.begin())), 1);
   add(latency_sum_ns_, static_cast<std::uint64_t>(took.count()));
 }
@@ -79,7 +94,8 @@ std::uint64_t Counters::answers(Endpoint endpoint, unsigned status) const {
 
 std::uint64_t Counters::received() const {
   std::uint64_t sum = 0;
-  for (const auto& count : received_) sum += count;
+  for (const auto& count : received_)
+    sum += count;
   return sum;
 }
 
@@ -92,13 +108,15 @@ std::uint64_t Counters::dropped(relay::Outcome outcome, std::string_view reason)
 std::uint64_t Counters::dropped() const {
   const std::lock_guard lock(mutex_);
   std::uint64_t sum = 0;
-  for (const auto& [reason, count] : dropped_) sum += count;
+  for (const auto& [reason, count] : dropped_)
+    sum += count;
   return sum;
 }
 
 std::uint64_t Counters::acknowledged() const {
   std::uint64_t sum = 0;
-  for (const auto& count : latency_) sum += count;
+  for (const auto& count : latency_)
+    sum += count;
   return sum;
 }
 
@@ -140,7 +158,10 @@ void Counters::render_items(std::string& out) const {
   const std::lock_guard lock(mutex_);
   for (const auto& [why, count] : dropped_) {
     std::string labels = R"({outcome=")";
-    labels.append(relay::wire_name(why.first)).append(R"(",reason=")").append(why.second).append("\"}");
+    labels.append(relay::wire_name(why.first))
+        .append(R"(",reason=")")
+        .append(why.second)
+        .append("\"}");
     render_line(out, "picket_items_dropped_total", labels, count);
   }
 }
@@ -163,7 +184,10 @@ void Counters::render_latency(std::string& out) const {
   render_line(out, "picket_ack_seconds_count", {}, sum);
 }
 
-void render_metric(std::string& out, std::string_view name, std::string_view kind, std::uint64_t value) {
+void render_metric(std::string& out,
+                   std::string_view name,
+                   std::string_view kind,
+                   std::uint64_t value) {
   render_type(out, name, kind);
   render_line(out, name, {}, value);
 }

@@ -35,7 +35,9 @@ class Counters {
 
   std::uint64_t answers(Endpoint endpoint, unsigned status) const;
   std::uint64_t envelopes() const { return envelopes_; }
-  std::uint64_t received(relay::DataCategory category) const { return received_.at(static_cast<std::size_t>(category)); }
+  std::uint64_t received(relay::DataCategory category) const {
+    return received_.at(static_cast<std::size_t>(category));
+  }
   std::uint64_t received() const;
   std::uint64_t dropped(relay::Outcome outcome, std::string_view reason) const;
   std::uint64_t dropped() const;
@@ -47,7 +49,9 @@ class Counters {
 
  private:
   using Count = std::atomic<std::uint64_t>;
-  static void add(Count& count, std::uint64_t quantity) { count.fetch_add(quantity, std::memory_order_relaxed); }
+  static void add(Count& count, std::uint64_t quantity) {
+    count.fetch_add(quantity, std::memory_order_relaxed);
+  }
   void render_answers(std::string& out) const;
   void render_items(std::string& out) const;
   void render_latency(std::string& out) const;
@@ -66,7 +70,10 @@ class Counters {
 };
 
 // Helpers for other rooms' lines: "# TYPE name kind\nname value\n".
-void render_metric(std::string& out, std::string_view name, std::string_view kind, std::uint64_t value);
+void render_metric(std::string& out,
+                   std::string_view name,
+                   std::string_view kind,
+                   std::uint64_t value);
 void render_metric(std::string& out, std::string_view name, std::string_view kind, double value);
 
 }  // namespace picket::ingest

@@ -10,7 +10,10 @@ namespace {
 // Stands for the dsn of an envelope that has not been read yet.
 constexpr std::string_view unread_dsn = "https://00000000000000000000000000000000@unread/1";
 
-Refusal refuse(unsigned status, std::string_view detail, std::string_view cause, std::string_view reason) {
+Refusal refuse(unsigned status,
+               std::string_view detail,
+               std::string_view cause,
+               std::string_view reason) {
   Refusal refusal;
   refusal.status = status;
   refusal.detail = detail;
@@ -34,13 +37,15 @@ std::variant<std::optional<relay::ProjectId>, Refusal> find_project(const Route&
 }  // namespace
 
 Refusal missing_key() {
-  return refuse(401, "missing authorization information", "no sentry_key in header, query or envelope", "auth_client");
+  return refuse(401, "missing authorization information",
+                "no sentry_key in header, query or envelope", "auth_client");
 }
 
-std::variant<Sender, Refusal> Gate::check_key(const relay::ProjectKey& key,
-                                              const std::optional<relay::ProjectId>& claimed) const {
+std::variant<Sender, Refusal> Gate::check_key(
+    const relay::ProjectKey& key, const std::optional<relay::ProjectId>& claimed) const {
   const auto answer = directory_.find(key);
-  if (!answer.known) return refuse(403, "event rejected", "there is no such project key", "project_state");
+  if (!answer.known)
+    return refuse(403, "event rejected", "there is no such project key", "project_state");
   Sender sender{key, answer.entry.project, {}};
   const auto rejected = [&](std::string_view cause, std::string_view reason) {
     auto refusal = refuse(403, "event rejected", cause, reason);
@@ -55,7 +60,8 @@ std::variant<Sender, Refusal> Gate::check_key(const relay::ProjectKey& key,
   return sender;
 }
 
-std::variant<std::optional<Sender>, Refusal> Gate::check_head(const http::RequestHead& head, const Route& route) const {
+std::variant<std::optional<Sender>, Refusal> Gate::check_head(const http::RequestHead& head,
+                                                              const Route& route) const {
   auto project = find_project(route);
   if (auto* refusal = std::get_if<Refusal>(&project)) return std::move(*refusal);
 
@@ -84,13 +90,16 @@ std::variant<Sender, Refusal> Gate::check_dsn(std::optional<Sender> sender,
     return *std::move(sender);
   }
   const auto parsed = relay::parse_dsn(dsn);
-  if (!parsed) return refuse(400, "bad dsn in envelope header", parsed.error().detail, "invalid_envelope");
+  if (!parsed)
+    return refuse(400, "bad dsn in envelope header", parsed.error().detail, "invalid_envelope");
   auto project = find_project(route);
   if (auto* refusal = std::get_if<Refusal>(&project)) return std::move(*refusal);
   auto expected = std::get<std::optional<relay::ProjectId>>(project).value_or(parsed->project);
   if (sender) expected = sender->project;
   if (parsed->project != expected || (sender && parsed->key != sender->key)) {
-    return refuse(400, "dsn mismatch", "the envelope's dsn names another key or project than the request", "multi_project_id");
+    return refuse(400, "dsn mismatch",
+                  "the envelope's dsn names another key or project than the request",
+                  "multi_project_id");
   }
   if (sender) return *std::move(sender);
   return check_key(parsed->key, parsed->project);

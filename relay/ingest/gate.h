@@ -20,7 +20,8 @@ class Gate {
   explicit Gate(const ProjectDirectory& directory) : directory_(directory) {}
 
   // Nothing when the head names no key at all.
-  std::variant<std::optional<Sender>, Refusal> check_head(const http::RequestHead& head, const Route& route) const;
+  std::variant<std::optional<Sender>, Refusal> check_head(const http::RequestHead& head,
+                                                          const Route& route) const;
 
   // `sender` is what check_head() gave, `dsn` the envelope's, "" when it has none.
   std::variant<Sender, Refusal> check_dsn(std::optional<Sender> sender,

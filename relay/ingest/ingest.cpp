@@ -25,7 +25,10 @@ struct Waiting {
   SteadyClock::time_point began;
 };
 
-Refusal refuse_unread(unsigned status, std::string_view detail, std::string_view cause, std::string_view reason) {
+Refusal refuse_unread(unsigned status,
+                      std::string_view detail,
+                      std::string_view cause,
+                      std::string_view reason) {
   Refusal refusal;
   refusal.status = status;
   refusal.detail = detail;
@@ -48,18 +51,24 @@ void end_waiting(Waiting& waiting, const Result<buffer::Sequence>& durable) {
   if (durable) {
     counters.count_acknowledged(SteadyClock::now() - waiting.began);
   } else {
-    waiting.ledger->drop(waiting.sender, waiting.items, relay::Outcome::invalid, "internal", waiting.received);
+    waiting.ledger->drop(waiting.sender, waiting.items, relay::Outcome::invalid, "internal",
+                         waiting.received);
     waiting.reply = error_reply(503, "could not be stored", durable.error().detail);
   }
   counters.count_answer(waiting.endpoint, waiting.reply.status);
   std::move(waiting.responder).respond(std::move(waiting.reply));
 }
 
-bool is_intake(Endpoint endpoint) { return endpoint == Endpoint::envelope || endpoint == Endpoint::store; }
+bool is_intake(Endpoint endpoint) {
+  return endpoint == Endpoint::envelope || endpoint == Endpoint::store;
+}
 
 }  // namespace
 
-Ingest::Ingest(buffer::Journal& journal, const buffer::Tables& tables, const Clock& clock, const IngestConfig& config)
+Ingest::Ingest(buffer::Journal& journal,
+               const buffer::Tables& tables,
+               const Clock& clock,
+               const IngestConfig& config)
     : journal_(journal),
       clock_(clock),
       config_(config),
@@ -75,10 +84,14 @@ Ingest::~Ingest() {
   flush_outcomes();
 }
 
-bool Ingest::owns(std::string_view path) const { return owns_path(path); }
+bool Ingest::owns(std::string_view path) const {
+  return owns_path(path);
+}
 
 Refusal Ingest::make_outage(std::optional<Sender> sender) const {
-  auto refusal = draining_ ? refuse_unread(503, "shutting down", "send again in a moment", "internal") : disk_full();
+  auto refusal = draining_
+                     ? refuse_unread(503, "shutting down", "send again in a moment", "internal")
+                     : disk_full();
   refusal.sender = std::move(sender);
   return refusal;
 }
@@ -93,7 +106,8 @@ http::Admission Ingest::admit(const http::RequestHead& head) {
   constexpr std::size_t ignored_body_bytes = 64 * 1024;
   const auto route = find_route(head.path);
   if (!is_intake(route.endpoint) || head.method != "POST") {
-    // Answered by handle(), so that the connection lives on. Other rooms' metrics may take their time.
+    // Answered by handle(), so that the connection lives on. Other rooms' metrics may take their
+    // time.
     return http::ReadBody{ignored_body_bytes, route.endpoint == Endpoint::metrics};
   }
   auto checked = intake_.check_head(head, route);
@@ -114,7 +128,8 @@ void Ingest::handle(http::Request request, http::Responder responder) {
     case Endpoint::envelope:
     case Endpoint::store:
       if (method == "POST") return take_in(request, route, std::move(responder));
-      if (method == "OPTIONS") return respond(route.endpoint, std::move(responder), preflight_reply());
+      if (method == "OPTIONS")
+        return respond(route.endpoint, std::move(responder), preflight_reply());
       return respond(route.endpoint, std::move(responder), not_allowed_reply("POST, OPTIONS"));
     case Endpoint::live:
       if (!reads) break;
@@ -130,7 +145,8 @@ void Ingest::handle(http::Request request, http::Responder responder) {
       return respond(route.endpoint, std::move(responder), std::move(response));
     }
     case Endpoint::unknown:
-      return respond(route.endpoint, std::move(responder), error_reply(404, "the requested resource does not exist"));
+      return respond(route.endpoint, std::move(responder),
+                     error_reply(404, "the requested resource does not exist"));
   }
   respond(route.endpoint, std::move(responder), not_allowed_reply("GET"));
 }
@@ -145,7 +161,8 @@ void Ingest::take_in(http::Request& request, const Route& route, http::Responder
   // Once more: the journal may have filled up, and the drain begun, while the body came in.
   if (refuses_all()) {
     auto checked = intake_.check_head(request.head, route);
-    if (auto* passed = std::get_if<Passed>(&checked)) checked = make_outage(std::move(passed->sender));
+    if (auto* passed = std::get_if<Passed>(&checked))
+      checked = make_outage(std::move(passed->sender));
     return respond(route.endpoint, std::move(responder), refuse(std::get<Refusal>(checked)));
   }
   auto result = intake_.take_in(request, route, clock_.now());
@@ -158,26 +175,33 @@ void Ingest::take_in(http::Request& request, const Route& route, http::Responder
   make_durable(std::move(taken), route.endpoint, std::move(responder), began);
 }
 
-void Ingest::make_durable(Taken taken, Endpoint endpoint, http::Responder responder, SteadyTime began) {
+void Ingest::make_durable(Taken taken,
+                          Endpoint endpoint,
+                          http::Responder responder,
+                          SteadyTime began) {
   ledger_->receive(taken.items);
   const auto received = taken.record->received;
-  auto waiting = std::make_shared<Waiting>(
-      Waiting{ledger_, std::move(responder), accepted_reply(taken.event_id), endpoint, std::move(taken.sender),
-              std::move(taken.items), taken.record->body.size(), received, began});
+  auto waiting = std::make_shared<Waiting>(Waiting{
+      ledger_, std::move(responder), accepted_reply(taken.event_id), endpoint,
+      std::move(taken.sender), std::move(taken.items), taken.record->body.size(), received, began});
   ledger_->counters.begin_waiting(waiting->bytes);
   const auto offered = journal_.offer(
-      *std::move(taken.record), [waiting](const Result<buffer::Sequence>& durable) { end_waiting(*waiting, durable); });
+      *std::move(taken.record),
+      [waiting](const Result<buffer::Sequence>& durable) { end_waiting(*waiting, durable); });
   if (offered) return;
 
   ledger_->counters.end_waiting(waiting->bytes);
   const bool full = journal_.full();
-  ledger_->drop(waiting->sender, waiting->items, full ? relay::Outcome::rate_limited : relay::Outcome::invalid,
+  ledger_->drop(waiting->sender, waiting->items,
+                full ? relay::Outcome::rate_limited : relay::Outcome::invalid,
                 full ? "disk_full" : "internal", received);
   respond(endpoint, std::move(waiting->responder),
           full ? full_reply() : error_reply(503, "could not be stored", offered.error().detail));
 }
 
-bool Ingest::ready() const { return !draining_ && !journal_.full() && !ledger_->last_commit_failed; }
+bool Ingest::ready() const {
+  return !draining_ && !journal_.full() && !ledger_->last_commit_failed;
+}
 
 void Ingest::add_metrics(std::function<void(std::string& out)> section) {
   const std::lock_guard lock(mutex_);
@@ -193,13 +217,16 @@ std::string Ingest::render_metrics() const {
     const std::lock_guard lock(mutex_);
     sections = sections_;
   }
-  for (const auto& section : sections) section(out);
+  for (const auto& section : sections)
+    section(out);
   return out;
 }
 
 void Ingest::render_journal(std::string& out) const {
   const auto use = journal_.use();
-  const auto seconds = [](auto duration) { return std::chrono::duration<double>(duration).count(); };
+  const auto seconds = [](auto duration) {
+    return std::chrono::duration<double>(duration).count();
+  };
   render_metric(out, "picket_journal_first_sequence", "gauge", use.first);
   render_metric(out, "picket_journal_next_sequence", "gauge", use.next);
   render_metric(out, "picket_journal_file_bytes", "gauge", use.file_bytes);
@@ -218,7 +245,8 @@ void Ingest::flush_outcomes() {
   auto counts = ledger_->book.take();
   // After a failed commit an empty account is written too: no SDK may dare to try again first.
   if (!counts && !ledger_->last_commit_failed) return;
-  const auto shared = std::make_shared<schema::OutcomeCounts>(counts ? *std::move(counts) : schema::OutcomeCounts());
+  const auto shared = std::make_shared<schema::OutcomeCounts>(counts ? *std::move(counts)
+                                                                     : schema::OutcomeCounts());
   buffer::Record record;
   record.kind = buffer::RecordKind::outcomes;
   record.received = clock_.now();
@@ -228,15 +256,18 @@ void Ingest::flush_outcomes() {
     if (ledger->outcomes_late.exchange(true)) return;
     log(Level::warning, "ingest", "outcomes wait in memory", {{"reason", error.detail}});
   };
-  const auto offered = journal_.offer(std::move(record), [give_back, ledger = ledger_](const Result<buffer::Sequence>& durable) {
-    ledger->last_commit_failed = !durable;
-    if (!durable) return give_back(durable.error());
-    ledger->outcomes_late = false;
-  });
+  const auto offered = journal_.offer(
+      std::move(record), [give_back, ledger = ledger_](const Result<buffer::Sequence>& durable) {
+        ledger->last_commit_failed = !durable;
+        if (!durable) return give_back(durable.error());
+        ledger->outcomes_late = false;
+      });
   if (!offered) give_back(offered.error());
 }
 
-void Ingest::refresh_projects() { directory_.refresh(SteadyClock::now()); }
+void Ingest::refresh_projects() {
+  directory_.refresh(SteadyClock::now());
+}
 
 void Ingest::keep_up(const std::stop_token& stop) {
   constexpr std::chrono::milliseconds pace{250};

@@ -33,7 +33,10 @@ namespace picket::ingest {
 class Ingest {
  public:
   // REQUIRES: journal, tables and clock outlive it, and the last commit it waits for.
-  Ingest(buffer::Journal& journal, const buffer::Tables& tables, const Clock& clock, const IngestConfig& config);
+  Ingest(buffer::Journal& journal,
+         const buffer::Tables& tables,
+         const Clock& clock,
+         const IngestConfig& config);
   // Offers what the outcome book still holds to the journal.
   ~Ingest();
   Ingest(const Ingest&) = delete;
@@ -81,7 +84,7 @@ class Ingest {
   mutable std::mutex mutex_;
   std::condition_variable_any wake_;
   std::vector<std::function<void(std::string&)>> sections_;  // guarded by mutex_
-  std::jthread thread_;  // last: ends before what it uses
+  std::jthread thread_;                                      // last: ends before what it uses
 };
 
 }  // namespace picket::ingest

@@ -17,11 +17,15 @@ namespace {
 
 using Codings = std::vector<relay::Coding>;
 
-// Below this, zstd saves less than the record's own overhead; above, it would hold up the I/O thread.
+// Below this, zstd saves less than the record's own overhead; above, it would hold up the I/O
+// thread.
 constexpr std::size_t least_packed_bytes = 1024;
 constexpr std::size_t most_packed_bytes = 16 << 20;
 
-Refusal refuse(unsigned status, std::string_view detail, std::string_view cause, std::string_view reason) {
+Refusal refuse(unsigned status,
+               std::string_view detail,
+               std::string_view cause,
+               std::string_view reason) {
   Refusal refusal;
   refusal.status = status;
   refusal.detail = detail;
@@ -30,11 +34,14 @@ Refusal refuse(unsigned status, std::string_view detail, std::string_view cause,
   return refusal;
 }
 
-Refusal too_large(std::string_view cause) { return refuse(413, "payload too large", cause, "too_large"); }
+Refusal too_large(std::string_view cause) {
+  return refuse(413, "payload too large", cause, "too_large");
+}
 
 std::variant<Codings, Refusal> find_codings(const http::RequestHead& head) {
   auto codings = relay::parse_content_encoding(head.headers.find("Content-Encoding"));
-  if (!codings) return refuse(415, "unsupported content encoding", codings.error().detail, "content_type");
+  if (!codings)
+    return refuse(415, "unsupported content encoding", codings.error().detail, "content_type");
   return *std::move(codings);
 }
 
@@ -62,10 +69,12 @@ std::optional<Refusal> decode_body(Body& body, std::size_t max_bytes) {
     if (body.bytes.size() > max_bytes) return too_large("the body exceeds the size limit");
     return std::nullopt;
   }
-  auto decoded = body.codings.size() == 1 ? relay::decode(body.as_sent, body.codings.front(), max_bytes)
-                                          : relay::decode(body.as_sent, body.codings, max_bytes);
+  auto decoded = body.codings.size() == 1
+                     ? relay::decode(body.as_sent, body.codings.front(), max_bytes)
+                     : relay::decode(body.as_sent, body.codings, max_bytes);
   if (!decoded) {
-    if (decoded.error().fault == Fault::too_large) return too_large("the decompressed body exceeds the size limit");
+    if (decoded.error().fault == Fault::too_large)
+      return too_large("the decompressed body exceeds the size limit");
     return refuse(400, "invalid compression", decoded.error().detail, "invalid_compression");
   }
   body.rewritten = *std::move(decoded);
@@ -75,7 +84,8 @@ std::optional<Refusal> decode_body(Body& body, std::size_t max_bytes) {
 
 std::optional<relay::EventId> find_or_make_event_id(const relay::Envelope& envelope) {
   if (envelope.fields.event_id) return envelope.fields.event_id;
-  const bool needed = std::any_of(envelope.items.begin(), envelope.items.end(), relay::requires_event_id);
+  const bool needed =
+      std::any_of(envelope.items.begin(), envelope.items.end(), relay::requires_event_id);
   if (!needed) return std::nullopt;
   // A repeated delivery must get the same id again, or it would count as another event.
   for (const auto& item : envelope.items) {
@@ -87,12 +97,14 @@ std::optional<relay::EventId> find_or_make_event_id(const relay::Envelope& envel
 
 std::optional<Refusal> check_items(const relay::Envelope& envelope, const IngestConfig& config) {
   if (std::any_of(envelope.items.begin(), envelope.items.end(), is_internal)) {
-    return refuse(400, "invalid envelope", "an item type is reserved for internal use", "invalid_envelope");
+    return refuse(400, "invalid envelope", "an item type is reserved for internal use",
+                  "invalid_envelope");
   }
   const auto exceeded = find_exceeded_limit(envelope, config);
   if (exceeded.empty()) return std::nullopt;
   const auto reason = "too_large:" + std::string(exceeded);
-  return refuse(413, "payload too large", "an item exceeds its size limit: " + std::string(exceeded), reason);
+  return refuse(413, "payload too large",
+                "an item exceeds its size limit: " + std::string(exceeded), reason);
 }
 
 void keep_body(Body&& body, bool as_sent, buffer::Record& record) {
@@ -108,16 +120,21 @@ void keep_body(Body&& body, bool as_sent, buffer::Record& record) {
     return;
   }
   record.coding = static_cast<std::uint8_t>(relay::Coding::identity);
-  record.body = body.bytes.data() == body.as_sent.data() ? std::move(body.as_sent) : std::move(body.rewritten);
+  record.body = body.bytes.data() == body.as_sent.data() ? std::move(body.as_sent)
+                                                         : std::move(body.rewritten);
 }
 
 std::size_t most_bytes(bool envelope, const IngestConfig& config) {
   // An event as base64 is a third larger than its JSON.
-  return static_cast<std::size_t>(envelope ? config.max_envelope_bytes : 2 * config.max_event_bytes);
+  return static_cast<std::size_t>(envelope ? config.max_envelope_bytes
+                                           : 2 * config.max_event_bytes);
 }
 
 // Fills `body` up to the bytes of an envelope.
-std::optional<Refusal> open_body(http::Request& request, bool envelope, const IngestConfig& config, Body& body) {
+std::optional<Refusal> open_body(http::Request& request,
+                                 bool envelope,
+                                 const IngestConfig& config,
+                                 Body& body) {
   auto codings = find_codings(request.head);
   if (auto* refusal = std::get_if<Refusal>(&codings)) return std::move(*refusal);
   body.as_sent = std::move(request.body);
@@ -146,7 +163,8 @@ std::optional<std::uint64_t> find_content_length(const http::RequestHead& head) 
 
 }  // namespace
 
-std::variant<Passed, Refusal> Intake::check_head(const http::RequestHead& head, const Route& route) const {
+std::variant<Passed, Refusal> Intake::check_head(const http::RequestHead& head,
+                                                 const Route& route) const {
   auto checked = gate_.check_head(head, route);
   if (auto* refusal = std::get_if<Refusal>(&checked)) return std::move(*refusal);
   auto& sender = std::get<std::optional<Sender>>(checked);
@@ -164,7 +182,9 @@ std::variant<Passed, Refusal> Intake::check_head(const http::RequestHead& head, 
   return Passed{std::move(sender), most};
 }
 
-std::variant<Taken, Refusal> Intake::take_in(http::Request& request, const Route& route, Time now) const {
+std::variant<Taken, Refusal> Intake::take_in(http::Request& request,
+                                             const Route& route,
+                                             Time now) const {
   auto checked = gate_.check_head(request.head, route);
   if (auto* refusal = std::get_if<Refusal>(&checked)) return std::move(*refusal);
   auto sender = std::get<std::optional<Sender>>(std::move(checked));
@@ -178,7 +198,8 @@ std::variant<Taken, Refusal> Intake::take_in(http::Request& request, const Route
     return refusal;
   };
   Body body;
-  if (auto refusal = open_body(request, envelope_sent, config_, body)) return refused(*std::move(refusal));
+  if (auto refusal = open_body(request, envelope_sent, config_, body))
+    return refused(*std::move(refusal));
   relay::EnvelopeLimits limits;
   limits.max_items = static_cast<std::size_t>(config_.max_items);
   const auto envelope = relay::parse_envelope(body.bytes, limits);

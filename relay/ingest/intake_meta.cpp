@@ -11,19 +11,23 @@ namespace {
 bool looks_like_address(std::string_view text) {
   constexpr std::size_t longest = 64;
   constexpr std::string_view letters = "0123456789abcdefABCDEF:.[]%";
-  return !text.empty() && text.size() <= longest && text.find_first_not_of(letters) == std::string_view::npos;
+  return !text.empty() && text.size() <= longest &&
+         text.find_first_not_of(letters) == std::string_view::npos;
 }
 
 std::string_view first_of_list(std::string_view list) {
   auto first = list.substr(0, list.find(','));
-  while (first.starts_with(' ') || first.starts_with('\t')) first.remove_prefix(1);
-  while (first.ends_with(' ') || first.ends_with('\t')) first.remove_suffix(1);
+  while (first.starts_with(' ') || first.starts_with('\t'))
+    first.remove_prefix(1);
+  while (first.ends_with(' ') || first.ends_with('\t'))
+    first.remove_suffix(1);
   return first;
 }
 
 std::string printable(std::string_view text, std::size_t longest) {
   std::string kept(text.substr(0, longest));
-  std::replace_if(kept.begin(), kept.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
+  std::replace_if(
+      kept.begin(), kept.end(), [](char c) { return c < ' ' || c > '~'; }, '?');
   return kept;
 }
 

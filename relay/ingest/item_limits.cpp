@@ -51,7 +51,8 @@ constexpr std::array kinds{
 };
 
 const Kind* find_kind(std::string_view type) {
-  const auto* found = std::find_if(kinds.begin(), kinds.end(), [&](const Kind& kind) { return kind.type == type; });
+  const auto* found =
+      std::find_if(kinds.begin(), kinds.end(), [&](const Kind& kind) { return kind.type == type; });
   return found == kinds.end() ? nullptr : found;
 }
 
@@ -111,6 +112,8 @@ std::string_view find_exceeded_limit(const relay::Envelope& envelope, const Inge
   return {};
 }
 
-bool is_internal(const relay::Item& item) { return item.type == "integration"; }
+bool is_internal(const relay::Item& item) {
+  return item.type == "integration";
+}
 
 }  // namespace picket::ingest

@@ -16,7 +16,8 @@ namespace picket::ingest {
 // One entry per category, in order of first appearance.
 std::vector<ItemCount> count_items(const relay::Envelope& envelope);
 
-// The name of the first limit that is exceeded, "" when none is: an item type, or that of its group.
+// The name of the first limit that is exceeded, "" when none is: an item type, or that of its
+// group.
 std::string_view find_exceeded_limit(const relay::Envelope& envelope, const IngestConfig& config);
 
 // Types that only relays use among themselves.

@@ -9,7 +9,9 @@ namespace {
 
 constexpr std::string_view replacement = "\xef\xbf\xbd";
 
-bool is_continuation(char c) { return (static_cast<unsigned char>(c) & 0xc0U) == 0x80U; }
+bool is_continuation(char c) {
+  return (static_cast<unsigned char>(c) & 0xc0U) == 0x80U;
+}
 
 // The length of the well-formed UTF-8 sequence that `text` begins with, 0 when it begins with none.
 std::size_t sequence_length(std::string_view text) {
@@ -44,8 +46,12 @@ std::optional<unsigned> escaped_unit(std::string_view text) {
   return unit;
 }
 
-bool is_high(unsigned unit) { return unit >= 0xd800 && unit < 0xdc00; }
-bool is_low(unsigned unit) { return unit >= 0xdc00 && unit < 0xe000; }
+bool is_high(unsigned unit) {
+  return unit >= 0xd800 && unit < 0xdc00;
+}
+bool is_low(unsigned unit) {
+  return unit >= 0xdc00 && unit < 0xe000;
+}
 
 // Copies one escape sequence and returns how many bytes of `text` it took.
 std::size_t copy_escape(std::string_view text, std::string& out) {

@@ -1,5 +1,5 @@
-// What old SDKs send for JSON and what is JSON differ in a few known ways. This mends those, so that
-// an event is not lost for them; it is tried only on text that a strict parser has refused.
+// What old SDKs send for JSON and what is JSON differ in a few known ways. This mends those, so
+// that an event is not lost for them; it is tried only on text that a strict parser has refused.
 #pragma once
 
 #include <string>

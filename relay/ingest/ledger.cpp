@@ -5,7 +5,8 @@
 namespace picket::ingest {
 
 void Ledger::receive(const std::vector<ItemCount>& items) {
-  for (const auto& count : items) counters.count_received(count);
+  for (const auto& count : items)
+    counters.count_received(count);
 }
 
 void Ledger::drop(const std::optional<Sender>& sender,

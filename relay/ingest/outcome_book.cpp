@@ -9,7 +9,9 @@ constexpr std::int64_t hour_ms = 3'600'000;
 
 }  // namespace
 
-std::int64_t start_of_hour_ms(Time time) { return to_ms(time) / hour_ms * hour_ms; }
+std::int64_t start_of_hour_ms(Time time) {
+  return to_ms(time) / hour_ms * hour_ms;
+}
 
 void OutcomeBook::count(const Drop& drop, std::uint64_t quantity) {
   if (quantity == 0) return;

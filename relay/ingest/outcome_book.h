@@ -1,7 +1,8 @@
 // The outcome book: what intake dropped, summed up until it is written to the journal.
 //
 // INVARIANT  A count is in the book, or was handed out by take() and not put back: never both.
-// INVARIANT  Bounded: at most `max_entries` sums. Past that, counts lose their key and reason, never
+// INVARIANT  Bounded: at most `max_entries` sums. Past that, counts lose their key and reason,
+// never
 //            their number.
 // THREADS    All members from any thread.
 #pragma once

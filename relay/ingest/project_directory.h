@@ -42,9 +42,9 @@ class ProjectDirectory {
   };
   Answer find(const relay::ProjectKey& key) const;
 
-  // Reads everything again when meta's projects_generation has changed, or the last reading is older
-  // than `reread_after` and anything at all was written since. Cheap otherwise: meant to be called a
-  // few times a second.
+  // Reads everything again when meta's projects_generation has changed, or the last reading is
+  // older than `reread_after` and anything at all was written since. Cheap otherwise: meant to be
+  // called a few times a second.
   void refresh(Instant now);
 
   std::size_t size() const { return copy()->size(); }
@@ -59,7 +59,7 @@ class ProjectDirectory {
   std::uint64_t generation_ = 0;
   std::uint64_t transaction_ = 0;
   Instant read_at_{};
-  mutable std::mutex mutex_;           // held for the copy of a pointer only
+  mutable std::mutex mutex_;          // held for the copy of a pointer only
   std::shared_ptr<const Keys> keys_;  // guarded by mutex_
 };
 

@@ -34,7 +34,8 @@ std::optional<std::string> parse_base64(std::string_view text) {
   bytes.reserve(text.size() / 4 * 3 + 3);
   std::uint32_t gathered = 0;
   int bits = 0;
-  while (text.ends_with('=')) text.remove_suffix(1);
+  while (text.ends_with('='))
+    text.remove_suffix(1);
   for (const char c : text) {
     if (c == '\r' || c == '\n') continue;
     const int digit = digit_of(c);
@@ -49,7 +50,10 @@ std::optional<std::string> parse_base64(std::string_view text) {
   return bytes;
 }
 
-Refusal bad_body(unsigned status, std::string_view detail, std::string_view cause, std::string_view reason) {
+Refusal bad_body(unsigned status,
+                 std::string_view detail,
+                 std::string_view cause,
+                 std::string_view reason) {
   Refusal refusal;
   refusal.status = status;
   refusal.detail = detail;
@@ -65,12 +69,14 @@ Refusal too_large_event() {
 // The JSON text within a body that does not begin with '{'.
 std::variant<std::string, Refusal> unpack(std::string_view body, std::size_t max_bytes) {
   auto unpacked = parse_base64(body);
-  if (!unpacked) return bad_body(400, "invalid event payload", "neither a JSON object nor base64", "payload");
+  if (!unpacked)
+    return bad_body(400, "invalid event payload", "neither a JSON object nor base64", "payload");
   if (trim(*unpacked).starts_with('{')) return *std::move(unpacked);
   auto inflated = relay::decode(*unpacked, relay::Coding::deflate, max_bytes);
   if (inflated) return *std::move(inflated);
   if (inflated.error().fault == Fault::too_large) return too_large_event();
-  return bad_body(400, "invalid event payload", "the base64 content is neither JSON nor zlib", "invalid_compression");
+  return bad_body(400, "invalid event payload", "the base64 content is neither JSON nor zlib",
+                  "invalid_compression");
 }
 
 struct Gist {
@@ -82,14 +88,16 @@ struct Gist {
 std::optional<Gist> read_gist(std::string_view text) {
   thread_local simdjson::dom::parser parser;
   simdjson::dom::object object;
-  if (parser.parse(text.data(), text.size()).get_object().get(object) != simdjson::SUCCESS) return std::nullopt;
+  if (parser.parse(text.data(), text.size()).get_object().get(object) != simdjson::SUCCESS)
+    return std::nullopt;
   Gist gist;
   std::string_view word;
   if (object["event_id"].get_string().get(word) == simdjson::SUCCESS) {
     const auto id = relay::parse_event_id(word);
     if (id) gist.event_id = *id;
   }
-  gist.transaction = object["type"].get_string().get(word) == simdjson::SUCCESS && word == "transaction";
+  gist.transaction =
+      object["type"].get_string().get(word) == simdjson::SUCCESS && word == "transaction";
   return gist;
 }
 
@@ -100,7 +108,8 @@ std::optional<relay::EventId> find_event_id(std::string_view payload) {
   return gist ? gist->event_id : std::nullopt;
 }
 
-std::variant<WrappedEvent, Refusal> wrap_store_body(std::string_view body, std::size_t max_event_bytes) {
+std::variant<WrappedEvent, Refusal> wrap_store_body(std::string_view body,
+                                                    std::size_t max_event_bytes) {
   auto text = trim(body);
   if (text.empty()) return bad_body(400, "empty request body", "no event payload", "no_data");
 
@@ -120,7 +129,8 @@ std::variant<WrappedEvent, Refusal> wrap_store_body(std::string_view body, std::
     text = repaired;
     gist = read_gist(text);
   }
-  if (!gist) return bad_body(400, "invalid JSON data", "the payload is not a JSON object", "invalid_json");
+  if (!gist)
+    return bad_body(400, "invalid JSON data", "the payload is not a JSON object", "invalid_json");
 
   WrappedEvent wrapped;
   wrapped.event_id = gist->event_id ? *gist->event_id : relay::random_event_id();

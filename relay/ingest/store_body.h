@@ -1,5 +1,5 @@
-// The body of the old store endpoint, and the envelope it is wrapped into: everything in the journal
-// is an envelope.
+// The body of the old store endpoint, and the envelope it is wrapped into: everything in the
+// journal is an envelope.
 //
 //   body := JSON object | base64(JSON object) | base64(zlib(JSON object))
 //
@@ -22,9 +22,11 @@ struct WrappedEvent {
   relay::EventId event_id;
 };
 
-// `body` is the request's body after its Content-Encoding was undone. The event id is the payload's,
-// or a new one. Text that is no JSON only for old SDKs' known faults is mended (json_repair.h).
-std::variant<WrappedEvent, Refusal> wrap_store_body(std::string_view body, std::size_t max_event_bytes);
+// `body` is the request's body after its Content-Encoding was undone. The event id is the
+// payload's, or a new one. Text that is no JSON only for old SDKs' known faults is mended
+// (json_repair.h).
+std::variant<WrappedEvent, Refusal> wrap_store_body(std::string_view body,
+                                                    std::size_t max_event_bytes);
 
 // The event_id of an event's payload, for envelopes whose header has none.
 std::optional<relay::EventId> find_event_id(std::string_view payload);

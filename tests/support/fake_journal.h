@@ -1,6 +1,7 @@
 // A journal in memory that holds commits back, fails them and is full on command.
 //
-// THREADS  All members from any thread. on_durable runs on the thread that commits: the offering one,
+// THREADS  All members from any thread. on_durable runs on the thread that commits: the offering
+// one,
 //          or that of commit().
 #pragma once
 
@@ -23,19 +24,29 @@ namespace picket::testing {
 class FakeJournal final : public buffer::Journal {
  public:
   // From now on offered records wait for commit().
-  void hold() { set([this] { held_ = true; }); }
-  void set_full(bool full) { set([this, full] { full_ = full; }); }
-  void refuse_offers(std::optional<Error> error) { set([this, &error] { refusal_ = std::move(error); }); }
-  void fail_commits(std::optional<Error> error) { set([this, &error] { failure_ = std::move(error); }); }
+  void hold() {
+    set([this] { held_ = true; });
+  }
+  void set_full(bool full) {
+    set([this, full] { full_ = full; });
+  }
+  void refuse_offers(std::optional<Error> error) {
+    set([this, &error] { refusal_ = std::move(error); });
+  }
+  void fail_commits(std::optional<Error> error) {
+    set([this, &error] { failure_ = std::move(error); });
+  }
 
   // Commits everything that waits, one by one.
   void commit() {
     std::deque<Offer> offers;
     set([&] { offers.swap(waiting_); });
-    for (auto& offer : offers) commit(std::move(offer));
+    for (auto& offer : offers)
+      commit(std::move(offer));
   }
 
-  std::vector<buffer::Record> records(buffer::RecordKind kind = buffer::RecordKind::envelope) const {
+  std::vector<buffer::Record> records(
+      buffer::RecordKind kind = buffer::RecordKind::envelope) const {
     const std::lock_guard lock(mutex_);
     std::vector<buffer::Record> found;
     for (const auto& record : records_) {
@@ -69,14 +80,19 @@ class FakeJournal final : public buffer::Journal {
   }
 
   // From now on the record is reported as damaged.
-  void damage(buffer::Sequence sequence) { set([&] { damaged_.insert(sequence); }); }
+  void damage(buffer::Sequence sequence) {
+    set([&] { damaged_.insert(sequence); });
+  }
 
-  Result<buffer::ReadBatch> read(buffer::Sequence from, std::size_t max_bytes, std::size_t max_records) const override {
+  Result<buffer::ReadBatch> read(buffer::Sequence from,
+                                 std::size_t max_bytes,
+                                 std::size_t max_records) const override {
     const std::lock_guard lock(mutex_);
     buffer::ReadBatch batch;
     std::size_t bytes = 0;
     batch.next = std::max(from, first_);
-    while (batch.next <= records_.size() && batch.records.size() < max_records && bytes < max_bytes) {
+    while (batch.next <= records_.size() && batch.records.size() < max_records &&
+           bytes < max_bytes) {
       if (damaged_.contains(batch.next)) {
         batch.damaged.push_back(batch.next++);
         continue;
@@ -89,7 +105,8 @@ class FakeJournal final : public buffer::Journal {
   }
   Result<buffer::ReadBatch> read_one(buffer::Sequence sequence) const override {
     const std::lock_guard lock(mutex_);
-    if (sequence < first_ || sequence > records_.size()) return Error{Fault::not_found, "no such record"};
+    if (sequence < first_ || sequence > records_.size())
+      return Error{Fault::not_found, "no such record"};
     if (damaged_.contains(sequence)) return Error{Fault::corrupt, "damaged"};
     buffer::ReadBatch batch;
     batch.records.push_back(stored(records_[sequence - 1], sequence));
@@ -99,7 +116,8 @@ class FakeJournal final : public buffer::Journal {
   bool wait_for(buffer::Sequence from, Duration at_most) const override {
     std::unique_lock lock(mutex_);
     const auto generation = interrupts_;
-    arrived_.wait_for(lock, at_most, [&] { return from <= records_.size() || interrupts_ != generation; });
+    arrived_.wait_for(lock, at_most,
+                      [&] { return from <= records_.size() || interrupts_ != generation; });
     return from <= records_.size();
   }
   void interrupt() override {
@@ -168,7 +186,7 @@ class FakeJournal final : public buffer::Journal {
   mutable std::mutex mutex_;
   mutable std::condition_variable arrived_;
   std::function<void()> listener_;
-  bool held_ = false;                // guarded by mutex_, as the rest
+  bool held_ = false;  // guarded by mutex_, as the rest
   bool full_ = false;
   std::optional<Error> refusal_;
   std::optional<Error> failure_;

@@ -33,14 +33,16 @@ uLong crc_of(std::string_view bytes) {
 }
 
 void put_little_endian(char* out, std::uint64_t value, int bytes) {
-  for (int i = 0; i < bytes; ++i) out[i] = static_cast<char>((value >> (8 * i)) & 0xff);
+  for (int i = 0; i < bytes; ++i)
+    out[i] = static_cast<char>((value >> (8 * i)) & 0xff);
 }
 
 // Decimal with leading zeros.
 void append_padded(std::string& out, std::uint64_t value, int digits) {
   const auto start = out.size();
   out.append(static_cast<std::size_t>(digits), '0');
-  for (auto at = out.size(); at > start && value != 0; value /= 10) out[--at] = static_cast<char>('0' + value % 10);
+  for (auto at = out.size(); at > start && value != 0; value /= 10)
+    out[--at] = static_cast<char>('0' + value % 10);
 }
 
 // Grows the parts together until a body has about the wanted size.
@@ -85,12 +87,14 @@ BodyPool::BodyPool(const PoolOptions& options) : options_(options), random_(opti
   const auto count = static_cast<double>(tails_.size());
   GzipBody body;
   next(0, body);
-  mean_gzip_bytes_ = mean_gzip_bytes_ / count + static_cast<double>(body.front.size() + body.trailer.size());
+  mean_gzip_bytes_ =
+      mean_gzip_bytes_ / count + static_cast<double>(body.front.size() + body.trailer.size());
   mean_json_bytes_ = mean_json_bytes_ / count + static_cast<double>(text_.size());
 }
 
 void BodyPool::append_hex(std::string& out, std::uint64_t value, int digits) {
-  for (int i = 0; i < digits; ++i, value >>= 4) out += "0123456789abcdef"[value & 0xf];
+  for (int i = 0; i < digits; ++i, value >>= 4)
+    out += "0123456789abcdef"[value & 0xf];
 }
 
 void BodyPool::next(std::int64_t now_ms, GzipBody& body) {
@@ -131,7 +135,8 @@ void BodyPool::next(std::int64_t now_ms, GzipBody& body) {
   text_ += "}\n";
   text_ += event;
 
-  body.front.assign("\x1f\x8b\x08\0\0\0\0\0\0\x03\0", 11);  // gzip header, then a stored block that is not the last
+  body.front.assign("\x1f\x8b\x08\0\0\0\0\0\0\x03\0",
+                    11);  // gzip header, then a stored block that is not the last
   std::array<char, 4> lengths{};
   put_little_endian(lengths.data(), text_.size(), 2);
   put_little_endian(lengths.data() + 2, ~text_.size() & 0xffff, 2);

@@ -1,5 +1,5 @@
-// A pool of compressed events, each sent many times as a different one: what must differ (ids, time,
-// user, the exception's type) stands in front, in a stored block of the same gzip member.
+// A pool of compressed events, each sent many times as a different one: what must differ (ids,
+// time, user, the exception's type) stands in front, in a stored block of the same gzip member.
 //
 //   gzip header │ stored block: envelope header, item header, {"event_id":…,"type":"…"
 //               │ deflated blocks: the rest of the event, made once

@@ -12,7 +12,8 @@ namespace picket::load {
 namespace {
 
 std::string sent(const GzipBody& body) {
-  return body.front + std::string(body.tail) + std::string(body.trailer.data(), body.trailer.size());
+  return body.front + std::string(body.tail) +
+         std::string(body.trailer.data(), body.trailer.size());
 }
 
 std::string_view between(std::string_view text, std::string_view before, std::string_view after) {
@@ -61,7 +62,8 @@ TEST(BodyPool, KeepsTheFramesOfAnIssue) {
     pool.next(1'700'000'000'123, body);
     const auto bytes = *relay::decode(sent(body), relay::Coding::gzip, 1 << 20);
     std::string signature(between(bytes, R"([{"type":")", "\""));
-    for (std::size_t at = bytes.find(R"("function":")"); at != std::string::npos; at = bytes.find(R"("function":")", at + 1)) {
+    for (std::size_t at = bytes.find(R"("function":")"); at != std::string::npos;
+         at = bytes.find(R"("function":")", at + 1)) {
       signature += bytes.substr(at, bytes.find(',', at) - at);
     }
     issues.insert(signature);
@@ -76,7 +78,8 @@ TEST(BodyPool, HasAboutTheSizeAskedFor) {
     options.bodies = 20;
     options.gzip_bytes = wanted;
     const BodyPool pool(options);
-    EXPECT_NEAR(pool.mean_gzip_bytes(), static_cast<double>(wanted), static_cast<double>(wanted) * 0.12);
+    EXPECT_NEAR(pool.mean_gzip_bytes(), static_cast<double>(wanted),
+                static_cast<double>(wanted) * 0.12);
     EXPECT_GT(pool.mean_json_bytes(), 2 * pool.mean_gzip_bytes());
   }
 }

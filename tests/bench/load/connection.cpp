@@ -18,12 +18,16 @@ std::optional<std::size_t> find_number(std::string_view head, std::string_view l
   for (std::size_t at = 0; at + lower_name.size() < head.size(); ++at) {
     if (at != 0 && head[at - 1] != '\n') continue;
     std::size_t same = 0;
-    while (same < lower_name.size() && static_cast<char>(head[at + same] | 0x20) == lower_name[same]) ++same;
+    while (same < lower_name.size() &&
+           static_cast<char>(head[at + same] | 0x20) == lower_name[same])
+      ++same;
     if (same != lower_name.size()) continue;
     auto value = head.substr(at + lower_name.size());
-    while (value.starts_with(':') || value.starts_with(' ')) value.remove_prefix(1);
+    while (value.starts_with(':') || value.starts_with(' '))
+      value.remove_prefix(1);
     std::size_t number = 0;
-    if (std::from_chars(value.data(), value.data() + value.size(), number).ec != std::errc()) return std::nullopt;
+    if (std::from_chars(value.data(), value.data() + value.size(), number).ec != std::errc())
+      return std::nullopt;
     return number;
   }
   return std::nullopt;
@@ -69,7 +73,8 @@ void Connection::send(SteadyTime due) {
 }
 
 bool Connection::write_rest() {
-  const std::array<std::string_view, 4> pieces{head_, body_.front, body_.tail, {body_.trailer.data(), body_.trailer.size()}};
+  const std::array<std::string_view, 4> pieces{
+      head_, body_.front, body_.tail, {body_.trailer.data(), body_.trailer.size()}};
   while (written_ < head_.size() + body_.size()) {
     std::array<iovec, 4> vectors{};
     std::size_t count = 0;
@@ -113,7 +118,8 @@ std::optional<int> Connection::take_answer() {
   if (received_.size() < end + 4 + body) return std::nullopt;
   int status = 0;
   constexpr std::size_t status_at = 9;  // after "HTTP/1.1 "
-  if (head.size() > status_at) std::from_chars(head.data() + status_at, head.data() + head.size(), status);
+  if (head.size() > status_at)
+    std::from_chars(head.data() + status_at, head.data() + head.size(), status);
   received_.erase(0, end + 4 + body);
   return status;
 }

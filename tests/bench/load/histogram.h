@@ -24,7 +24,8 @@ class Histogram {
     std::uint64_t seen = 0;
     for (std::size_t slot = 0; slot < counts_.size(); ++slot) {
       seen += counts_.at(slot);
-      if (seen > wanted || (seen == count_ && seen != 0)) return upper_bound_of(slot) < max_ ? upper_bound_of(slot) : max_;
+      if (seen > wanted || (seen == count_ && seen != 0))
+        return upper_bound_of(slot) < max_ ? upper_bound_of(slot) : max_;
     }
     return 0;
   }
@@ -36,7 +37,8 @@ class Histogram {
   static std::size_t slot_of(std::uint64_t value) {
     if (value < steps) return static_cast<std::size_t>(value);
     const int shift = static_cast<int>(std::bit_width(value)) - bits - 1;
-    return static_cast<std::size_t>(shift + 1) * steps + static_cast<std::size_t>((value >> shift) - steps);
+    return static_cast<std::size_t>(shift + 1) * steps +
+           static_cast<std::size_t>((value >> shift) - steps);
   }
   static std::uint64_t upper_bound_of(std::size_t slot) {
     if (slot < steps) return slot;

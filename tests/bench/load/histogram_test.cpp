@@ -14,7 +14,8 @@ TEST(Histogram, KnowsNothingWhenEmpty) {
 }
 
 TEST(Histogram, IsWithinOnePercent) {
-  for (const std::uint64_t value : {1ULL, 127ULL, 128ULL, 129ULL, 1'000ULL, 123'456ULL, 1'000'000ULL, 30'000'000'000ULL}) {
+  for (const std::uint64_t value :
+       {1ULL, 127ULL, 128ULL, 129ULL, 1'000ULL, 123'456ULL, 1'000'000ULL, 30'000'000'000ULL}) {
     Histogram histogram;
     histogram.record(value);
     histogram.record(std::numeric_limits<std::uint64_t>::max());
@@ -26,7 +27,8 @@ TEST(Histogram, IsWithinOnePercent) {
 
 TEST(Histogram, OrdersPercentiles) {
   Histogram histogram;
-  for (std::uint64_t i = 1; i <= 1'000; ++i) histogram.record(i * 1'000);
+  for (std::uint64_t i = 1; i <= 1'000; ++i)
+    histogram.record(i * 1'000);
   EXPECT_NEAR(static_cast<double>(histogram.percentile(0.5)), 500'000, 6'000);
   EXPECT_NEAR(static_cast<double>(histogram.percentile(0.99)), 990'000, 11'000);
   EXPECT_EQ(histogram.percentile(1.0), 1'000'000U);

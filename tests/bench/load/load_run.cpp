@@ -19,7 +19,9 @@ std::uint64_t ns_between(SteadyTime from, SteadyTime to) {
 }
 
 std::int64_t wall_clock_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
 }
 
 }  // namespace
@@ -41,7 +43,8 @@ bool LoadRun::connect() {
     if (!connections_[i]->open(epoll_, i)) broken_.push_back(i);
   }
   const auto deadline = Clock::now() + options_.patience;
-  while (idle_.size() + broken_.size() < connections_.size() && Clock::now() < deadline) wait(Clock::now() + 10ms);
+  while (idle_.size() + broken_.size() < connections_.size() && Clock::now() < deadline)
+    wait(Clock::now() + 10ms);
   return !idle_.empty();
 }
 
@@ -51,8 +54,10 @@ void LoadRun::wait(SteadyTime until) {
   timespec timeout{};
   timeout.tv_sec = static_cast<time_t>(ns / 1'000'000'000);
   timeout.tv_nsec = static_cast<long>(ns % 1'000'000'000);
-  const int ready = ::epoll_pwait2(epoll_, events.data(), static_cast<int>(events.size()), &timeout, nullptr);
-  for (int i = 0; i < ready; ++i) on_event(static_cast<std::size_t>(events.at(static_cast<std::size_t>(i)).data.u64));
+  const int ready =
+      ::epoll_pwait2(epoll_, events.data(), static_cast<int>(events.size()), &timeout, nullptr);
+  for (int i = 0; i < ready; ++i)
+    on_event(static_cast<std::size_t>(events.at(static_cast<std::size_t>(i)).data.u64));
 }
 
 void LoadRun::on_event(std::size_t index) {
@@ -60,7 +65,8 @@ void LoadRun::on_event(std::size_t index) {
   const auto before = connection.state();
   if (before == Connection::State::closed) return;
   const auto status = connection.on_ready();
-  if (before == Connection::State::busy && (status || connection.state() == Connection::State::closed)) {
+  if (before == Connection::State::busy &&
+      (status || connection.state() == Connection::State::closed)) {
     --busy_;
     last_answer_ = Clock::now();
     if (!status) {
@@ -87,10 +93,12 @@ SteadyTime LoadRun::due_time(std::uint64_t number) const {
 }
 
 std::uint64_t LoadRun::count_due(SteadyTime now) const {
-  const auto most = options_.count == 0 ? std::numeric_limits<std::uint64_t>::max() : options_.count;
+  const auto most =
+      options_.count == 0 ? std::numeric_limits<std::uint64_t>::max() : options_.count;
   const auto elapsed = static_cast<double>(ns_between(began_, now)) / 1e9;
   const auto within = options_.seconds > 0 ? std::min(elapsed, options_.seconds) : elapsed;
-  if (options_.rate > 0) return std::min(most, static_cast<std::uint64_t>(std::floor(within * options_.rate)) + 1);
+  if (options_.rate > 0)
+    return std::min(most, static_cast<std::uint64_t>(std::floor(within * options_.rate)) + 1);
   const bool closed = options_.seconds > 0 && elapsed >= options_.seconds;
   return closed ? std::min(most, result_.sent) : most;
 }
@@ -129,7 +137,8 @@ void LoadRun::reconnect(SteadyTime now) {
 }
 
 SteadyTime LoadRun::last_due() const {
-  const auto end = began_ + std::chrono::nanoseconds(static_cast<std::int64_t>(options_.seconds * 1e9));
+  const auto end =
+      began_ + std::chrono::nanoseconds(static_cast<std::int64_t>(options_.seconds * 1e9));
   if (options_.rate > 0 && options_.count > 0) {
     const auto counted = due_time(options_.count);
     return options_.seconds > 0 ? std::min(end, counted) : counted;
@@ -139,7 +148,9 @@ SteadyTime LoadRun::last_due() const {
 }
 
 bool LoadRun::over(SteadyTime now) const {
-  const bool timed_out = options_.seconds > 0 && ns_between(began_, now) >= static_cast<std::uint64_t>(options_.seconds * 1e9);
+  const bool timed_out =
+      options_.seconds > 0 &&
+      ns_between(began_, now) >= static_cast<std::uint64_t>(options_.seconds * 1e9);
   const bool all_due = timed_out || (options_.count > 0 && count_due(now) >= options_.count);
   if (!all_due) return false;
   return (busy_ == 0 && result_.sent >= count_due(now)) || now >= last_due() + options_.patience;

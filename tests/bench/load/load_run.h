@@ -1,10 +1,11 @@
 // A run of load: requests that are due at fixed times whatever the answers do (open loop), or one
 // after the other on every connection (closed loop, rate 0).
 //
-// Latency counts from when a request was due, not from when it left: a server that stalls is charged
-// for all the requests that would have come meanwhile.
+// Latency counts from when a request was due, not from when it left: a server that stalls is
+// charged for all the requests that would have come meanwhile.
 //
-// INVARIANT  Ends by itself: at the latest `patience` after the last request was due (in a closed loop
+// INVARIANT  Ends by itself: at the latest `patience` after the last request was due (in a closed
+// loop
 //            that counts: after the last answer).
 #pragma once
 
@@ -32,11 +33,12 @@ struct RunOptions {
 
 struct RunResult {
   std::uint64_t sent = 0;
-  std::uint64_t acked = 0;                        // answered 2xx
-  std::map<std::string, std::uint64_t> failures;  // by status, or "connection", "unanswered", "unsent"
-  double seconds = 0;                             // from the first due time to the last answer
-  Histogram latency;                              // of the acknowledged
-  Histogram lateness;                             // of sending, against when it was due
+  std::uint64_t acked = 0;  // answered 2xx
+  std::map<std::string, std::uint64_t>
+      failures;        // by status, or "connection", "unanswered", "unsent"
+  double seconds = 0;  // from the first due time to the last answer
+  Histogram latency;   // of the acknowledged
+  Histogram lateness;  // of sending, against when it was due
 };
 
 class LoadRun {

@@ -2,9 +2,8 @@
 
 #include "relay/http/server.h"
 
-#include <gtest/gtest.h>
-
 #include <arpa/inet.h>
+#include <gtest/gtest.h>
 
 #include <atomic>
 #include <chrono>

@@ -1,7 +1,6 @@
 // picket_load: sends made-up error events and says how fast they were acknowledged, as one JSON
 // object. Exit codes: 0 the run ended (failures are in the JSON), 64 wrong usage, 69 no connection.
 #include "bench/load/load_run.h"
-
 #include "relay/protocol/dsn.h"
 
 #include <netdb.h>
@@ -21,7 +20,8 @@ namespace {
 constexpr std::string_view usage =
     "usage: picket_load --dsn DSN [options]\n"
     "       picket_load --url http://HOST:PORT/api/PROJECT/envelope/?sentry_key=KEY [options]\n"
-    "  --rate N          events per second, due at fixed times; 0 (default): as fast as answers come\n"
+    "  --rate N          events per second, due at fixed times; 0 (default): as fast as answers "
+    "come\n"
     "  --connections N   default 1\n"
     "  --seconds N       how long (default 10), or\n"
     "  --count N         how many\n"
@@ -30,7 +30,8 @@ constexpr std::string_view usage =
     "  --users N         how many different users (default 5000)\n"
     "  --bodies N        how many compressed events to vary (default 2000)\n"
     "  --seed N          another seed, other events\n"
-    "example: picket_load --dsn http://KEY@127.0.0.1:3000/1 --rate 8000 --connections 64 --seconds 30\n";
+    "example: picket_load --dsn http://KEY@127.0.0.1:3000/1 --rate 8000 --connections 64 --seconds "
+    "30\n";
 
 constexpr int wrong_usage = 64;
 constexpr int unavailable = 69;
@@ -38,8 +39,9 @@ constexpr int unavailable = 69;
 using Arguments = std::map<std::string, std::string, std::less<>>;
 
 std::optional<Arguments> parse_arguments(int count, char** words) {
-  Arguments arguments{{"rate", "0"}, {"connections", "1"}, {"seconds", ""}, {"count", "0"}, {"size", "3k"},
-                      {"issues", "1000"}, {"users", "5000"}, {"bodies", "2000"}, {"seed", "1"}, {"dsn", ""}, {"url", ""}};
+  Arguments arguments{{"rate", "0"},  {"connections", "1"}, {"seconds", ""},   {"count", "0"},
+                      {"size", "3k"}, {"issues", "1000"},   {"users", "5000"}, {"bodies", "2000"},
+                      {"seed", "1"},  {"dsn", ""},          {"url", ""}};
   for (int i = 1; i < count; ++i) {
     std::string_view word(words[i]);
     if (!word.starts_with("--")) return std::nullopt;
@@ -113,10 +115,13 @@ std::optional<Target> resolve(const Address& address) {
   __builtin_memcpy(&target.address, found->ai_addr, found->ai_addrlen);
   target.address_bytes = found->ai_addrlen;
   ::freeaddrinfo(found);
-  target.head = "POST " + address.target + " HTTP/1.1\r\nHost: " + address.host + ":" + address.port +
-                "\r\nUser-Agent: sentry.python.django/2.14.0\r\nContent-Type: application/x-sentry-envelope\r\nContent-Encoding: gzip\r\n";
+  target.head = "POST " + address.target + " HTTP/1.1\r\nHost: " + address.host + ":" +
+                address.port +
+                "\r\nUser-Agent: sentry.python.django/2.14.0\r\nContent-Type: "
+                "application/x-sentry-envelope\r\nContent-Encoding: gzip\r\n";
   if (!address.key.empty()) {
-    target.head += "X-Sentry-Auth: Sentry sentry_key=" + address.key + ", sentry_version=7, sentry_client=sentry.python.django/2.14.0\r\n";
+    target.head += "X-Sentry-Auth: Sentry sentry_key=" + address.key +
+                   ", sentry_version=7, sentry_client=sentry.python.django/2.14.0\r\n";
   }
   target.head += "Content-Length: ";
   return target;
@@ -133,18 +138,22 @@ void print(const RunResult& result, const BodyPool& pool) {
       "{\"sent\":%llu,\"acked\":%llu,\"errors\":{%s},\"seconds\":%.3f,\"acks_per_second\":%.1f,"
       "\"p50_ms\":%.3f,\"p90_ms\":%.3f,\"p99_ms\":%.3f,\"p999_ms\":%.3f,\"max_ms\":%.3f,"
       "\"send_late_p99_ms\":%.3f,\"body_bytes\":%.0f,\"json_bytes\":%.0f}\n",
-      static_cast<unsigned long long>(result.sent), static_cast<unsigned long long>(result.acked), failures.c_str(),
-      result.seconds, rate, ms(result.latency.percentile(0.5)), ms(result.latency.percentile(0.9)),
-      ms(result.latency.percentile(0.99)), ms(result.latency.percentile(0.999)), ms(result.latency.max()),
+      static_cast<unsigned long long>(result.sent), static_cast<unsigned long long>(result.acked),
+      failures.c_str(), result.seconds, rate, ms(result.latency.percentile(0.5)),
+      ms(result.latency.percentile(0.9)), ms(result.latency.percentile(0.99)),
+      ms(result.latency.percentile(0.999)), ms(result.latency.max()),
       ms(result.lateness.percentile(0.99)), pool.mean_gzip_bytes(), pool.mean_json_bytes());
 }
 
 int run(const Arguments& arguments) {
-  const auto number = [&](std::string_view name) { return number_of(arguments.find(name)->second); };
+  const auto number = [&](std::string_view name) {
+    return number_of(arguments.find(name)->second);
+  };
   RunOptions options;
   options.rate = number("rate");
   options.count = static_cast<std::uint64_t>(std::max(0.0, number("count")));
-  options.seconds = arguments.at("seconds").empty() ? (options.count == 0 ? 10 : 0) : number("seconds");
+  options.seconds =
+      arguments.at("seconds").empty() ? (options.count == 0 ? 10 : 0) : number("seconds");
   options.connections = static_cast<unsigned>(std::max(0.0, number("connections")));
   PoolOptions pool_options;
   pool_options.gzip_bytes = static_cast<std::size_t>(std::max(0.0, number("size")));
@@ -155,7 +164,8 @@ int run(const Arguments& arguments) {
   const auto address = find_address(arguments);
   const bool bounded = options.seconds > 0 || options.count > 0;
   if (!address || options.rate < 0 || options.seconds < 0 || !bounded || options.connections == 0 ||
-      pool_options.issues == 0 || pool_options.users == 0 || pool_options.bodies == 0 || pool_options.gzip_bytes == 0) {
+      pool_options.issues == 0 || pool_options.users == 0 || pool_options.bodies == 0 ||
+      pool_options.gzip_bytes == 0) {
     std::fputs(usage.data(), stderr);
     return wrong_usage;
   }
@@ -168,7 +178,8 @@ int run(const Arguments& arguments) {
       return 0;
     }
   }
-  std::fprintf(stderr, "picket_load: no connection to %s:%s; is Picket running there?\n", address->host.c_str(), address->port.c_str());
+  std::fprintf(stderr, "picket_load: no connection to %s:%s; is Picket running there?\n",
+               address->host.c_str(), address->port.c_str());
   return unavailable;
 }
 

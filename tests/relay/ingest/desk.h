@@ -28,7 +28,8 @@ namespace picket::ingest {
 constexpr std::string_view good_key = "a1b2c3d4e5f60718293a4b5c6d7e8f90";
 constexpr std::string_view other_key = "0f0e0d0c0b0a09080706050403020100";
 constexpr std::string_view disabled_key = "11111111111111111111111111111111";
-constexpr std::string_view sleeping_key = "22222222222222222222222222222222";  // of a disabled project
+constexpr std::string_view sleeping_key =
+    "22222222222222222222222222222222";  // of a disabled project
 constexpr std::string_view unknown_key = "ffffffffffffffffffffffffffffffff";
 constexpr std::string_view some_id = "9ec79c33ec9942ab8353589fcb2e04dc";
 
@@ -42,14 +43,20 @@ inline void put_project(buffer::Tables& tables, std::uint64_t id, bool enabled =
   ASSERT_TRUE(tables.write([&](buffer::Batch& batch) { put_project(batch, id, enabled); }));
 }
 
-inline void put_key(buffer::Batch& batch, std::string_view hex, std::uint64_t project, bool enabled = true) {
+inline void put_key(buffer::Batch& batch,
+                    std::string_view hex,
+                    std::uint64_t project,
+                    bool enabled = true) {
   schema::ProjectKey key;
   key.set_public_key(std::string(hex));
   key.set_project(project);
   key.set_disabled(!enabled);
   buffer::put_row(batch, buffer::Table::project_keys, hex, key);
 }
-inline void put_key(buffer::Tables& tables, std::string_view hex, std::uint64_t project, bool enabled = true) {
+inline void put_key(buffer::Tables& tables,
+                    std::string_view hex,
+                    std::uint64_t project,
+                    bool enabled = true) {
   ASSERT_TRUE(tables.write([&](buffer::Batch& batch) { put_key(batch, hex, project, enabled); }));
 }
 
@@ -77,14 +84,18 @@ struct Collector final : http::Responder::Sink {
 
 using Fields = std::vector<std::pair<std::string, std::string>>;
 
-inline http::Request make_request(std::string method, std::string_view target, Fields fields = {}, std::string body = {}) {
+inline http::Request make_request(std::string method,
+                                  std::string_view target,
+                                  Fields fields = {},
+                                  std::string body = {}) {
   http::Request request;
   request.head.method = std::move(method);
   request.head.target = target;
   request.head.path = target.substr(0, target.find('?'));
   const auto question = target.find('?');
   if (question != std::string_view::npos) request.head.query = target.substr(question + 1);
-  for (auto& [name, value] : fields) request.head.headers.add(std::move(name), std::move(value));
+  for (auto& [name, value] : fields)
+    request.head.headers.add(std::move(name), std::move(value));
   request.head.peer = "198.51.100.7";
   request.body = std::move(body);
   return request;
@@ -95,9 +106,11 @@ inline std::string auth(std::string_view key) {
 }
 
 // One item with an explicit length.
-inline std::string item(std::string_view type, std::string_view payload, std::string_view more = {}) {
-  return R"({"type":")" + std::string(type) + R"(","length":)" + std::to_string(payload.size()) + std::string(more) +
-         "}\n" + std::string(payload) + "\n";
+inline std::string item(std::string_view type,
+                        std::string_view payload,
+                        std::string_view more = {}) {
+  return R"({"type":")" + std::string(type) + R"(","length":)" + std::to_string(payload.size()) +
+         std::string(more) + "}\n" + std::string(payload) + "\n";
 }
 
 inline std::string event_envelope(std::string_view payload = R"({"message":"hi"})") {
@@ -152,7 +165,8 @@ class DeskTest : public ::testing::Test {
     return records.empty() ? buffer::Record{} : records.front();
   }
   static std::string decoded(const buffer::Record& record) {
-    const auto bytes = relay::decode(record.body, static_cast<relay::Coding>(record.coding), std::size_t{1} << 30);
+    const auto bytes =
+        relay::decode(record.body, static_cast<relay::Coding>(record.coding), std::size_t{1} << 30);
     EXPECT_TRUE(bytes);
     return bytes ? *bytes : std::string();
   }

@@ -10,7 +10,8 @@ class Auth : public DeskTest {
     return post(target, event_envelope(), std::move(fields));
   }
   static std::string dsn_envelope(std::string_view dsn) {
-    return R"({"event_id":"9ec79c33ec9942ab8353589fcb2e04dc","dsn":")" + std::string(dsn) + "\"}\n" + item("event", "{}");
+    return R"({"event_id":"9ec79c33ec9942ab8353589fcb2e04dc","dsn":")" + std::string(dsn) +
+           "\"}\n" + item("event", "{}");
   }
   static std::string dsn(std::string_view key, std::string_view project) {
     return "https://" + std::string(key) + "@picket.example/" + std::string(project);
@@ -23,7 +24,8 @@ class Auth : public DeskTest {
   }
   // Refused before its body was read?
   bool admitted(const Fields& fields, std::string_view target = "/api/1/envelope/") {
-    return std::holds_alternative<http::ReadBody>(ingest->admit(make_request("POST", target, fields).head));
+    return std::holds_alternative<http::ReadBody>(
+        ingest->admit(make_request("POST", target, fields).head));
   }
 };
 
@@ -38,7 +40,8 @@ TEST_F(Auth, IsTakenFromEveryPlaceSdksPutIt) {
   EXPECT_EQ(with({{"X-Sentry-Auth", "Sentry sentry_key=" + key + ".no-cache"}}).status, 200U);
   EXPECT_EQ(post("/api/1/envelope/", dsn_envelope(dsn(key, "1"))).status, 200U);
   EXPECT_EQ(journal.records().size(), 8U);
-  for (const auto& record : journal.records()) EXPECT_EQ(record.project, 1U);
+  for (const auto& record : journal.records())
+    EXPECT_EQ(record.project, 1U);
 }
 
 TEST_F(Auth, IsTakenByStoreWithAndWithoutProject) {
@@ -46,13 +49,17 @@ TEST_F(Auth, IsTakenByStoreWithAndWithoutProject) {
   EXPECT_EQ(post("/api/2/store/", "{}", fields).status, 200U);
   EXPECT_EQ(post("/api/store/", "{}", fields).status, 200U);
   EXPECT_EQ(post("/api/store", "{}", fields).status, 200U);
-  for (const auto& record : journal.records()) EXPECT_EQ(record.project, 2U);
+  for (const auto& record : journal.records())
+    EXPECT_EQ(record.project, 2U);
 }
 
 TEST_F(Auth, LetsATunnelNameTheKeyInTheEnvelopeEvenBehindAProxysOwnCredentials) {
   const auto body = dsn_envelope(dsn(good_key, "1"));
   EXPECT_EQ(post("/api/1/envelope/", body, {{"Authorization", "Bearer proxys-own"}}).status, 200U);
-  EXPECT_EQ(post("/api/1/envelope/", body, {{"Authorization", "Basic " + encode_base64("proxy:word")}}).status, 200U);
+  EXPECT_EQ(
+      post("/api/1/envelope/", body, {{"Authorization", "Basic " + encode_base64("proxy:word")}})
+          .status,
+      200U);
   EXPECT_EQ(decoded(journal.records().back()), body);
 }
 
@@ -65,13 +72,17 @@ TEST_F(Auth, IsMissed) {
 }
 
 TEST_F(Auth, GivenTwiceIsRefused) {
-  expect_refused(with({{"X-Sentry-Auth", auth(good_key)}, {"Authorization", auth(good_key)}}), 401, "multiple");
-  expect_refused(with({{"X-Sentry-Auth", auth(good_key)}}, "/api/1/envelope/?sentry_key=" + std::string(good_key)), 401, "multiple");
+  expect_refused(with({{"X-Sentry-Auth", auth(good_key)}, {"Authorization", auth(good_key)}}), 401,
+                 "multiple");
+  expect_refused(with({{"X-Sentry-Auth", auth(good_key)}},
+                      "/api/1/envelope/?sentry_key=" + std::string(good_key)),
+                 401, "multiple");
   EXPECT_FALSE(admitted({{"X-Sentry-Auth", auth(good_key)}, {"Authorization", auth(good_key)}}));
 }
 
 TEST_F(Auth, WithAMalformedKeyIsRefused) {
-  for (const auto* key : {"short", "", "zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz", "a1b2c3d4e5f60718293a4b5c6d7e8f900"}) {
+  for (const auto* key :
+       {"short", "", "zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz", "a1b2c3d4e5f60718293a4b5c6d7e8f900"}) {
     expect_refused(with({{"X-Sentry-Auth", auth(key)}}), 400, "");
   }
   expect_refused(post("/api/1/envelope/", dsn_envelope("https://nothing")), 400, "dsn");
@@ -79,11 +90,14 @@ TEST_F(Auth, WithAMalformedKeyIsRefused) {
 }
 
 TEST_F(Auth, OfANewerProtocolIsRefused) {
-  expect_refused(with({{"X-Sentry-Auth", "Sentry sentry_version=8, sentry_key=" + std::string(good_key)}}), 400, "version");
+  expect_refused(
+      with({{"X-Sentry-Auth", "Sentry sentry_version=8, sentry_key=" + std::string(good_key)}}),
+      400, "version");
 }
 
 TEST_F(Auth, ForAProjectThatIsNoNumberIsRefused) {
-  for (const auto* target : {"/api/shop/envelope/", "/api/1x/store/", "/api/99999999999999999999/envelope/"}) {
+  for (const auto* target :
+       {"/api/shop/envelope/", "/api/1x/store/", "/api/99999999999999999999/envelope/"}) {
     expect_refused(with({{"X-Sentry-Auth", auth(good_key)}}, target), 400, "project id");
   }
 }
@@ -91,14 +105,16 @@ TEST_F(Auth, ForAProjectThatIsNoNumberIsRefused) {
 TEST_F(Auth, WithAnUnknownKeyIsRefusedUnread) {
   expect_refused(with({{"X-Sentry-Auth", auth(unknown_key)}}), 403, "event rejected");
   EXPECT_FALSE(admitted({{"X-Sentry-Auth", auth(unknown_key)}}));
-  expect_refused(post("/api/1/envelope/", dsn_envelope(dsn(unknown_key, "1"))), 403, "event rejected");
+  expect_refused(post("/api/1/envelope/", dsn_envelope(dsn(unknown_key, "1"))), 403,
+                 "event rejected");
   EXPECT_TRUE(outcomes().empty());
   EXPECT_GE(ingest->counters().dropped(relay::Outcome::invalid, "project_state"), 3U);
 }
 
 TEST_F(Auth, WithADisabledKeyOrProjectIsRefusedAndAccountedFor) {
   expect_refused(with({{"X-Sentry-Auth", auth(disabled_key)}}), 403, "key is disabled");
-  expect_refused(with({{"X-Sentry-Auth", auth(sleeping_key)}}, "/api/3/envelope/"), 403, "project is disabled");
+  expect_refused(with({{"X-Sentry-Auth", auth(sleeping_key)}}, "/api/3/envelope/"), 403,
+                 "project is disabled");
 
   const auto sums = outcomes();
   ASSERT_EQ(sums.size(), 2U);
@@ -115,15 +131,19 @@ TEST_F(Auth, WithTheKeyOfAnotherProjectIsRefused) {
 
 TEST_F(Auth, ThatTheEnvelopesDsnContradictsIsRefused) {
   const Fields fields{{"X-Sentry-Auth", auth(good_key)}};
-  expect_refused(post("/api/1/envelope/", dsn_envelope(dsn(other_key, "1")), fields), 400, "dsn mismatch");
-  expect_refused(post("/api/1/envelope/", dsn_envelope(dsn(good_key, "2")), fields), 400, "dsn mismatch");
+  expect_refused(post("/api/1/envelope/", dsn_envelope(dsn(other_key, "1")), fields), 400,
+                 "dsn mismatch");
+  expect_refused(post("/api/1/envelope/", dsn_envelope(dsn(good_key, "2")), fields), 400,
+                 "dsn mismatch");
   expect_refused(post("/api/1/envelope/", dsn_envelope(dsn(other_key, "2"))), 400, "dsn mismatch");
   expect_refused(post("/api/1/envelope/", dsn_envelope("nonsense"), fields), 400, "dsn");
-  for (const auto& sum : outcomes()) EXPECT_EQ(sum.category(), 1U);
+  for (const auto& sum : outcomes())
+    EXPECT_EQ(sum.category(), 1U);
 }
 
 TEST_F(Auth, ThatTheEnvelopesDsnRepeatsPassesWhateverHostItNames) {
-  const auto body = dsn_envelope("https://" + std::string(good_key) + "@elsewhere.example:8443/prefix/1");
+  const auto body =
+      dsn_envelope("https://" + std::string(good_key) + "@elsewhere.example:8443/prefix/1");
   EXPECT_EQ(post("/api/1/envelope/", body, {{"X-Sentry-Auth", auth(good_key)}}).status, 200U);
 }
 

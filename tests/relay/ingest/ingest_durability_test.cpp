@@ -11,15 +11,19 @@ using namespace std::chrono_literals;
 class Durability : public DeskTest {
  protected:
   http::Request a_request() {
-    return make_request("POST", "/api/1/envelope/", {{"X-Sentry-Auth", auth(good_key)}}, event_envelope());
+    return make_request("POST", "/api/1/envelope/", {{"X-Sentry-Auth", auth(good_key)}},
+                        event_envelope());
   }
-  bool is_ready() { return ask(make_request("GET", "/api/relay/healthcheck/ready/")).status == 200; }
+  bool is_ready() {
+    return ask(make_request("GET", "/api/relay/healthcheck/ready/")).status == 200;
+  }
   void expect_balance(std::uint64_t received, std::uint64_t stored, std::uint64_t dropped) {
     EXPECT_EQ(ingest->counters().received(), received);
     EXPECT_EQ(journal.records().size(), stored);
     EXPECT_EQ(ingest->counters().dropped(), dropped);
     std::uint64_t written = 0;
-    for (const auto& sum : outcomes()) written += sum.quantity();
+    for (const auto& sum : outcomes())
+      written += sum.quantity();
     EXPECT_EQ(written, dropped);
   }
 };
@@ -94,7 +98,8 @@ TEST_F(Durability, RefusesUnreadWhenTheDiskBudgetIsUsedUp) {
   EXPECT_EQ(response.status, 429U);
   EXPECT_EQ(response.headers.find("Retry-After"), "60");
   EXPECT_EQ(response.headers.find("X-Sentry-Rate-Limits"), "60::organization:disk_full");
-  EXPECT_NE(response.headers.find("Access-Control-Expose-Headers").find("x-sentry-rate-limits"), std::string::npos);
+  EXPECT_NE(response.headers.find("Access-Control-Expose-Headers").find("x-sentry-rate-limits"),
+            std::string::npos);
   EXPECT_FALSE(is_ready());
   journal.set_full(false);
   EXPECT_TRUE(is_ready());
@@ -142,7 +147,8 @@ TEST_F(Durability, WritesItsOutcomesWhenItEnds) {
 TEST_F(Durability, WritesItsOutcomesOnItsOwnWithinSeconds) {
   send("nonsense");
   const auto deadline = std::chrono::steady_clock::now() + 5s;
-  while (journal.records(buffer::RecordKind::outcomes).empty() && std::chrono::steady_clock::now() < deadline) {
+  while (journal.records(buffer::RecordKind::outcomes).empty() &&
+         std::chrono::steady_clock::now() < deadline) {
     std::this_thread::sleep_for(20ms);
   }
   EXPECT_EQ(journal.records(buffer::RecordKind::outcomes).size(), 1U);
@@ -175,10 +181,11 @@ TEST_F(Durability, RefusesWhatArrivesWhileDraining) {
 
 TEST_F(Durability, AccountsForEverythingItWasSent) {
   const auto check_in = "{}\n" + item("check_in", std::string(200'000, ' ')) + item("event", "{}");
-  for (int i = 0; i < 3; ++i) send(event_envelope());  // 3 stored
-  send(check_in);                                       // 2 dropped
-  send("nonsense");                                     // 1
-  send("x", {{"Content-Encoding", "rot13"}});           // 1
+  for (int i = 0; i < 3; ++i)
+    send(event_envelope());                                                         // 3 stored
+  send(check_in);                                                                   // 2 dropped
+  send("nonsense");                                                                 // 1
+  send("x", {{"Content-Encoding", "rot13"}});                                       // 1
   post("/api/2/envelope/", event_envelope(), {{"X-Sentry-Auth", auth(good_key)}});  // 1
   post("/api/1/store/", "{", {{"X-Sentry-Auth", auth(good_key)}});                  // 1
   expect_balance(9, 3, 6);
@@ -197,7 +204,8 @@ TEST_F(Durability, AnswersEveryOneOfManyAtOnce) {
       }
     });
   }
-  for (auto& sender : senders) sender.join();
+  for (auto& sender : senders)
+    sender.join();
   EXPECT_EQ(accepted, threads * each);
   expect_balance(threads * each, threads * each, 0);
 }

@@ -1,6 +1,5 @@
-#include "relay/ingest/desk.h"
-
 #include "buffer/settings.h"
+#include "relay/ingest/desk.h"
 
 #include <fstream>
 
@@ -11,24 +10,29 @@ class Endpoints : public DeskTest {};
 
 TEST_F(Endpoints, AnswerAPreflightForEveryOrigin) {
   for (const auto* target : {"/api/1/envelope/", "/api/1/store/", "/api/store/"}) {
-    const auto response = ask(make_request("OPTIONS", target, {{"Origin", "https://shop.example"}}));
+    const auto response =
+        ask(make_request("OPTIONS", target, {{"Origin", "https://shop.example"}}));
     EXPECT_EQ(response.status, 200U) << target;
     EXPECT_EQ(response.headers.find("Access-Control-Allow-Origin"), "*");
     EXPECT_EQ(response.headers.find("Access-Control-Allow-Methods"), "POST");
     EXPECT_EQ(response.headers.find("Access-Control-Max-Age"), "3600");
     const auto allowed = response.headers.find("Access-Control-Allow-Headers");
-    for (const auto* name : {"x-sentry-auth", "x-requested-with", "x-forwarded-for", "origin", "referer", "accept",
-                             "content-type", "authentication", "authorization", "content-encoding", "transfer-encoding"}) {
+    for (const auto* name : {"x-sentry-auth", "x-requested-with", "x-forwarded-for", "origin",
+                             "referer", "accept", "content-type", "authentication", "authorization",
+                             "content-encoding", "transfer-encoding"}) {
       EXPECT_NE(allowed.find(name), std::string_view::npos) << name;
     }
   }
 }
 
 TEST_F(Endpoints, LetBrowsersReadEveryAnswer) {
-  for (const auto& response : {send(event_envelope()), send("nonsense"), post("/api/1/envelope/", ""),
-                               ask(make_request("GET", "/api/1/envelope/")), ask(make_request("POST", "/api/1/nothing/"))}) {
+  for (const auto& response :
+       {send(event_envelope()), send("nonsense"), post("/api/1/envelope/", ""),
+        ask(make_request("GET", "/api/1/envelope/")),
+        ask(make_request("POST", "/api/1/nothing/"))}) {
     EXPECT_EQ(response.headers.find("Access-Control-Allow-Origin"), "*");
-    EXPECT_EQ(response.headers.find("Access-Control-Expose-Headers"), "x-sentry-error, x-sentry-rate-limits, retry-after");
+    EXPECT_EQ(response.headers.find("Access-Control-Expose-Headers"),
+              "x-sentry-error, x-sentry-rate-limits, retry-after");
     EXPECT_EQ(response.headers.find("Cross-Origin-Resource-Policy"), "cross-origin");
   }
 }
@@ -44,7 +48,8 @@ TEST_F(Endpoints, RefuseOtherMethods) {
 }
 
 TEST_F(Endpoints, SayWhenThereIsNothing) {
-  for (const auto* target : {"/api/1/", "/api/1/minidump/", "/api/relay/autoscaling/", "/api/1/envelope/deeper/"}) {
+  for (const auto* target :
+       {"/api/1/", "/api/1/minidump/", "/api/relay/autoscaling/", "/api/1/envelope/deeper/"}) {
     const auto response = post(target, "");
     EXPECT_EQ(response.status, 404U) << target;
     EXPECT_TRUE(response.body.starts_with(R"({"detail":")"));
@@ -52,7 +57,8 @@ TEST_F(Endpoints, SayWhenThereIsNothing) {
 }
 
 TEST_F(Endpoints, AreHealthy) {
-  for (const auto* target : {"/api/relay/healthcheck/live/", "/api/relay/healthcheck/ready/", "/api/relay/healthcheck/ready"}) {
+  for (const auto* target : {"/api/relay/healthcheck/live/", "/api/relay/healthcheck/ready/",
+                             "/api/relay/healthcheck/ready"}) {
     const auto response = ask(make_request("GET", target));
     EXPECT_EQ(response.status, 200U);
     EXPECT_EQ(response.body, R"({"is_healthy":true})");
@@ -60,7 +66,8 @@ TEST_F(Endpoints, AreHealthy) {
 }
 
 TEST_F(Endpoints, KeepTheConnectionForWhatNeedsNoBody) {
-  for (const auto* target : {"/api/1/envelope/", "/api/1/nothing/", "/metrics", "/api/relay/healthcheck/live/"}) {
+  for (const auto* target :
+       {"/api/1/envelope/", "/api/1/nothing/", "/metrics", "/api/relay/healthcheck/live/"}) {
     const auto admission = ingest->admit(make_request("OPTIONS", target).head);
     EXPECT_TRUE(std::holds_alternative<http::ReadBody>(admission)) << target;
   }
@@ -78,15 +85,22 @@ TEST_F(Endpoints, ShowWhatHappenedAsMetrics) {
   EXPECT_TRUE(response.content_type.starts_with("text/plain"));
   for (const std::string_view line : {
            "# TYPE picket_requests_total counter\n",
-           R"(picket_requests_total{endpoint="envelope",status="200"} 1)" "\n",
-           R"(picket_requests_total{endpoint="envelope",status="400"} 1)" "\n",
-           R"(picket_requests_total{endpoint="envelope",status="403"} 1)" "\n",
+           R"(picket_requests_total{endpoint="envelope",status="200"} 1)"
+           "\n",
+           R"(picket_requests_total{endpoint="envelope",status="400"} 1)"
+           "\n",
+           R"(picket_requests_total{endpoint="envelope",status="403"} 1)"
+           "\n",
            "picket_envelopes_received_total 1\n",
-           R"(picket_items_received_total{category="error"} 1)" "\n",
-           R"(picket_items_dropped_total{outcome="invalid",reason="invalid_envelope"} 1)" "\n",
-           R"(picket_items_dropped_total{outcome="invalid",reason="project_state"} 1)" "\n",
+           R"(picket_items_received_total{category="error"} 1)"
+           "\n",
+           R"(picket_items_dropped_total{outcome="invalid",reason="invalid_envelope"} 1)"
+           "\n",
+           R"(picket_items_dropped_total{outcome="invalid",reason="project_state"} 1)"
+           "\n",
            "# TYPE picket_ack_seconds histogram\n",
-           R"(picket_ack_seconds_bucket{le="+Inf"} 1)" "\n",
+           R"(picket_ack_seconds_bucket{le="+Inf"} 1)"
+           "\n",
            "picket_ack_seconds_count 1\n",
            "picket_ingest_waiting_records 0\n",
            "picket_journal_next_sequence 2\n",
@@ -110,7 +124,8 @@ TEST_F(Endpoints, WriteMetricsThatParseLineByLine) {
     if (line.starts_with("# TYPE ")) continue;
     const auto space = line.rfind(' ');
     ASSERT_NE(space, std::string::npos) << line;
-    EXPECT_EQ(line.substr(space + 1).find_first_not_of("0123456789.e+-"), std::string::npos) << line;
+    EXPECT_EQ(line.substr(space + 1).find_first_not_of("0123456789.e+-"), std::string::npos)
+        << line;
     EXPECT_TRUE(line.starts_with("picket_")) << line;
   }
 }
@@ -129,8 +144,10 @@ TEST(AckLatency, FallsIntoItsBucket) {
 
 TEST(IngestConfig, IsReadFromItsSection) {
   const testing::TempDir folder;
-  std::ofstream(folder / "picket.toml") << "[ingest]\nmax_envelope_bytes = \"20MiB\"\nmax_items = 50\n";
-  auto configuration = Configuration::load(folder / "picket.toml", {{"PICKET_INGEST_MAX_EVENT_BYTES", "2MiB"}});
+  std::ofstream(folder / "picket.toml")
+      << "[ingest]\nmax_envelope_bytes = \"20MiB\"\nmax_items = 50\n";
+  auto configuration =
+      Configuration::load(folder / "picket.toml", {{"PICKET_INGEST_MAX_EVENT_BYTES", "2MiB"}});
   ASSERT_TRUE(configuration);
   IngestConfig config;
 

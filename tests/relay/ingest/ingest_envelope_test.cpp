@@ -41,8 +41,12 @@ TEST_F(Envelopes, AreAnsweredWithTheirIdAndKept) {
 }
 
 TEST_F(Envelopes, CarryWhatTheRequestSaidBesides) {
-  send(R"({"event_id":"9ec79c33ec9942ab8353589fcb2e04dc","sent_at":"2023-11-14T22:13:20.5Z"})" "\n" + item("event", "{}"),
-       {{"User-Agent", "sdk/1"}, {"Origin", "https://shop.example"}, {"X-Forwarded-For", "203.0.113.9, 10.0.0.1"}});
+  send(R"({"event_id":"9ec79c33ec9942ab8353589fcb2e04dc","sent_at":"2023-11-14T22:13:20.5Z"})"
+       "\n" +
+           item("event", "{}"),
+       {{"User-Agent", "sdk/1"},
+        {"Origin", "https://shop.example"},
+        {"X-Forwarded-For", "203.0.113.9, 10.0.0.1"}});
 
   const auto meta = meta_of(only_record());
   EXPECT_EQ(meta.remote_address(), "203.0.113.9");
@@ -83,8 +87,10 @@ TEST_F(Envelopes, WithoutItemsAreAnsweredAndNotKept) {
 }
 
 TEST_F(Envelopes, AreKeptByteForByteWithUnknownItemsAndHeaders) {
-  const auto body = R"({"event_id":"9ec79c33ec9942ab8353589fcb2e04dc","from_the_future":{"a":[1]},  "x":1e400})" "\n" +
-                    item("hologram", std::string("\0\n\xff{}", 6), R"(,"depth":3)") + item("event", "{}");
+  const auto body =
+      R"({"event_id":"9ec79c33ec9942ab8353589fcb2e04dc","from_the_future":{"a":[1]},  "x":1e400})"
+      "\n" +
+      item("hologram", std::string("\0\n\xff{}", 6), R"(,"depth":3)") + item("event", "{}");
   EXPECT_EQ(send(body).status, 200U);
   EXPECT_EQ(decoded(only_record()), body);
 }
@@ -131,7 +137,9 @@ TEST_F(Envelopes, InNoneOrSeveralCodingsAreKeptAsZstd) {
 
 TEST_F(Envelopes, OfFewBytesInSeveralCodingsAreKeptPlain) {
   const auto plain = event_envelope();
-  EXPECT_EQ(send(encode_zlib(relay::encode_gzip(plain, 6)), {{"Content-Encoding", "gzip, deflate"}}).status, 200U);
+  EXPECT_EQ(send(encode_zlib(relay::encode_gzip(plain, 6)), {{"Content-Encoding", "gzip, deflate"}})
+                .status,
+            200U);
   EXPECT_EQ(only_record().coding, 0);
   EXPECT_EQ(only_record().body, plain);
 }
@@ -151,7 +159,8 @@ TEST_F(Envelopes, InAnUnknownCodingAreRefused) {
 
 TEST_F(Envelopes, WithBrokenCompressionAreRefused) {
   const auto gzip = relay::encode_gzip(event_envelope(std::string(3'000, ' ')), 6);
-  expect_refused(send(gzip.substr(0, gzip.size() / 2), {{"Content-Encoding", "gzip"}}), 400, "compression");
+  expect_refused(send(gzip.substr(0, gzip.size() / 2), {{"Content-Encoding", "gzip"}}), 400,
+                 "compression");
   expect_refused(send(event_envelope(), {{"Content-Encoding", "gzip"}}), 400, "compression");
   expect_refused(send("", {{"Content-Encoding", "gzip"}}), 400, "");
   expect_refused(send(gzip, {{"Content-Encoding", "zstd"}}), 400, "compression");
@@ -166,14 +175,16 @@ TEST_F(Envelopes, ThatUnpackToTooMuchAreRefused) {
 }
 
 TEST_F(Envelopes, WhoseBodyIsTooLongAreRefusedUnread) {
-  auto request = make_request("POST", "/api/1/envelope/", {{"X-Sentry-Auth", auth(good_key)}, {"Content-Length", "4194305"}});
+  auto request = make_request("POST", "/api/1/envelope/",
+                              {{"X-Sentry-Auth", auth(good_key)}, {"Content-Length", "4194305"}});
   const auto admission = ingest->admit(request.head);
   ASSERT_TRUE(std::holds_alternative<http::Response>(admission));
   EXPECT_EQ(std::get<http::Response>(admission).status, 413U);
 }
 
 TEST_F(Envelopes, AreReadUpToTheLimit) {
-  auto request = make_request("POST", "/api/1/envelope/", {{"X-Sentry-Auth", auth(good_key)}, {"Content-Length", "4194304"}});
+  auto request = make_request("POST", "/api/1/envelope/",
+                              {{"X-Sentry-Auth", auth(good_key)}, {"Content-Length", "4194304"}});
   const auto admission = ingest->admit(request.head);
   ASSERT_TRUE(std::holds_alternative<http::ReadBody>(admission));
   EXPECT_EQ(std::get<http::ReadBody>(admission).max_bytes, std::size_t{4} << 20);
@@ -181,11 +192,16 @@ TEST_F(Envelopes, AreReadUpToTheLimit) {
 }
 
 TEST_F(Envelopes, ThatAreMalformedAreRefused) {
-  for (const std::string_view body : {"", "\n", "not json\n", "[]\n", "{}\nnot json\n", "{}\n{\"type\":\"event\",\"length\":5}\n{}",
-                                      "{}\n{\"type\":\"event\",\"length\":2}\n{}x\n", "{}\n{\"type\":\"event\",\"length\":-1}\n{}"}) {
+  for (const std::string_view body :
+       {"", "\n", "not json\n", "[]\n", "{}\nnot json\n",
+        "{}\n{\"type\":\"event\",\"length\":5}\n{}", "{}\n{\"type\":\"event\",\"length\":2}\n{}x\n",
+        "{}\n{\"type\":\"event\",\"length\":-1}\n{}"}) {
     expect_refused(send(std::string(body)), 400, "invalid envelope");
   }
-  expect_refused(send(R"({"event_id":"nonsense"})" "\n" + item("event", "{}")), 400, "invalid envelope");
+  expect_refused(send(R"({"event_id":"nonsense"})"
+                      "\n" +
+                      item("event", "{}")),
+                 400, "invalid envelope");
 }
 
 TEST_F(Envelopes, WithItemsOnlyForRelaysAreRefused) {
@@ -213,7 +229,8 @@ TEST_F(Envelopes, WithOneItemTooLargeAreRefusedAsAWholeAndEveryItemIsAccountedFo
 
 TEST_F(Envelopes, WithTooManyItemsAreRefused) {
   std::string body = "{}\n";
-  for (int i = 0; i < 10'001; ++i) body += "{}\n\n";
+  for (int i = 0; i < 10'001; ++i)
+    body += "{}\n\n";
   EXPECT_EQ(send(body).status, 413U);
 }
 

@@ -1,7 +1,7 @@
 // Ingest as it runs: real sockets, a real journal, real tables.
 #include "relay/http/server.h"
-#include "relay/ingest/desk.h"
 #include "relay/ingest/coded.h"
+#include "relay/ingest/desk.h"
 #include "support/http_client.h"
 
 #include <atomic>
@@ -47,12 +47,15 @@ class ServedIngest : public ::testing::Test {
       if (!batch || batch->records.empty()) return envelopes;
       for (const auto& record : batch->records) {
         if (record.kind != buffer::RecordKind::envelope) continue;
-        envelopes.push_back(*relay::decode(record.body, static_cast<relay::Coding>(record.coding), 1 << 30));
+        envelopes.push_back(
+            *relay::decode(record.body, static_cast<relay::Coding>(record.coding), 1 << 30));
       }
       next = batch->next;
     }
   }
-  static std::string target() { return "/api/1/envelope/?sentry_version=7&sentry_key=" + std::string(good_key); }
+  static std::string target() {
+    return "/api/1/envelope/?sentry_version=7&sentry_key=" + std::string(good_key);
+  }
 
   testing::TempDir folder;
   SystemClock clock;
@@ -79,7 +82,8 @@ TEST_F(ServedIngest, FoldsSlashesAndReadsChunks) {
   testing::HttpClient client(server->port());
   const auto body = event_envelope();
   const auto cut = body.size() / 2;
-  std::string request = "POST //api//1//envelope/?sentry_key=" + std::string(good_key) + " HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
+  std::string request = "POST //api//1//envelope/?sentry_key=" + std::string(good_key) +
+                        " HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
   for (const auto& piece : {body.substr(0, cut), body.substr(cut)}) {
     char size[20];
     std::snprintf(size, sizeof size, "%zx\r\n", piece.size());
@@ -111,8 +115,9 @@ TEST_F(ServedIngest, KeepsTheConnectionAcrossGoodAndBadRequests) {
 
 TEST_F(ServedIngest, RefusesAnUnknownKeyBeforeTheBodyIsSent) {
   testing::HttpClient client(server->port());
-  ASSERT_TRUE(client.send("POST /api/1/envelope/ HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\nX-Sentry-Auth: " +
-                          auth(unknown_key) + "\r\n\r\n"));
+  ASSERT_TRUE(client.send(
+      "POST /api/1/envelope/ HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\nX-Sentry-Auth: " +
+      auth(unknown_key) + "\r\n\r\n"));
   const auto reply = client.read_reply();
   ASSERT_TRUE(reply);
   EXPECT_EQ(reply->status, 403);
@@ -122,7 +127,8 @@ TEST_F(ServedIngest, RefusesAnUnknownKeyBeforeTheBodyIsSent) {
 TEST_F(ServedIngest, RefusesABodyThatGrowsPastTheLimit) {
   testing::HttpClient client(server->port());
   const std::string piece(1 << 20, 'x');
-  ASSERT_TRUE(client.send("POST " + target() + " HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"));
+  ASSERT_TRUE(client.send("POST " + target() +
+                          " HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"));
   for (int i = 0; i < 10; ++i) {
     if (!client.send("100000\r\n" + piece + "\r\n")) break;
   }
@@ -162,7 +168,8 @@ TEST_F(ServedIngest, StoresEveryAcknowledgedOneOfManyConnections) {
       }
     });
   }
-  for (auto& thread : threads) thread.join();
+  for (auto& thread : threads)
+    thread.join();
 
   EXPECT_EQ(acknowledged, connections * each);
   EXPECT_EQ(stored().size(), static_cast<std::size_t>(acknowledged));

@@ -14,11 +14,13 @@ class Store : public DeskTest {
     const auto bytes = decoded(only_record());
     const auto envelope = relay::parse_envelope(bytes);
     EXPECT_TRUE(envelope);
-    return envelope && envelope->items.size() == 1 ? std::string(envelope->items[0].payload) : std::string();
+    return envelope && envelope->items.size() == 1 ? std::string(envelope->items[0].payload)
+                                                   : std::string();
   }
 };
 
-constexpr std::string_view event = R"({"event_id":"9ec79c33ec9942ab8353589fcb2e04dc","message":"hi"})";
+constexpr std::string_view event =
+    R"({"event_id":"9ec79c33ec9942ab8353589fcb2e04dc","message":"hi"})";
 
 TEST_F(Store, WrapsAnEventIntoAnEnvelope) {
   const auto response = store(std::string(event));
@@ -43,10 +45,13 @@ TEST_F(Store, UnpacksEveryCoding) {
   EXPECT_EQ(store(encode_zlib(event), {{"Content-Encoding", "deflate"}}).status, 200U);
   EXPECT_EQ(store(encode_base64(event)).status, 200U);
   EXPECT_EQ(store(encode_base64(encode_zlib(event))).status, 200U);
-  EXPECT_EQ(store(relay::encode_zstd(encode_base64(event), 1), {{"Content-Encoding", "zstd"}}).status, 200U);
+  EXPECT_EQ(
+      store(relay::encode_zstd(encode_base64(event), 1), {{"Content-Encoding", "zstd"}}).status,
+      200U);
   const auto records = journal.records();
   ASSERT_EQ(records.size(), 5U);
-  for (const auto& record : records) EXPECT_EQ(decoded(record), decoded(records.front()));
+  for (const auto& record : records)
+    EXPECT_EQ(decoded(record), decoded(records.front()));
 }
 
 TEST_F(Store, PacksALargeEvent) {
@@ -57,7 +62,8 @@ TEST_F(Store, PacksALargeEvent) {
 }
 
 TEST_F(Store, TakesAnEnvelopeByItsContentType) {
-  const auto response = store(event_envelope(), {{"Content-Type", "application/x-sentry-envelope"}});
+  const auto response =
+      store(event_envelope(), {{"Content-Type", "application/x-sentry-envelope"}});
   EXPECT_EQ(response.status, 200U);
   EXPECT_EQ(decoded(only_record()), event_envelope());
   EXPECT_FALSE(meta_of(only_record()).store_endpoint());

@@ -17,7 +17,8 @@ TEST(ClientAddress, IsTheSocketsWithoutAProxy) {
 }
 
 TEST(ClientAddress, IsTheFirstThatAProxyNames) {
-  EXPECT_EQ(find_client_address(head_with("X-Forwarded-For", " 203.0.113.9 , 10.0.0.1")), "203.0.113.9");
+  EXPECT_EQ(find_client_address(head_with("X-Forwarded-For", " 203.0.113.9 , 10.0.0.1")),
+            "203.0.113.9");
   EXPECT_EQ(find_client_address(head_with("X-Forwarded-For", "2001:db8::1")), "2001:db8::1");
   EXPECT_EQ(find_client_address(head_with("X-Sentry-Forwarded-For", "203.0.113.8")), "203.0.113.8");
   EXPECT_EQ(find_client_address(head_with("X-Vercel-Forwarded-For", "203.0.113.7")), "203.0.113.7");
@@ -32,7 +33,8 @@ TEST(ClientAddress, PrefersTheHeadersThatProxiesSetThemselves) {
 TEST(ClientAddress, IgnoresWhatIsNoAddress) {
   EXPECT_EQ(find_client_address(head_with("X-Forwarded-For", "unknown, 10.0.0.1")), "198.51.100.7");
   EXPECT_EQ(find_client_address(head_with("X-Forwarded-For", "")), "198.51.100.7");
-  EXPECT_EQ(find_client_address(head_with("X-Forwarded-For", std::string(500, '1'))), "198.51.100.7");
+  EXPECT_EQ(find_client_address(head_with("X-Forwarded-For", std::string(500, '1'))),
+            "198.51.100.7");
 }
 
 TEST(IntakeMeta, SurvivesHostileHeaders) {

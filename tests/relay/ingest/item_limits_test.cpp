@@ -24,12 +24,13 @@ TEST(ItemLimits, LetTheLargestAllowedPassAndOneByteMoreNot) {
     const char* type;
     std::size_t most;
   };
-  for (const auto& [type, most] : {Case{"event", mib}, Case{"transaction", mib}, Case{"feedback", mib},
-                                   Case{"security", mib}, Case{"raw_security", mib}, Case{"replay_event", mib},
-                                   Case{"nel", mib}, Case{"form_data", mib}, Case{"client_report", 4 * kib},
-                                   Case{"check_in", 100 * kib}, Case{"log", mib}, Case{"trace_metric", mib},
-                                   Case{"span", 10 * mib}, Case{"statsd", mib}, Case{"metric_buckets", mib},
-                                   Case{"replay_recording", 10 * mib}, Case{"replay_video", 10 * mib}}) {
+  for (const auto& [type, most] :
+       {Case{"event", mib}, Case{"transaction", mib}, Case{"feedback", mib}, Case{"security", mib},
+        Case{"raw_security", mib}, Case{"replay_event", mib}, Case{"nel", mib},
+        Case{"form_data", mib}, Case{"client_report", 4 * kib}, Case{"check_in", 100 * kib},
+        Case{"log", mib}, Case{"trace_metric", mib}, Case{"span", 10 * mib}, Case{"statsd", mib},
+        Case{"metric_buckets", mib}, Case{"replay_recording", 10 * mib},
+        Case{"replay_video", 10 * mib}}) {
     EXPECT_EQ(exceeded(of_size(type, most)), "") << type;
     EXPECT_EQ(exceeded(of_size(type, most + 1)), type);
   }
@@ -56,18 +57,21 @@ TEST(ItemLimits, SumUpEventLikeItems) {
 }
 
 TEST(ItemLimits, SumUpClientReports) {
-  EXPECT_EQ(exceeded(of_size("client_report", 2 * kib) + of_size("client_report", 2 * kib + 1)), "client_report");
+  EXPECT_EQ(exceeded(of_size("client_report", 2 * kib) + of_size("client_report", 2 * kib + 1)),
+            "client_report");
 }
 
 TEST(ItemLimits, CountSessions) {
   std::string sessions;
-  for (int i = 0; i < 100; ++i) sessions += item("session", "{}");
+  for (int i = 0; i < 100; ++i)
+    sessions += item("session", "{}");
   EXPECT_EQ(exceeded(sessions), "");
   EXPECT_EQ(exceeded(sessions + item("sessions", "{}")), "sessions");
 }
 
 TEST(ItemLimits, MeasureContainersByTheirAverageEntryAndAsAWhole) {
-  const std::string container = R"(,"content_type":"application/vnd.sentry.items.log+json","item_count":)";
+  const std::string container =
+      R"(,"content_type":"application/vnd.sentry.items.log+json","item_count":)";
   EXPECT_EQ(exceeded(of_size("log", 3 * mib, container + "4")), "");
   EXPECT_EQ(exceeded(of_size("log", 3 * mib, container + "2")), "log");
   EXPECT_EQ(exceeded(of_size("log", 12 * mib + 1, container + "100")), "log");
@@ -79,9 +83,11 @@ TEST(ItemLimits, LeaveUnknownTypesToTheEnvelopesLimit) {
 }
 
 TEST(CountItems, SumsByCategoryAndCountsEntriesOfContainers) {
-  const auto bytes = "{}\n" + item("event", "{}") + item("attachment", "a") + item("attachment", "b") +
-                     item("log", R"({"items":[]})", R"(,"content_type":"application/vnd.sentry.items.log+json","item_count":17)") +
-                     item("new_thing", "x") + item("client_report", "{}");
+  const auto bytes =
+      "{}\n" + item("event", "{}") + item("attachment", "a") + item("attachment", "b") +
+      item("log", R"({"items":[]})",
+           R"(,"content_type":"application/vnd.sentry.items.log+json","item_count":17)") +
+      item("new_thing", "x") + item("client_report", "{}");
   const auto envelope = relay::parse_envelope(bytes);
   ASSERT_TRUE(envelope);
 

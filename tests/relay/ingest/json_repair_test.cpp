@@ -6,13 +6,16 @@ namespace picket::ingest {
 namespace {
 
 TEST(RepairJson, KeepsGoodJsonByteForByte) {
-  for (const std::string_view text : {R"({"a":[1,2.5e3,null,true,"x\n\"\\\u00e9\ud83d\ude00"],"é":"日本"})", "[]", "", "  {} \n"}) {
+  for (const std::string_view text :
+       {R"({"a":[1,2.5e3,null,true,"x\n\"\\\u00e9\ud83d\ude00"],"é":"日本"})", "[]", "",
+        "  {} \n"}) {
     EXPECT_EQ(repair_json(text), text);
   }
 }
 
 TEST(RepairJson, TurnsNumbersThatAreNoneIntoNull) {
-  EXPECT_EQ(repair_json(R"({"a":NaN,"b":Infinity,"c":[-Infinity,NaN]})"), R"({"a":null,"b":null,"c":[null,null]})");
+  EXPECT_EQ(repair_json(R"({"a":NaN,"b":Infinity,"c":[-Infinity,NaN]})"),
+            R"({"a":null,"b":null,"c":[null,null]})");
 }
 
 TEST(RepairJson, LeavesTheSameWordsInStringsAlone) {
@@ -20,14 +23,19 @@ TEST(RepairJson, LeavesTheSameWordsInStringsAlone) {
 }
 
 TEST(RepairJson, ReplacesLoneSurrogates) {
-  EXPECT_EQ(repair_json(R"("a\ud800b")"), "\"a\xef\xbf\xbd" "b\"");
+  EXPECT_EQ(repair_json(R"("a\ud800b")"),
+            "\"a\xef\xbf\xbd"
+            "b\"");
   EXPECT_EQ(repair_json(R"("\udc00")"), "\"\xef\xbf\xbd\"");
   EXPECT_EQ(repair_json(R"("\ud800\u0041")"), "\"\xef\xbf\xbd\\u0041\"");
   EXPECT_EQ(repair_json(R"("\ud800\ud83d\ude00")"), "\"\xef\xbf\xbd\\ud83d\\ude00\"");
 }
 
 TEST(RepairJson, ReplacesBytesThatAreNotUtf8) {
-  EXPECT_EQ(repair_json("\"a\xff" "b\""), "\"a\xef\xbf\xbd" "b\"");
+  EXPECT_EQ(repair_json("\"a\xff"
+                        "b\""),
+            "\"a\xef\xbf\xbd"
+            "b\"");
   EXPECT_EQ(repair_json("\"\xc0\xaf\""), "\"\xef\xbf\xbd\xef\xbf\xbd\"");
   EXPECT_EQ(repair_json("\"\xed\xa0\x80\""), "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"");
   EXPECT_EQ(repair_json("\"\xe2\x82\""), "\"\xef\xbf\xbd\xef\xbf\xbd\"");
@@ -38,7 +46,8 @@ TEST(RepairJson, EscapesRawControlCharacters) {
 }
 
 TEST(RepairJson, EndsOnWhateverIsCutShort) {
-  for (const std::string_view text : {"\"", "\"\\", "\"\\u", "\"\\ud8", "\"\\ud800\\", "\"\\ud800\\u00", "\"\xf0\x9f", "Na", "-"}) {
+  for (const std::string_view text : {"\"", "\"\\", "\"\\u", "\"\\ud8", "\"\\ud800\\",
+                                      "\"\\ud800\\u00", "\"\xf0\x9f", "Na", "-"}) {
     EXPECT_LE(repair_json(text).size(), 3 * text.size());
   }
 }

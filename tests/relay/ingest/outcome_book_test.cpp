@@ -22,7 +22,8 @@ Drop a_drop(std::string reason = "invalid_json") {
 
 std::uint64_t sum_of(const schema::OutcomeCounts& counts) {
   std::uint64_t sum = 0;
-  for (const auto& row : counts.counts()) sum += row.quantity();
+  for (const auto& row : counts.counts())
+    sum += row.quantity();
   return sum;
 }
 
@@ -79,7 +80,8 @@ TEST(OutcomeBook, StaysBoundedWithoutLosingNumbers) {
   OutcomeBook book;
   constexpr std::size_t many = OutcomeBook::max_entries + 5'000;
 
-  for (std::size_t i = 0; i < many; ++i) book.count(a_drop(std::to_string(i)), 1);
+  for (std::size_t i = 0; i < many; ++i)
+    book.count(a_drop(std::to_string(i)), 1);
   const auto counts = book.take();
 
   EXPECT_EQ(sum_of(*counts), many);
@@ -101,10 +103,12 @@ TEST(OutcomeBook, LosesNothingBetweenManyWritersAndATaker) {
   std::vector<std::thread> threads;
   for (int w = 0; w < writers; ++w) {
     threads.emplace_back([&] {
-      for (int i = 0; i < each; ++i) book.count(a_drop(std::to_string(i % 10)), 1);
+      for (int i = 0; i < each; ++i)
+        book.count(a_drop(std::to_string(i % 10)), 1);
     });
   }
-  for (auto& thread : threads) thread.join();
+  for (auto& thread : threads)
+    thread.join();
   done = true;
   taker.join();
   if (const auto rest = book.take()) taken += sum_of(*rest);

@@ -110,7 +110,8 @@ TEST_F(ProjectDirectoryTest, AnswersWhileItIsBeingRefreshed) {
     done = true;
   });
 
-  while (!done) ASSERT_TRUE(directory.find(key(good_key)).entry.usable());
+  while (!done)
+    ASSERT_TRUE(directory.find(key(good_key)).entry.usable());
   refresher.join();
 }
 

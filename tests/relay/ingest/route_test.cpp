@@ -30,16 +30,17 @@ TEST(Route, FindsHealthAndMetrics) {
 }
 
 TEST(Route, LeavesTheRestApiAndThePageToOthers) {
-  for (const auto* path : {"/", "", "/api", "/api/", "/api/0/", "/api/0/organizations/", "/api/0/envelope/",
-                           "/metricsx", "/apix/1/envelope/", "/index.html", "/api/embed/error-page/"}) {
+  for (const auto* path :
+       {"/", "", "/api", "/api/", "/api/0/", "/api/0/organizations/", "/api/0/envelope/",
+        "/metricsx", "/apix/1/envelope/", "/index.html", "/api/embed/error-page/"}) {
     EXPECT_FALSE(owns_path(path)) << path;
     EXPECT_EQ(find_route(path).endpoint, Endpoint::unknown) << path;
   }
 }
 
 TEST(Route, OwnsWhateverLiesBelowAProjectNumber) {
-  for (const auto* path : {"/api/1/", "/api/1", "/api/1/minidump/", "/api/1/envelope/x", "/api/1/envelopes/",
-                           "/api/relay/nothing/", "/api/1/ENVELOPE/"}) {
+  for (const auto* path : {"/api/1/", "/api/1", "/api/1/minidump/", "/api/1/envelope/x",
+                           "/api/1/envelopes/", "/api/relay/nothing/", "/api/1/ENVELOPE/"}) {
     EXPECT_TRUE(owns_path(path)) << path;
     EXPECT_EQ(find_route(path).endpoint, Endpoint::unknown) << path;
   }

@@ -12,7 +12,8 @@ constexpr std::size_t mib = 1 << 20;
 WrappedEvent wrapped(std::string_view body) {
   auto result = wrap_store_body(body, mib);
   EXPECT_TRUE(std::holds_alternative<WrappedEvent>(result));
-  return std::holds_alternative<WrappedEvent>(result) ? std::get<WrappedEvent>(result) : WrappedEvent{};
+  return std::holds_alternative<WrappedEvent>(result) ? std::get<WrappedEvent>(result)
+                                                      : WrappedEvent{};
 }
 
 Refusal refused(std::string_view body, std::size_t max_bytes = mib) {
@@ -21,7 +22,8 @@ Refusal refused(std::string_view body, std::size_t max_bytes = mib) {
   return std::holds_alternative<Refusal>(result) ? std::get<Refusal>(result) : Refusal{};
 }
 
-constexpr std::string_view event = R"({"event_id":"9ec79c33-ec99-42ab-8353-589fcb2e04dc","message":"hi"})";
+constexpr std::string_view event =
+    R"({"event_id":"9ec79c33-ec99-42ab-8353-589fcb2e04dc","message":"hi"})";
 
 TEST(WrapStoreBody, MakesAnEnvelopeOfOneEventWithItsId) {
   const auto result = wrapped(event);
@@ -36,7 +38,8 @@ TEST(WrapStoreBody, MakesAnEnvelopeOfOneEventWithItsId) {
 }
 
 TEST(WrapStoreBody, TakesBase64AndBase64OfZlib) {
-  for (const auto& body : {encode_base64(event), encode_base64(encode_zlib(event)), encode_base64(event) + "\n"}) {
+  for (const auto& body :
+       {encode_base64(event), encode_base64(encode_zlib(event)), encode_base64(event) + "\n"}) {
     const auto result = wrapped(body);
     const auto envelope = relay::parse_envelope(result.envelope);
     ASSERT_TRUE(envelope);
@@ -45,7 +48,8 @@ TEST(WrapStoreBody, TakesBase64AndBase64OfZlib) {
 }
 
 TEST(WrapStoreBody, MakesAnIdForAnEventWithoutAUsableOne) {
-  for (const std::string_view body : {"{}", R"({"event_id":null})", R"({"event_id":"short"})", R"({"event_id":7})"}) {
+  for (const std::string_view body :
+       {"{}", R"({"event_id":null})", R"({"event_id":"short"})", R"({"event_id":7})"}) {
     const auto first = wrapped(body);
     const auto second = wrapped(body);
     EXPECT_NE(first.event_id, relay::EventId{}) << body;
