@@ -24,7 +24,8 @@ void refuse(const UniqueDescriptor& descriptor, bool tls) {
   constexpr std::string_view answer =
       "HTTP/1.1 503 Service Unavailable\r\nServer: picket\r\nRetry-After: 1\r\n"
       "Content-Type: application/json\r\nContent-Length: 46\r\nConnection: close\r\n\r\n"
-      R"({"detail":"too many connections","causes":[]})" "\n";
+      R"({"detail":"too many connections","causes":[]})"
+      "\n";
   ::send(descriptor.get(), answer.data(), answer.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
   ::shutdown(descriptor.get(), SHUT_WR);
   char unread[16 * 1024];

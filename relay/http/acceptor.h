@@ -1,5 +1,5 @@
-// Takes connections off the listening socket and deals them out to the I/O threads in turn. Lives on
-// the first of them.
+// Takes connections off the listening socket and deals them out to the I/O threads in turn. Lives
+// on the first of them.
 //
 // INVARIANT  No error of accept ends it: a full descriptor table is waited out.
 // THREADS    The thread of its loop only.

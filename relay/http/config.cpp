@@ -41,7 +41,7 @@ void bind(Settings& settings, ServerConfig& config) {
   settings.number("pool_threads", config.pool_threads, 1, 256);
   settings.number("pool_queue", config.pool_queue, 1, 100'000);
   settings.number("max_connections", config.max_connections, 1, 1'000'000);
-  settings.bytes("max_header_bytes", config.max_header_bytes, 1024, 1024 * 1024);
+  settings.bytes("max_header_bytes", config.max_header_bytes, 1024, 1 << 20);
   settings.duration("header_timeout", config.header_timeout, 100ms, 10min);
   settings.duration("body_idle_timeout", config.body_idle_timeout, 100ms, 1h);
   settings.duration("idle_timeout", config.idle_timeout, 100ms, 24h);

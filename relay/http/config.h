@@ -17,11 +17,12 @@ struct ServerConfig {
   std::string listen = "127.0.0.1:3000";
   std::string certificate_file;  // PEM chain; with key_file: TLS. About 15 KB a connection
   std::string key_file;
-  std::uint64_t io_threads = 0;    // 0: one a core. Each costs some 100 KB
-  std::uint64_t pool_threads = 2;  // for the REST API; each slow query holds one
-  std::uint64_t pool_queue = 256;  // requests that wait for the pool; more are answered 503
+  std::uint64_t io_threads = 0;            // 0: one a core. Each costs some 100 KB
+  std::uint64_t pool_threads = 2;          // for the REST API; each slow query holds one
+  std::uint64_t pool_queue = 256;          // requests that wait for the pool; more are answered 503
   std::uint64_t max_connections = 20'000;  // about 1 KB each when idle, and a descriptor
-  std::uint64_t max_header_bytes = 64 * 1024;  // per connection while a header arrives
+  std::uint64_t max_header_bytes =
+      std::uint64_t{64} * 1024;  // per connection while a header arrives
   // Slow links need patience; every connection that is waited for costs its memory meanwhile.
   Duration header_timeout = std::chrono::seconds(10);
   Duration body_idle_timeout = std::chrono::seconds(30);

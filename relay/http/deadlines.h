@@ -1,6 +1,6 @@
-// Who has been waiting too long. Each cause of waiting has one constant patience, so the waiters of a
-// cause stand in the order in which their time runs out: arming, disarming and looking at the next
-// are a few pointer moves, whatever the number of connections.
+// Who has been waiting too long. Each cause of waiting has one constant patience, so the waiters of
+// a cause stand in the order in which their time runs out: arming, disarming and looking at the
+// next are a few pointer moves, whatever the number of connections.
 //
 // THREADS  One thread.
 #pragma once

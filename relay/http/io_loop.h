@@ -1,5 +1,5 @@
-// One thread's readiness loop: descriptors, one alarm, and a wake-up from other threads. All of Asio
-// that Picket uses stands behind this header.
+// One thread's readiness loop: descriptors, one alarm, and a wake-up from other threads. All of
+// Asio that Picket uses stands behind this header.
 //
 // THREADS  run() on one thread; wake() and request_end() from any; the rest on the loop's thread.
 #pragma once

@@ -12,15 +12,15 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t read_buffer_bytes = 64 * 1024;
+constexpr std::size_t read_buffer_bytes = std::size_t{64} * 1024;
 constexpr auto linger_timeout = 3s;
 constexpr auto accept_pause = 100ms;
 // Deadlines closer together than this are looked at together.
 constexpr auto alarm_grain = 10ms;
 
 Deadlines::Patience patience(const ServerOptions& options) {
-  return {options.idle_timeout, options.header_timeout, options.body_idle_timeout,
-          options.write_timeout, linger_timeout, accept_pause};
+  return {options.idle_timeout,  options.header_timeout, options.body_idle_timeout,
+          options.write_timeout, linger_timeout,         accept_pause};
 }
 
 }  // namespace
@@ -81,9 +81,11 @@ void IoThread::on_wake() {
     finished_batch_.swap(finished_);
     accepted_batch_.swap(accepted_);
   }
-  for (auto& accepted : accepted_batch_) open_session(std::move(accepted));
+  for (auto& accepted : accepted_batch_)
+    open_session(std::move(accepted));
   accepted_batch_.clear();
-  for (auto& [session, response] : finished_batch_) session->answer(std::move(response));
+  for (auto& [session, response] : finished_batch_)
+    session->answer(std::move(response));
   finished_batch_.clear();
   if (wanted != stage_) enter(wanted);
   // What arrived meanwhile found woken_ set and is worked off after the sockets had their turn.

@@ -27,7 +27,8 @@ std::uint16_t bound_port(int descriptor) {
   socklen_t size = sizeof address;
   if (::getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &size) != 0) return 0;
   if (address.ss_family == AF_INET) return ntohs(reinterpret_cast<sockaddr_in&>(address).sin_port);
-  if (address.ss_family == AF_INET6) return ntohs(reinterpret_cast<sockaddr_in6&>(address).sin6_port);
+  if (address.ss_family == AF_INET6)
+    return ntohs(reinterpret_cast<sockaddr_in6&>(address).sin6_port);
   return 0;
 }
 
@@ -37,7 +38,8 @@ int bind_and_listen(int descriptor, const addrinfo& address) {
   const int off = 0;
   ::setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   // "::" means every address, those of IPv4 as well, whatever the machine's default.
-  if (address.ai_family == AF_INET6) ::setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+  if (address.ai_family == AF_INET6)
+    ::setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
   if (::bind(descriptor, address.ai_addr, address.ai_addrlen) != 0) return errno;
   return ::listen(descriptor, backlog) == 0 ? 0 : errno;
 }
@@ -62,7 +64,8 @@ Result<Listening> take_over(int descriptor) {
   UniqueDescriptor owned(descriptor);
   int listening = 0;
   socklen_t size = sizeof listening;
-  if (::getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) != 0 || listening == 0) {
+  if (::getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) != 0 ||
+      listening == 0) {
     return Error{Fault::unavailable, "descriptor " + std::to_string(descriptor) +
                                          " of the socket activation is not a listening socket"};
   }
@@ -89,9 +92,10 @@ Result<Listening> listen_on(const ServerOptions& options) {
   if (options.listen_descriptor >= 0) return take_over(options.listen_descriptor);
 
   const auto port = std::to_string(options.port);
-  const auto where = (options.address.find(':') == std::string::npos ? options.address
-                                                                     : "[" + options.address + "]") +
-                     ":" + port;
+  const auto where =
+      (options.address.find(':') == std::string::npos ? options.address
+                                                      : "[" + options.address + "]") +
+      ":" + port;
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;

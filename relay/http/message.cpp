@@ -111,7 +111,8 @@ std::vector<std::pair<std::string, std::string>> parse_query(std::string_view qu
     query.remove_prefix(end == std::string_view::npos ? query.size() : end + 1);
     if (pair.empty()) continue;
     const auto equals = pair.find('=');
-    const auto value = equals == std::string_view::npos ? std::string_view{} : pair.substr(equals + 1);
+    const auto value =
+        equals == std::string_view::npos ? std::string_view{} : pair.substr(equals + 1);
     pairs.emplace_back(percent_decode(pair.substr(0, equals), true), percent_decode(value, true));
   }
   return pairs;

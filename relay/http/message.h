@@ -32,7 +32,7 @@ struct RequestHead {
   std::string path;    // percent-encoding kept, runs of '/' folded to one
   std::string query;   // after '?', undecoded
   Headers headers;
-  std::string peer;    // the socket's address, without port
+  std::string peer;  // the socket's address, without port
   bool tls = false;
 };
 

@@ -17,7 +17,7 @@ using Text = beast::string_view;
 
 constexpr std::size_t max_fields = 200;
 // A first reservation; a sender that declares much and sends nothing must not cost memory.
-constexpr std::size_t trusted_body_bytes = 64 * 1024;
+constexpr std::size_t trusted_body_bytes = std::size_t{64} * 1024;
 
 std::string_view std_view(Text text) {
   return {text.data(), text.size()};
@@ -111,14 +111,20 @@ class BeastParser final : public RequestParser, private Parser {
     return piece.size();
   }
 
-  void on_request_impl(beast::http::verb /*verb*/, Text method, Text target, int version,
+  void on_request_impl(beast::http::verb /*verb*/,
+                       Text method,
+                       Text target,
+                       int version,
                        ErrorCode& /*error*/) override {
     request_.head.method = std_view(method);
     request_.head.target = std_view(target);
     version_ = version;
   }
 
-  void on_response_impl(int /*code*/, Text /*reason*/, int /*version*/, ErrorCode& /*error*/) override {}
+  void on_response_impl(int /*code*/,
+                        Text /*reason*/,
+                        int /*version*/,
+                        ErrorCode& /*error*/) override {}
 
   void on_field_impl(beast::http::field name, Text text, Text value, ErrorCode& error) override {
     if (is_header_done()) return;  // a trailer: nothing here was promised to anybody
@@ -138,13 +144,16 @@ class BeastParser final : public RequestParser, private Parser {
 
   void on_header_impl(ErrorCode& /*error*/) override {}
 
-  void on_body_init_impl(const boost::optional<std::uint64_t>& length, ErrorCode& /*error*/) override {
+  void on_body_init_impl(const boost::optional<std::uint64_t>& length,
+                         ErrorCode& /*error*/) override {
     if (!length) return;
     request_.body.reserve(static_cast<std::size_t>(
         std::min<std::uint64_t>(*length, std::min(trusted_body_bytes, max_body_bytes_))));
   }
 
-  std::size_t on_body_impl(Text piece, ErrorCode& error) override { return take_body(piece, error); }
+  std::size_t on_body_impl(Text piece, ErrorCode& error) override {
+    return take_body(piece, error);
+  }
 
   void on_chunk_header_impl(std::uint64_t size, Text /*extensions*/, ErrorCode& error) override {
     if (size > max_body_bytes_ - request_.body.size()) error = beast::http::error::body_limit;
@@ -182,7 +191,8 @@ void split_target(RequestHead& head) {
   }
   const auto question = target.find('?');
   const auto path = target.substr(0, question);
-  head.query = question == std::string_view::npos ? std::string_view{} : target.substr(question + 1);
+  head.query =
+      question == std::string_view::npos ? std::string_view{} : target.substr(question + 1);
   head.path.clear();
   head.path.reserve(path.size());
   for (const char c : path) {

@@ -35,7 +35,7 @@ class RequestParser {
   // REQUIRES, of all below: parse_head() has said done.
   virtual Progress parse_body(std::string_view bytes) = 0;
   virtual const RequestHead& head() const = 0;
-  virtual bool has_body() const = 0;                             // some is still to come
+  virtual bool has_body() const = 0;                                // some is still to come
   virtual std::optional<std::uint64_t> content_length() const = 0;  // absent when chunked
   virtual bool keep_alive() const = 0;
   virtual bool is_http10() const = 0;

@@ -26,8 +26,8 @@ char lower(char c) {
 }
 
 bool is_server_field(std::string_view name) {
-  constexpr std::array<std::string_view, 6> own = {"content-length", "date",       "server",
-                                                   "connection",     "keep-alive", "transfer-encoding"};
+  constexpr std::array<std::string_view, 6> own = {
+      "content-length", "date", "server", "connection", "keep-alive", "transfer-encoding"};
   return std::any_of(own.begin(), own.end(), [name](std::string_view field) {
     return std::equal(field.begin(), field.end(), name.begin(), name.end(),
                       [](char a, char b) { return a == lower(b); });
@@ -59,7 +59,8 @@ std::string_view DateText::at(std::time_t now) {
   text_ = days[static_cast<std::size_t>(utc.tm_wday)];
   append_two_digits(text_, utc.tm_mday);
   text_ += months[static_cast<std::size_t>(utc.tm_mon)];
-  append_number(text_, static_cast<std::size_t>(utc.tm_year + 1900));
+  append_two_digits(text_, 19 + utc.tm_year / 100);
+  append_two_digits(text_, utc.tm_year);
   text_ += ' ';
   append_two_digits(text_, utc.tm_hour);
   text_ += ':';

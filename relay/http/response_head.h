@@ -28,7 +28,8 @@ struct Framing {
 };
 
 // True when no field could be read as something else: names are tokens, values free of control
-// characters. What comes from outside may be reflected in a header; CR LF there would forge headers.
+// characters. What comes from outside may be reflected in a header; CR LF there would forge
+// headers.
 bool is_safe(const Response& response);
 
 // True when a response of that status never has a body: 1xx, 204, 304.

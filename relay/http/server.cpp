@@ -28,14 +28,15 @@ void run_handler(const Shared& shared, Request request, Responder responder) {
 }
 
 struct Server::Impl {
-  explicit Impl(const ServerOptions& options, Service service) : shared(std::make_shared<Shared>()) {
+  explicit Impl(const ServerOptions& options, Service service)
+      : shared(std::make_shared<Shared>()) {
     shared->options = options;
     shared->service = std::move(service);
-    pool = std::make_unique<WorkerPool>(
-        std::max(1U, options.pool_threads), options.pool_queue,
-        [shared = shared](Request request, Responder responder) {
-          run_handler(*shared, std::move(request), std::move(responder));
-        });
+    pool = std::make_unique<WorkerPool>(std::max(1U, options.pool_threads), options.pool_queue,
+                                        [shared = shared](Request request, Responder responder) {
+                                          run_handler(*shared, std::move(request),
+                                                      std::move(responder));
+                                        });
     shared->pool = pool.get();
     for (unsigned i = 0; i < std::max(1U, options.io_threads); ++i) {
       io_threads.push_back(std::make_shared<IoThread>(shared));
@@ -47,7 +48,8 @@ struct Server::Impl {
     acceptor->start();
     running = io_threads.size();
     for (std::size_t i = 0; i < io_threads.size(); ++i) {
-      auto stop_accepting = i == 0 ? std::function<void()>([acceptor] { acceptor->stop(); }) : nullptr;
+      auto stop_accepting =
+          i == 0 ? std::function<void()>([acceptor] { acceptor->stop(); }) : nullptr;
       threads.emplace_back([this, i, stop_accepting = std::move(stop_accepting)] {
         ::pthread_setname_np(::pthread_self(), ("http-" + std::to_string(i)).c_str());
         io_threads[i]->run(stop_accepting);
@@ -59,7 +61,8 @@ struct Server::Impl {
   }
 
   void advance(Stage stage) {
-    for (const auto& thread : io_threads) thread->advance(stage);
+    for (const auto& thread : io_threads)
+      thread->advance(stage);
   }
 
   void stop() {
@@ -71,7 +74,8 @@ struct Server::Impl {
       ended.wait_for(lock, shared->options.drain_timeout, [this] { return running == 0; });
     }
     advance(Stage::closing);
-    for (auto& thread : threads) thread.join();
+    for (auto& thread : threads)
+      thread.join();
     threads.clear();
     pool->stop();
     // A responder may outlive the server, and with it what is shared; what the service refers to

@@ -25,12 +25,12 @@ struct ServerOptions {
   unsigned pool_threads = 2;
   std::size_t pool_queue = 256;  // waiting for the pool; more answers 503
   std::size_t max_connections = 20'000;
-  std::size_t max_header_bytes = 64 * 1024;
-  std::chrono::milliseconds header_timeout{10'000};  // from the first byte of a request to its head's end
+  std::size_t max_header_bytes = std::size_t{64} * 1024;
+  std::chrono::milliseconds header_timeout{10'000};     // from a request's first byte
   std::chrono::milliseconds body_idle_timeout{30'000};  // between two arrivals of body bytes
-  std::chrono::milliseconds idle_timeout{75'000};    // between two requests
-  std::chrono::milliseconds write_timeout{30'000};   // without progress
-  std::chrono::milliseconds drain_timeout{10'000};   // at stop(): for answers under way
+  std::chrono::milliseconds idle_timeout{75'000};       // before the first and between two requests
+  std::chrono::milliseconds write_timeout{30'000};      // without progress
+  std::chrono::milliseconds drain_timeout{10'000};      // at stop(): for answers under way
   std::string certificate_file;  // PEM chain; TLS when set together with key_file
   std::string key_file;
 };

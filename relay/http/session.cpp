@@ -13,7 +13,10 @@ namespace {
 // Reads in a row before other connections of the thread have their turn.
 constexpr int reads_in_a_row = 16;
 // What a refused sender may still send, so that it reads the answer and not a reset.
-constexpr std::size_t linger_bytes = 8 * 1024 * 1024;
+constexpr std::size_t linger_bytes = std::size_t{8} << 20;
+
+// With TLS a body is joined to its head; the buffer does not stay that large for ever.
+constexpr std::size_t kept_head_bytes = std::size_t{256} * 1024;
 
 Transport make_transport(int descriptor, const Shared& shared) {
   return shared.tls ? Transport(descriptor, *shared.tls) : Transport(descriptor);
@@ -68,7 +71,7 @@ void Session::on_ready() {
 
 void Session::on_deadline() {
   const auto self = shared_from_this();
-  if (!idle()) ++thread_->shared()->timeouts;
+  if (!idle() && phase_ != Phase::lingering) ++thread_->shared()->timeouts;
   if (phase_ == Phase::head && parser_) {
     refuse(408, "the request's header took too long");
   } else {
@@ -97,7 +100,8 @@ void Session::close() {
   thread_->forget(self);
 }
 
-// ---- reading -------------------------------------------------------------------------------------
+// ---- reading
+// -------------------------------------------------------------------------------------
 
 void Session::shake_hands() {
   const auto shaken = transport_.shake_hands();
@@ -264,7 +268,8 @@ void Session::dispatch() {
   }
 }
 
-// ---- writing -------------------------------------------------------------------------------------
+// ---- writing
+// -------------------------------------------------------------------------------------
 
 void Session::answer(Response response) {
   if (phase_ != Phase::handling) return;
@@ -285,6 +290,7 @@ void Session::respond(Response response) {
   }
   const bool close_after = !keep_alive_ || thread_->draining();
   auto& head = thread_->head_buffer();
+  if (head.capacity() > kept_head_bytes) head = {};
   head.clear();
   render_head(head, response, {thread_->date(), close_after, http10_});
   if (to_head_ || is_bodiless(response.status)) response.body.clear();

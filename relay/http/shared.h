@@ -25,8 +25,8 @@ struct Shared {
   std::atomic<std::uint64_t> timeouts{0};
 };
 
-// Runs the service's handler; one that throws costs its request, which the responder it held answers
-// 500, and an error line.
+// Runs the service's handler; one that throws costs its request, which the responder it held
+// answers 500, and an error line.
 void run_handler(const Shared& shared, Request request, Responder responder);
 
 }  // namespace picket::http

@@ -50,8 +50,8 @@ class Transport {
   bool tls() const { return tls_ != nullptr; }
   Transfer shake_hands();  // TLS only; moved: done
   Transfer read(std::span<char> into);
-  // Both parts in one packet where they fit. With TLS what is written again after `blocked` must be
-  // the same bytes, at whatever address.
+  // Both parts in one packet where they fit. With TLS `body` must be empty, and what is written
+  // again after `blocked` the same bytes, at whatever address.
   Transfer write(std::string_view head, std::string_view body);
   // True when bytes have been taken off the socket that read() has not given out: no readiness of
   // the socket would tell.
@@ -63,6 +63,8 @@ class Transport {
     void operator()(ssl_st* tls) const;
   };
   Transfer after_tls(int result);
+  Transfer write_tls(std::string_view bytes);
+  Transfer write_plain(std::string_view head, std::string_view body);
 
   int descriptor_;
   std::unique_ptr<ssl_st, FreeTls> tls_;

@@ -4,7 +4,8 @@ namespace picket::http {
 
 WorkerPool::WorkerPool(unsigned threads, std::size_t queue_limit, Handler handler)
     : queue_limit_(queue_limit), handler_(std::move(handler)) {
-  for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
+  for (unsigned i = 0; i < threads; ++i)
+    threads_.emplace_back([this] { run(); });
 }
 
 WorkerPool::~WorkerPool() {
@@ -29,7 +30,8 @@ void WorkerPool::stop() {
     unanswered.swap(waiting_);
   }
   changed_.notify_all();
-  for (auto& thread : threads_) thread.join();
+  for (auto& thread : threads_)
+    thread.join();
   threads_.clear();
 }
 

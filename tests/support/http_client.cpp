@@ -64,7 +64,8 @@ HttpReply parse_head(std::string head) {
     rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 2);
     const auto colon = line.find(':');
     if (first) {
-      reply.status = static_cast<int>(parse_size(line.substr(std::min(line.size(), line.find(' ') + 1)), 10));
+      reply.status =
+          static_cast<int>(parse_size(line.substr(std::min(line.size(), line.find(' ') + 1)), 10));
       first = false;
     } else if (colon != std::string_view::npos) {
       const auto value = line.substr(std::min(line.size(), line.find_first_not_of(' ', colon + 1)));
@@ -115,7 +116,8 @@ bool HttpClient::receive(SteadyTime deadline) {
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
       deadline - std::chrono::steady_clock::now());
   pollfd waiting{descriptor_, POLLIN, 0};
-  if (::poll(&waiting, 1, static_cast<int>(std::max<std::int64_t>(0, left.count()))) <= 0) return false;
+  if (::poll(&waiting, 1, static_cast<int>(std::max<std::int64_t>(0, left.count()))) <= 0)
+    return false;
   char piece[64 * 1024];
   const auto got = ::recv(descriptor_, piece, sizeof piece, 0);
   if (got <= 0) return false;
@@ -197,7 +199,8 @@ std::string render_http_request(std::string_view method,
                                 const HttpFields& headers) {
   std::string text;
   text.append(method).append(" ").append(target).append(" HTTP/1.1\r\nHost: localhost\r\n");
-  for (const auto& [name, value] : headers) text.append(name).append(": ").append(value).append("\r\n");
+  for (const auto& [name, value] : headers)
+    text.append(name).append(": ").append(value).append("\r\n");
   if (!body.empty() || method == "POST" || method == "PUT") {
     text.append("Content-Length: ").append(std::to_string(body.size())).append("\r\n");
   }

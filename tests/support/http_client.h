@@ -1,5 +1,5 @@
-// A blocking raw-socket HTTP client for tests: sends exactly the bytes it is told, reads one reply at a
-// time, and notices when the server hangs up. No TLS, no redirects, no help.
+// A blocking raw-socket HTTP client for tests: sends exactly the bytes it is told, reads one reply
+// at a time, and notices when the server hangs up. No TLS, no redirects, no help.
 //
 // THREADS  An object belongs to one thread.
 #pragma once
@@ -40,8 +40,8 @@ class HttpClient {
 
   // False when the server has gone before all was sent.
   bool send(std::string_view bytes);
-  // The next reply, interim ones (1xx) included; nothing when the connection ends or `timeout` passes
-  // first. A reply to HEAD has no body: say so.
+  // The next reply, interim ones (1xx) included; nothing when the connection ends or `timeout`
+  // passes first. A reply to HEAD has no body: say so.
   std::optional<HttpReply> read_reply(bool to_head = false,
                                       std::chrono::milliseconds timeout = std::chrono::seconds(10));
   // Sends one request with Host and (for a body) Content-Length, reads its reply.

@@ -15,11 +15,17 @@ class KeyList final : public Settings {
 
   void text(std::string_view key, std::string& /*field*/) override { note(key); }
   void flag(std::string_view key, bool& /*field*/) override { note(key); }
-  void number(std::string_view key, std::uint64_t& field, std::uint64_t least, std::uint64_t most) override {
+  void number(std::string_view key,
+              std::uint64_t& field,
+              std::uint64_t least,
+              std::uint64_t most) override {
     note(key);
     EXPECT_TRUE(field >= least && field <= most) << key;
   }
-  void bytes(std::string_view key, std::uint64_t& field, std::uint64_t least, std::uint64_t most) override {
+  void bytes(std::string_view key,
+             std::uint64_t& field,
+             std::uint64_t least,
+             std::uint64_t most) override {
     number(key, field, least, most);
   }
   void duration(std::string_view key, Duration& field, Duration least, Duration most) override {
@@ -27,7 +33,8 @@ class KeyList final : public Settings {
     EXPECT_TRUE(field >= least && field <= most) << key;
   }
   void list(std::string_view key, std::vector<std::string>& /*field*/) override { note(key); }
-  void map(std::string_view key, std::vector<std::pair<std::string, std::string>>& /*field*/) override {
+  void map(std::string_view key,
+           std::vector<std::pair<std::string, std::string>>& /*field*/) override {
     note(key);
   }
 
@@ -71,8 +78,9 @@ TEST(OptionsOf, ReadsTheFormsOfListen) {
 }
 
 TEST(OptionsOf, RejectsEveryOtherListenAndNamesIt) {
-  for (const char* listen : {"", "3000", ":3000", "host", "host:", "host:x", "host:70000", "host:-1",
-                             "::1:3000", "[::1]", "[]:1", "[::1:3000", "host:3000 ", "http://h:1"}) {
+  for (const char* listen :
+       {"", "3000", ":3000", "host", "host:", "host:x", "host:70000", "host:-1", "::1:3000",
+        "[::1]", "[]:1", "[::1:3000", "host:3000 ", "http://h:1"}) {
     const auto options = options_for(listen);
     ASSERT_FALSE(options) << listen;
     EXPECT_NE(options.error().detail.find("server.listen"), std::string::npos);

@@ -61,7 +61,8 @@ long pss_kb() {
 }
 
 TEST(IdleConnections, TenThousandCostLittleAndHurtNobody) {
-  if (!raise_descriptor_limit()) GTEST_SKIP() << "cannot raise RLIMIT_NOFILE to " << needed_descriptors;
+  if (!raise_descriptor_limit())
+    GTEST_SKIP() << "cannot raise RLIMIT_NOFILE to " << needed_descriptors;
   int port_pipe[2];
   int count_pipe[2];
   ASSERT_EQ(::pipe(port_pipe), 0);
@@ -85,7 +86,8 @@ TEST(IdleConnections, TenThousandCostLittleAndHurtNobody) {
   const long grown = pss_kb() - before;
 
   const auto begun = std::chrono::steady_clock::now();
-  for (int i = 0; i < 200; ++i) ASSERT_EQ(warm.request("POST", "/", "b")->status, 200);
+  for (int i = 0; i < 200; ++i)
+    ASSERT_EQ(warm.request("POST", "/", "b")->status, 200);
   const auto took = std::chrono::steady_clock::now() - begun;
   std::printf("10,000 idle connections: PSS grew by %ld KB, %.2f KB each\n", grown,
               static_cast<double>(grown) / connections);
@@ -97,7 +99,8 @@ TEST(IdleConnections, TenThousandCostLittleAndHurtNobody) {
   ::kill(child, SIGKILL);
   ::waitpid(child, nullptr, 0);
   EXPECT_TRUE(eventually([&] { return server->counters().connections_open == 1; }, 20s));
-  for (const int end : {port_pipe[0], port_pipe[1], count_pipe[0], count_pipe[1]}) ::close(end);
+  for (const int end : {port_pipe[0], port_pipe[1], count_pipe[0], count_pipe[1]})
+    ::close(end);
 }
 
 }  // namespace

@@ -60,7 +60,8 @@ TEST(PercentEncode, KeepsUnreservedOnlyAndIsUndoneByDecode) {
   EXPECT_EQ(percent_encode("AZaz09-._~"), "AZaz09-._~");
   EXPECT_EQ(percent_encode("a b/ü"), "a%20b%2F%C3%BC");
   std::string every_byte;
-  for (int byte = 0; byte < 256; ++byte) every_byte += static_cast<char>(byte);
+  for (int byte = 0; byte < 256; ++byte)
+    every_byte += static_cast<char>(byte);
   EXPECT_EQ(percent_decode(percent_encode(every_byte), true), every_byte);
 }
 

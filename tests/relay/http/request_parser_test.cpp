@@ -84,15 +84,15 @@ TEST(SplitTarget, TakesTheAbsoluteAndTheAsteriskForm) {
 }
 
 TEST(RequestParser, RejectsWhatIsNotHttp) {
-  for (const std::string_view text : {
-           "hello\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/2.0\r\n\r\n", "GET / HTTP/1.1\nHost: x\n\n",
-           "GET / HTTP/1.1\r\nBad Name: x\r\n\r\n", "GET / HTTP/1.1\r\n: x\r\n\r\n",
-           "GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
-           "GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
-           "GET / HTTP/1.1\r\nContent-Length: 99999999999999999999999\r\n\r\n",
-           "POST / HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
-           "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n",
-           "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 and so on\r\n\r\n"}) {
+  for (const std::string_view text :
+       {"hello\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/2.0\r\n\r\n", "GET / HTTP/1.1\nHost: x\n\n",
+        "GET / HTTP/1.1\r\nBad Name: x\r\n\r\n", "GET / HTTP/1.1\r\n: x\r\n\r\n",
+        "GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+        "GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        "GET / HTTP/1.1\r\nContent-Length: 99999999999999999999999\r\n\r\n",
+        "POST / HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
+        "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n",
+        "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 and so on\r\n\r\n"}) {
     EXPECT_EQ(parse(text, 1000).status, 400U) << text;
     // In pieces, the end of the header may have to be seen first.
     EXPECT_EQ(parse(std::string(text) + "\r\n\r\n", 1).status, 400U) << text;
@@ -110,7 +110,8 @@ TEST(RequestParser, RefusesTransferCodingsThatItWouldMisread) {
 
 TEST(RequestParser, RejectsMalformedChunks) {
   const std::string head = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
-  for (const std::string_view body : {"x\r\n", "-1\r\n", "5\r\nhelloX\r\n0\r\n", "fffffffffffffffff\r\n"}) {
+  for (const std::string_view body :
+       {"x\r\n", "-1\r\n", "5\r\nhelloX\r\n0\r\n", "fffffffffffffffff\r\n"}) {
     EXPECT_EQ(parse(head + std::string(body), 1).state, State::failed) << body;
   }
 }
@@ -118,7 +119,8 @@ TEST(RequestParser, RejectsMalformedChunks) {
 TEST(RequestParser, BoundsTheHeaderInOnePieceAndInMany) {
   const std::string big = "GET / HTTP/1.1\r\nX: " + std::string(2 * header_limit, 'x') + "\r\n\r\n";
   std::string many = "GET / HTTP/1.1\r\n";
-  while (many.size() < 2 * header_limit) many += "A: b\r\n";
+  while (many.size() < 2 * header_limit)
+    many += "A: b\r\n";
   const std::string endless_line = "GET /" + std::string(2 * header_limit, 'x');
   for (const auto& text : {big, many, endless_line}) {
     for (const std::size_t step : {1UL, 2UL, 3UL, 6UL, 7UL, 100UL, 100'000UL}) {
@@ -129,7 +131,8 @@ TEST(RequestParser, BoundsTheHeaderInOnePieceAndInMany) {
 
 TEST(RequestParser, BoundsTheNumberOfFields) {
   std::string text = "GET / HTTP/1.1\r\n";
-  for (int i = 0; i < 250; ++i) text += "a:\r\n";
+  for (int i = 0; i < 250; ++i)
+    text += "a:\r\n";
   ASSERT_LT(text.size() + 2, header_limit);
   EXPECT_EQ(parse(text + "\r\n", 10'000).status, 431U);
 }
@@ -144,7 +147,8 @@ TEST(RequestParser, TakesAHeaderOfExactlyTheLimit) {
 
 TEST(RequestParser, BoundsTheBodySizedAndChunked) {
   EXPECT_EQ(parse("POST / HTTP/1.1\r\nContent-Length: 11\r\n\r\nhello world", 7, 10).status, 413U);
-  EXPECT_EQ(parse("POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\nhello worl", 7, 10).state, State::done);
+  EXPECT_EQ(parse("POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\nhello worl", 7, 10).state,
+            State::done);
   const std::string chunked = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
   EXPECT_EQ(parse(chunked + "6\r\nhello \r\n5\r\nworld\r\n0\r\n\r\n", 7, 10).status, 413U);
   EXPECT_EQ(parse(chunked + "6\r\nhello \r\n4\r\nworl\r\n0\r\n\r\n", 7, 10).state, State::done);
@@ -155,7 +159,8 @@ TEST(RequestParser, BoundsEndlessChunkExtensionsAndTrailers) {
   const std::string chunked = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
   EXPECT_EQ(parse(chunked + "5;" + std::string(3 * header_limit, 'x'), 100).state, State::failed);
   std::string trailer = chunked + "0\r\n";
-  while (trailer.size() < 4 * header_limit) trailer += "A: b\r\n";
+  while (trailer.size() < 4 * header_limit)
+    trailer += "A: b\r\n";
   EXPECT_EQ(parse(trailer, 100).state, State::failed);
 }
 

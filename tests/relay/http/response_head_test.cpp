@@ -27,7 +27,8 @@ TEST(RenderHead, IsTheStatusLineOurFieldsThenTheServices) {
 TEST(RenderHead, GivesNoLengthWhereABodyIsForbidden) {
   EXPECT_EQ(render({.status = 204, .headers = {}, .body = {}}),
             "HTTP/1.1 204 No Content\r\nServer: picket\r\nDate: DATE\r\n\r\n");
-  EXPECT_EQ(render({.status = 304, .headers = {}, .body = {}}).find("Content-Length"), std::string::npos);
+  EXPECT_EQ(render({.status = 304, .headers = {}, .body = {}}).find("Content-Length"),
+            std::string::npos);
 }
 
 TEST(RenderHead, AnEmptyBodyHasALengthAndNoType) {
@@ -45,8 +46,10 @@ TEST(RenderHead, LeavesOutFieldsThatAreTheServersOwn) {
 }
 
 TEST(RenderHead, SaysWhatBecomesOfTheConnection) {
-  EXPECT_NE(render({}, {.date = {}, .close = true}).find("\r\nConnection: close\r\n"), std::string::npos);
-  EXPECT_NE(render({}, {.date = {}, .http10 = true}).find("\r\nConnection: keep-alive\r\n"), std::string::npos);
+  EXPECT_NE(render({}, {.date = {}, .close = true}).find("\r\nConnection: close\r\n"),
+            std::string::npos);
+  EXPECT_NE(render({}, {.date = {}, .http10 = true}).find("\r\nConnection: keep-alive\r\n"),
+            std::string::npos);
   EXPECT_EQ(render({}).find("Connection"), std::string::npos);
 }
 

@@ -39,8 +39,12 @@ inline Response echo(const Request& request) {
 }
 
 inline Service echo_service(std::size_t max_body_bytes = std::size_t{1} << 20) {
-  return {[max_body_bytes](const RequestHead&) { return ReadBody{max_body_bytes, false}; },
-          [](Request request, Responder responder) { std::move(responder).respond(echo(request)); }};
+  return {[max_body_bytes](const RequestHead&) {
+            return ReadBody{max_body_bytes, false};
+          },
+          [](const Request& request, Responder responder) {
+            std::move(responder).respond(echo(request));
+          }};
 }
 
 // The server, or a failed expectation and a null pointer.

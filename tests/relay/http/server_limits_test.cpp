@@ -1,13 +1,13 @@
 // What a server takes: bytes, time, connections.
 #include "relay/http/server_fixture.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <atomic>
-#include <fcntl.h>
 #include <future>
 #include <optional>
 #include <string>
@@ -35,7 +35,8 @@ std::optional<HttpReply> ask_raw(const Server& server, std::string_view bytes) {
 
 TEST(ServerLimits, AnswersMalformedRequestsWith400) {
   const auto server = start_server(loopback_options(), echo_service());
-  for (const char* text : {"what?\r\n\r\n", "GET / HTTP/3\r\n\r\n", "GET / HTTP/1.1\r\nA b: c\r\n\r\n"}) {
+  for (const char* text :
+       {"what?\r\n\r\n", "GET / HTTP/3\r\n\r\n", "GET / HTTP/1.1\r\nA b: c\r\n\r\n"}) {
     const auto reply = ask_raw(*server, text);
     ASSERT_TRUE(reply) << text;
     EXPECT_EQ(reply->status, 400);
@@ -48,7 +49,8 @@ TEST(ServerLimits, AnswersTooLargeHeadersWith431) {
   auto options = loopback_options();
   options.max_header_bytes = 2000;
   const auto server = start_server(options, echo_service());
-  const auto reply = ask_raw(*server, "GET / HTTP/1.1\r\nX: " + std::string(100'000, 'x') + "\r\n\r\n");
+  const auto reply =
+      ask_raw(*server, "GET / HTTP/1.1\r\nX: " + std::string(100'000, 'x') + "\r\n\r\n");
   ASSERT_TRUE(reply);
   EXPECT_EQ(reply->status, 431);
   HttpClient client(server->port());
@@ -78,7 +80,8 @@ TEST(ServerLimits, CutsChunkedBodiesAtTheLimit) {
   HttpClient client(server->port());
   ASSERT_TRUE(client.send("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"));
   const std::string chunk = "a\r\n0123456789\r\n";
-  for (int i = 0; i < 200; ++i) client.send(chunk);
+  for (int i = 0; i < 200; ++i)
+    client.send(chunk);
   const auto reply = client.read_reply();
   ASSERT_TRUE(reply);
   EXPECT_EQ(reply->status, 413);
@@ -153,7 +156,7 @@ TEST(ServerTimeouts, ABodyMayTakeLongButNotStandStill) {
 }
 
 TEST(ServerTimeouts, AReaderThatStandsStillIsDropped) {
-  const Service service{admit_all, [](Request, Responder responder) {
+  const Service service{admit_all, [](const Request&, Responder responder) {
                           Response response;
                           response.body.assign(64 << 20, 'x');
                           std::move(responder).respond(std::move(response));
@@ -166,7 +169,7 @@ TEST(ServerTimeouts, AReaderThatStandsStillIsDropped) {
 }
 
 TEST(ServerTimeouts, ASlowHandlerIsWaitedFor) {
-  const Service service{admit_all, [](Request, Responder responder) {
+  const Service service{admit_all, [](const Request&, Responder responder) {
                           std::thread([responder = std::move(responder)]() mutable {
                             std::this_thread::sleep_for(700ms);
                             std::move(responder).respond({});
@@ -207,8 +210,10 @@ TEST(ServerLimits, AFullPoolAnswers503AndAsksToComeBack) {
   std::promise<void> gate;
   const std::shared_future<void> opened = gate.get_future().share();
   std::atomic<int> running{0};
-  const Service service{[](const RequestHead&) { return ReadBody{100, true}; },
-                        [&running, opened](Request, Responder responder) {
+  const Service service{[](const RequestHead&) {
+                          return ReadBody{100, true};
+                        },
+                        [&running, opened](const Request&, Responder responder) {
                           ++running;
                           opened.wait();
                           std::move(responder).respond({});

@@ -43,13 +43,15 @@ TEST(ServerStop, AnswersRequestsUnderWayThenCloses) {
   HttpClient busy(server->port());
   HttpClient idle(server->port());
   busy.send(render_http_request("POST", "/", "b"));
-  ASSERT_TRUE(eventually([&] { return shelf.size() == 1 && server->counters().connections_open == 2; }));
+  ASSERT_TRUE(
+      eventually([&] { return shelf.size() == 1 && server->counters().connections_open == 2; }));
 
   std::thread stopping([&] { server->stop(); });
   EXPECT_TRUE(idle.closed_within(2s)) << "idle connections end at once";
   EXPECT_TRUE(eventually([&] { return !HttpClient(server->port()).connected(); }));
   std::this_thread::sleep_for(50ms);
-  for (auto& [request, responder] : shelf.take()) std::move(responder).respond(echo(request));
+  for (auto& [request, responder] : shelf.take())
+    std::move(responder).respond(echo(request));
   const auto reply = busy.read_reply();
   EXPECT_TRUE(busy.closed_within(2s));
   stopping.join();
@@ -118,9 +120,11 @@ TEST(ServerStop, IsIdempotentAndSafeFromSeveralThreads) {
   auto server = start_server(loopback_options(), echo_service());
   HttpClient client(server->port());
   EXPECT_EQ(client.request("GET", "/")->status, 200);
-  std::vector<std::thread> threads;
-  for (int i = 0; i < 4; ++i) threads.emplace_back([&] { server->stop(); });
-  for (auto& thread : threads) thread.join();
+  std::vector<std::thread> threads(4);
+  for (auto& thread : threads)
+    thread = std::thread([&] { server->stop(); });
+  for (auto& thread : threads)
+    thread.join();
   server->stop();
   EXPECT_EQ(server->counters().requests, 1U);
   server.reset();
@@ -138,29 +142,35 @@ TEST(ServerStop, FreesThePortForTheNextOne) {
   EXPECT_EQ(again.request("GET", "/")->status, 200);
 }
 
+int wrong_answers_on_one_connection(std::uint16_t port, const std::atomic<bool>& over) {
+  HttpClient client(port);
+  int wrong = 0;
+  for (int i = 0; i < 50 && client.connected() && !over; ++i) {
+    const auto reply = client.request("POST", "/", "body");
+    if (!reply) break;
+    if (reply->body != "POST /\nbody") ++wrong;
+    if (reply->header("Connection") == "close") break;
+  }
+  return wrong;
+}
+
 TEST(ServerStop, EndsWhileClientsAreAtIt) {
   for (int round = 0; round < 10; ++round) {
     auto server = start_server(loopback_options(), echo_service());
     std::atomic<bool> over{false};
     std::atomic<int> broken{0};
-    std::vector<std::thread> clients;
-    for (int i = 0; i < 4; ++i) {
-      clients.emplace_back([&, port = server->port()] {
-        while (!over) {
-          HttpClient client(port);
-          for (int n = 0; n < 50 && client.connected() && !over; ++n) {
-            const auto reply = client.request("POST", "/", "body");
-            if (!reply) break;
-            if (reply->body != "POST /\nbody") ++broken;
-            if (reply->header("Connection") == "close") break;
-          }
-        }
+    std::vector<std::thread> clients(4);
+    for (auto& client : clients) {
+      client = std::thread([&, port = server->port()] {
+        while (!over)
+          broken += wrong_answers_on_one_connection(port, over);
       });
     }
     std::this_thread::sleep_for(20ms);
     server.reset();
     over = true;
-    for (auto& client : clients) client.join();
+    for (auto& client : clients)
+      client.join();
     EXPECT_EQ(broken, 0);
   }
 }
@@ -199,7 +209,8 @@ class Committer {
         batch.swap(waiting_);
       }
       std::shuffle(batch.begin(), batch.end(), random);
-      for (auto& [request, responder] : batch) std::move(responder).respond(echo(request));
+      for (auto& [request, responder] : batch)
+        std::move(responder).respond(echo(request));
     }
   }
   std::mutex mutex_;
@@ -212,15 +223,16 @@ class Committer {
 TEST(ServerThreads, EachConnectionGetsItsOwnAnswersFromAnotherThread) {
   Committer committer;
   const auto server = start_server(loopback_options(), committer.service());
-  std::vector<std::thread> clients;
+  std::vector<std::thread> clients(16);
   std::atomic<int> right{0};
-  for (int c = 0; c < 16; ++c) {
-    clients.emplace_back([&, c] {
+  for (std::size_t c = 0; c < clients.size(); ++c) {
+    clients[c] = std::thread([&, c] {
       HttpClient client(server->port());
       for (int i = 0; i < 40; ++i) {
         const auto target = "/" + std::to_string(c) + "/" + std::to_string(i);
         // Two at a time: the second is pipelined behind an answer that comes from elsewhere.
-        client.send(render_http_request("POST", target, "one") + render_http_request("POST", target, "two"));
+        client.send(render_http_request("POST", target, "one") +
+                    render_http_request("POST", target, "two"));
         const auto one = client.read_reply();
         const auto two = client.read_reply();
         if (one && one->body == "POST " + target + "\none") ++right;
@@ -228,7 +240,8 @@ TEST(ServerThreads, EachConnectionGetsItsOwnAnswersFromAnotherThread) {
       }
     });
   }
-  for (auto& client : clients) client.join();
+  for (auto& client : clients)
+    client.join();
   EXPECT_EQ(right, 16 * 40 * 2);
 }
 

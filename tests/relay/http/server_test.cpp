@@ -59,7 +59,8 @@ TEST(Server, KeepsReadAheadBytesWhileAnAnswerIsSlow) {
   const auto server = start_server(loopback_options(), service);
   HttpClient client(server->port());
   std::string burst;
-  for (int i = 0; i < 20; ++i) burst += render_http_request("POST", "/" + std::to_string(i), "b");
+  for (int i = 0; i < 20; ++i)
+    burst += render_http_request("POST", "/" + std::to_string(i), "b");
   // Cut in the middle of a request: its first half waits unread while the one before is answered.
   ASSERT_TRUE(client.send(burst.substr(0, burst.size() - 30)));
   for (int i = 0; i < 19; ++i) {
@@ -76,7 +77,8 @@ TEST(Server, JoinsChunkedBodies) {
   const auto server = start_server(loopback_options(), echo_service());
   HttpClient client(server->port());
   ASSERT_TRUE(client.send("POST /c HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"));
-  for (const char* piece : {"5\r\nhel", "lo\r", "\n7;a=b\r\n, world", "\r\n", "0\r\n", "\r", "\n"}) {
+  for (const char* piece :
+       {"5\r\nhel", "lo\r", "\n7;a=b\r\n, world", "\r\n", "0\r\n", "\r", "\n"}) {
     ASSERT_TRUE(client.send(piece));
     std::this_thread::sleep_for(3ms);
   }
@@ -89,7 +91,8 @@ TEST(Server, JoinsChunkedBodies) {
 TEST(Server, Says100BeforeItReadsABodyThatWaitsForIt) {
   const auto server = start_server(loopback_options(), echo_service(10));
   HttpClient client(server->port());
-  ASSERT_TRUE(client.send("POST /e HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n"));
+  ASSERT_TRUE(client.send(
+      "POST /e HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n"));
   const auto interim = client.read_reply();
   ASSERT_TRUE(interim);
   EXPECT_EQ(interim->status, 100);
@@ -97,7 +100,8 @@ TEST(Server, Says100BeforeItReadsABodyThatWaitsForIt) {
   EXPECT_EQ(client.read_reply()->body, "POST /e\nbody");
 
   // A body that would be refused is refused in place of the 100.
-  ASSERT_TRUE(client.send("POST /e HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 11\r\n\r\n"));
+  ASSERT_TRUE(client.send(
+      "POST /e HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 11\r\n\r\n"));
   EXPECT_EQ(client.read_reply()->status, 413);
 }
 
@@ -147,9 +151,9 @@ TEST(Server, SendsNoBodyToHead) {
 
 TEST(Server, TellsTheServiceWhoAsksAndForWhat) {
   std::string seen;
-  const Service service{admit_all, [&seen](Request request, Responder responder) {
-                          seen = request.head.peer + " " + request.head.path + " " + request.head.query +
-                                 (request.head.tls ? " tls" : " plain");
+  const Service service{admit_all, [&seen](const Request& request, Responder responder) {
+                          seen = request.head.peer + " " + request.head.path + " " +
+                                 request.head.query + (request.head.tls ? " tls" : " plain");
                           std::move(responder).respond({.status = 204, .headers = {}, .body = {}});
                         }};
   const auto server = start_server(loopback_options(), service);
@@ -163,7 +167,9 @@ TEST(Server, AnswersUnreadWhatTheServiceRefuses) {
                           if (head.path == "/in") return ReadBody{};
                           return Response{.status = 403, .headers = {}, .body = "{}"};
                         },
-                        [](Request request, Responder responder) { std::move(responder).respond(echo(request)); }};
+                        [](const Request& request, Responder responder) {
+                          std::move(responder).respond(echo(request));
+                        }};
   const auto server = start_server(loopback_options(), service);
   HttpClient client(server->port());
   // Without a body there is nothing to close the connection for.
@@ -182,7 +188,8 @@ TEST(Server, ReadsAndWritesBodiesOfManyMegabytes) {
   const auto server = start_server(loopback_options(), echo_service(std::size_t{64} << 20));
   HttpClient client(server->port());
   std::string body(20 << 20, 'x');
-  for (std::size_t i = 0; i < body.size(); i += 997) body[i] = static_cast<char>('a' + i % 26);
+  for (std::size_t i = 0; i < body.size(); i += 997)
+    body[i] = static_cast<char>('a' + i % 26);
   const auto reply = client.request("POST", "/big", body);
   ASSERT_TRUE(reply);
   EXPECT_TRUE(reply->body == "POST /big\n" + body);
@@ -196,7 +203,8 @@ TEST(Server, ThatCannotHaveItsAddressSaysWhy) {
   const auto second = Server::start(options, echo_service());
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().fault, Fault::unavailable);
-  EXPECT_NE(second.error().detail.find("127.0.0.1:" + std::to_string(first->port())), std::string::npos);
+  EXPECT_NE(second.error().detail.find("127.0.0.1:" + std::to_string(first->port())),
+            std::string::npos);
   EXPECT_NE(second.error().detail.find("in use"), std::string::npos);
 
   options.address = "no such host";
@@ -236,7 +244,7 @@ TEST(Server, SurvivesAHandlerThatThrows) {
                           if (head.path == "/admit") throw std::runtime_error("admission");
                           return ReadBody{1 << 20, head.path == "/pool"};
                         },
-                        [](Request request, Responder responder) {
+                        [](const Request& request, Responder responder) {
                           if (request.head.path == "/number") throw 42;
                           if (request.head.path != "/fine") throw std::runtime_error("a bug");
                           std::move(responder).respond({});
@@ -254,7 +262,7 @@ TEST(Server, SurvivesAHandlerThatThrows) {
 }
 
 TEST(Server, AnswersForAResponderThatWasDropped) {
-  const Service service{admit_all, [](Request, Responder) {}};
+  const Service service{admit_all, [](const Request&, const Responder&) {}};
   const auto server = start_server(loopback_options(), service);
   HttpClient client(server->port());
   EXPECT_EQ(client.request("GET", "/")->status, 500);
@@ -262,9 +270,10 @@ TEST(Server, AnswersForAResponderThatWasDropped) {
 }
 
 TEST(Server, LetsNoHandlerForgeHeaders) {
-  const Service service{admit_all, [](Request request, Responder responder) {
+  const Service service{admit_all, [](const Request& request, Responder responder) {
                           Response response;
-                          response.headers.add("X-Reflected", percent_decode(request.head.query, false));
+                          response.headers.add("X-Reflected",
+                                               percent_decode(request.head.query, false));
                           std::move(responder).respond(std::move(response));
                         }};
   const auto server = start_server(loopback_options(), service);

@@ -59,7 +59,8 @@ class TlsClient {
  public:
   explicit TlsClient(std::uint16_t port, int highest_version = TLS1_3_VERSION)
       : socket_(port), context_(SSL_CTX_new(TLS_client_method()), SSL_CTX_free) {
-    SSL_CTX_set_security_level(context_.get(), 0);  // so that old versions are refused by the server
+    SSL_CTX_set_security_level(context_.get(),
+                               0);  // so that old versions are refused by the server
     SSL_CTX_set_min_proto_version(context_.get(), TLS1_VERSION);
     SSL_CTX_set_max_proto_version(context_.get(), highest_version);
     tls_.reset(SSL_new(context_.get()));
@@ -68,7 +69,9 @@ class TlsClient {
   }
   bool secured() const { return secured_; }
 
-  void send(std::string_view bytes) { SSL_write(tls_.get(), bytes.data(), static_cast<int>(bytes.size())); }
+  void send(std::string_view bytes) {
+    SSL_write(tls_.get(), bytes.data(), static_cast<int>(bytes.size()));
+  }
   // Everything until the server ends, or `enough` bytes.
   std::string read(std::size_t enough = std::string::npos) {
     std::string text;
@@ -117,7 +120,8 @@ TEST_F(ServerTls, KeepsPipelinedRequestsThatCameInOneRecord) {
   const auto server = start_server(options, echo_service());
   TlsClient client(server->port());
   std::string burst;
-  for (int i = 0; i < 40; ++i) burst += render_http_request("POST", "/" + std::to_string(i), "b");
+  for (int i = 0; i < 40; ++i)
+    burst += render_http_request("POST", "/" + std::to_string(i), "b");
   client.send(burst + closing_request("/last", "b"));
   const auto text = client.read();
   std::size_t at = 0;
@@ -129,16 +133,18 @@ TEST_F(ServerTls, KeepsPipelinedRequestsThatCameInOneRecord) {
 }
 
 TEST_F(ServerTls, AnswersFromAnotherThreadWithMoreAlreadyReceived) {
-  const Service service{admit_all, [](Request request, Responder responder) {
-                          std::thread([request = std::move(request), responder = std::move(responder)]() mutable {
-                            std::this_thread::sleep_for(2ms);
-                            std::move(responder).respond(echo(request));
-                          }).detach();
-                        }};
+  const Service service{
+      admit_all, [](Request request, Responder responder) {
+        std::thread([request = std::move(request), responder = std::move(responder)]() mutable {
+          std::this_thread::sleep_for(2ms);
+          std::move(responder).respond(echo(request));
+        }).detach();
+      }};
   const auto server = start_server(options, service);
   TlsClient client(server->port());
   std::string burst;
-  for (int i = 0; i < 20; ++i) burst += render_http_request("POST", "/", std::string(3000, 'x'));
+  for (int i = 0; i < 20; ++i)
+    burst += render_http_request("POST", "/", std::string(3000, 'x'));
   client.send(burst + closing_request("/last", "b"));
   EXPECT_NE(client.read().find("POST /last\nb"), std::string::npos);
 }
