@@ -52,10 +52,12 @@ std::optional<RateLimit> parse_limit(std::string_view text, Time now) {
 }
 
 // A word of the header: what separates words, or headers, is left out.
-void append_word(std::string& out, std::string_view word) {
+std::string cleaned_word(std::string_view word) {
+  std::string cleaned;
   for (const char c : word) {
-    if (c > ' ' && c < '\x7f' && c != ',' && c != ':' && c != ';') out += c;
+    if (c > ' ' && c < '\x7f' && c != ',' && c != ':' && c != ';') cleaned += c;
   }
+  return cleaned;
 }
 
 // --- HTTP dates ---
@@ -151,11 +153,8 @@ std::string render_rate_limits(const std::vector<RateLimit>& limits, Time now) {
       if (i > 0) header += ';';
       header += wire_name(limit.categories[i]);
     }
-    header += ':';
-    append_word(header, limit.scope);
-    if (limit.reason.empty()) continue;
-    header += ':';
-    append_word(header, limit.reason);
+    header += ':' + cleaned_word(limit.scope);
+    if (const auto reason = cleaned_word(limit.reason); !reason.empty()) header += ':' + reason;
   }
   return header;
 }

@@ -93,10 +93,10 @@ std::optional<std::int64_t> scan_offset_ms(Scanner& scanner) {
   const auto hours = scanner.take_number(2);
   if (!hours || *hours > 23) return std::nullopt;
   const bool colon = scanner.take_one_of(":");
-  if (!colon && scanner.at_end()) return sign * *hours * std::int64_t{3'600'000};
+  if (!colon && scanner.at_end()) return std::int64_t{3'600'000} * sign * *hours;
   const auto minutes = scanner.take_number(2);
   if (!minutes || *minutes > 59) return std::nullopt;
-  return sign * (*hours * 60 + *minutes) * std::int64_t{60'000};
+  return std::int64_t{60'000} * sign * (*hours * 60 + *minutes);
 }
 
 std::optional<std::int64_t> parse_calendar(std::string_view text) {

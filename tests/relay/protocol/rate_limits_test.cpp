@@ -99,6 +99,8 @@ TEST(RenderRateLimits, WritesNothingThatWouldEndAWordOrTheHeader) {
   limit.reason = "a:b\n";
   limit.until = now + 1s;
   EXPECT_EQ(render_rate_limits({limit}, now), "1::key:ab");
+  limit.reason = "\x01,";
+  EXPECT_EQ(render_rate_limits({limit}, now), "1::key");
 }
 
 TEST(Covers, TellsWhatALimitHolds) {
