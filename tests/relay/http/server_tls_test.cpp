@@ -75,7 +75,7 @@ class TlsClient {
   // Everything until the server ends, or `enough` bytes.
   std::string read(std::size_t enough = std::string::npos) {
     std::string text;
-    std::vector<char> piece(64 * 1024);
+    std::vector<char> piece(std::size_t{64} * 1024);
     while (text.size() < enough) {
       const int got = SSL_read(tls_.get(), piece.data(), static_cast<int>(piece.size()));
       if (got <= 0) break;
