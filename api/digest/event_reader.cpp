@@ -1,5 +1,7 @@
 #include "api/digest/event_reader.h"
 
+#include "api/digest/message_format.h"
+
 #include <algorithm>
 
 namespace picket::digest {
@@ -171,6 +173,22 @@ void read_contexts(JsonElement json, Event& event) {
   }
 }
 
+MessageParams params_of(JsonElement json, Event& event) {
+  constexpr std::size_t most = 100;
+  constexpr Length longest{2048, 0};
+  MessageParams params;
+  if (JsonArray array; json.get(array) == simdjson::SUCCESS) {
+    for (const auto value : array) {
+      if (params.size() < most) params.emplace_back("", text_of(value, event.text, longest));
+    }
+  } else if (JsonObject object; json.get(object) == simdjson::SUCCESS) {
+    for (const auto [key, value] : object) {
+      if (params.size() < most) params.emplace_back(key, text_of(value, event.text, longest));
+    }
+  }
+  return params;
+}
+
 // {"message": template, "params": …, "formatted": …}, or just the text.
 void read_message(JsonElement json, Event& event) {
   constexpr Length longest{8192, 200};
@@ -181,10 +199,19 @@ void read_message(JsonElement json, Event& event) {
     }
     return;
   }
+  MessageParams params;
   for (const auto [key, value] : *object) {
-    if (key == "message") event.message = text_of(value, event.text, longest);
-    else if (key == "formatted") event.formatted = text_of(value, event.text, longest);
-    else if (key == "params") event.has_params = value.is_array() || value.is_object();
+    if (key == "message") {
+      event.message = text_of(value, event.text, longest);
+    } else if (key == "formatted") {
+      event.formatted = text_of(value, event.text, longest);
+    } else if (key == "params") {
+      event.has_params = value.is_array() || value.is_object();
+      params = params_of(value, event);
+    }
+  }
+  if (event.formatted.empty() && !params.empty()) {
+    event.formatted = event.text.keep(format_message(event.message, params), longest);
   }
 }
 

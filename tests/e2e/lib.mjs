@@ -6,7 +6,19 @@ import { mkdtempSync, readFileSync, rmSync, existsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { after } from "node:test";
 import { gzipSync } from "node:zlib";
+
+// A test that fails leaves its processes behind: end them, or the file would never end.
+const alive = new Set();
+after(() => {
+  for (const child of alive) child.kill("SIGKILL");
+});
+function watched(child) {
+  alive.add(child);
+  child.once("exit", () => alive.delete(child));
+  return child;
+}
 
 export const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 export const binary = process.env.PICKET_BINARY ?? join(root, "build/release/picket");
@@ -62,7 +74,7 @@ export class Picket {
 
   async start() {
     const args = ["serve", ...(this.config ? ["--config", this.config] : [])];
-    this.process = spawn(binary, args, { env: { ...process.env, ...this.env }, stdio: ["ignore", "ignore", "pipe"] });
+    this.process = watched(spawn(binary, args, { env: { ...process.env, ...this.env }, stdio: ["ignore", "ignore", "pipe"] }));
     this.exited = new Promise((done) => this.process.once("exit", (code, signal) => done({ code, signal })));
     this.process.stderr.setEncoding("utf8");
     this.process.stderr.on("data", (text) => (this.log += text));
@@ -86,6 +98,7 @@ export class Picket {
   }
 
   async kill() {
+    if (!this.process) return undefined;
     this.process.kill("SIGKILL");
     return this.exited;
   }
@@ -179,7 +192,7 @@ export class ScriptedUpstream {
   async start(port = 0) {
     const args = ["--port", String(port), "--out", this.file, "--seconds", "1800"];
     if (this.rules) args.push("--rules", this.rules);
-    this.process = spawn(scriptedUpstream, args, { stdio: ["ignore", "pipe", "inherit"] });
+    this.process = watched(spawn(scriptedUpstream, args, { stdio: ["ignore", "pipe", "inherit"] }));
     this.exited = new Promise((done) => this.process.once("exit", done));
     let out = "";
     this.process.stdout.setEncoding("utf8");

@@ -131,8 +131,9 @@ test("a full disk refuses and recovers, and loses nothing it acknowledged", asyn
     rmSync(folder, { recursive: true });
     return context.diagnostic("skipped: no right to mount a small file system here");
   }
+  let picket;
   try {
-    const picket = new Picket({ storage: folder, env: { PICKET_STORAGE_SEGMENT_BYTES: "4MiB", PICKET_STORAGE_DISK_RESERVE_BYTES: "2MiB" } });
+    picket = new Picket({ storage: folder, env: { PICKET_STORAGE_SEGMENT_BYTES: "4MiB", PICKET_STORAGE_DISK_RESERVE_BYTES: "2MiB" } });
     picket.expectErrors = true;
     await picket.start();
     const acknowledged = [];
@@ -155,8 +156,9 @@ test("a full disk refuses and recovers, and loses nothing it acknowledged", asyn
       for (const id of acknowledged) if (!(await found(id))) return false;
       return true;
     }, { within: 20_000, every: 200, what: "every acknowledged event after the restart" });
-    await picket.end();
+    await picket.stop();
   } finally {
+    await picket?.kill();
     spawnSync("umount", [folder]);
     rmSync(folder, { recursive: true, force: true });
   }
