@@ -233,6 +233,8 @@ void Ingest::render_journal(std::string& out) const {
   render_metric(out, "picket_journal_used_bytes", "gauge", use.used_bytes);
   render_metric(out, "picket_journal_commits_total", "counter", use.commits);
   render_metric(out, "picket_journal_records_total", "counter", use.committed_records);
+  render_metric(out, "picket_journal_failed_commits_total", "counter", use.failed_commits);
+  render_metric(out, "picket_journal_commit_seconds_total", "counter", seconds(use.commit_time));
   render_metric(out, "picket_journal_last_commit_seconds", "gauge", seconds(use.last_commit_took));
   render_metric(out, "picket_journal_last_commit_timestamp_seconds", "gauge",
                 seconds(use.last_commit.time_since_epoch()));

@@ -105,6 +105,8 @@ TEST_F(Endpoints, ShowWhatHappenedAsMetrics) {
            "picket_ingest_waiting_records 0\n",
            "picket_journal_next_sequence 2\n",
            "picket_journal_full 0\n",
+           "picket_journal_failed_commits_total 0\n",
+           "picket_journal_commit_seconds_total 0\n",
            "picket_ready 1\n",
            "picket_of_another_room 7\n",
        }) {
