@@ -6,18 +6,25 @@ import { mkdtempSync, readFileSync, rmSync, existsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { after } from "node:test";
 import { gzipSync } from "node:zlib";
 
-// A test that fails leaves its processes behind: end them, or the file would never end.
+// A test that fails leaves its processes behind: they must neither keep the file from ending nor
+// outlive it.
 const alive = new Set();
-after(() => {
+process.on("exit", () => {
   for (const child of alive) child.kill("SIGKILL");
 });
 function watched(child) {
   alive.add(child);
   child.once("exit", () => alive.delete(child));
+  child.unref();
+  for (const stream of [child.stdout, child.stderr]) stream?.unref();
   return child;
+}
+// While somebody waits for a process to end, it counts again.
+function awaited(child, exited) {
+  child.ref();
+  return exited;
 }
 
 export const root = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
@@ -100,13 +107,13 @@ export class Picket {
   async kill() {
     if (!this.process) return undefined;
     this.process.kill("SIGKILL");
-    return this.exited;
+    return awaited(this.process, this.exited);
   }
 
   async stop() {
     if (!this.process) return undefined;
     this.process.kill("SIGTERM");
-    const how = await this.exited;
+    const how = await awaited(this.process, this.exited);
     this.process = null;
     return how;
   }
@@ -206,7 +213,7 @@ export class ScriptedUpstream {
   }
   async stop() {
     this.process.kill("SIGTERM");
-    await this.exited;
+    await awaited(this.process, this.exited);
   }
   async end() {
     await this.stop();
