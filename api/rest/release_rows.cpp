@@ -231,7 +231,9 @@ json::object render_release(const buffer::Reader& reader, const Call& call, cons
     rendered["lastCommit"] = render_commit(release, commits.front().get_object());
   }
   if (deploy_count > 0 && deploys.get_array().back().is_object()) {
-    rendered["lastDeploy"] = render_deploy(deploys.get_array().back().get_object());
+    auto last = render_deploy(deploys.get_array().back().get_object());
+    if (last["name"].is_null()) last["name"] = "";  // here, unlike in the list of deploys, it is text
+    rendered["lastDeploy"] = std::move(last);
   }
   if (!call.query.text("adoptionStages").empty()) rendered["adoptionStages"] = json::object();
   return rendered;

@@ -117,11 +117,11 @@ Reply remove(Api& api, const Call& call) {
 Reply list_team_projects(Api& api, const Call& call) {
   const auto snapshot = api.tables.snapshot();
   const OrganizationView view(snapshot, api, call);
-  json::array list;
+  std::vector<schema::Project> projects;
   for (const auto id : view.team_projects.at(call.team->id())) {
-    if (const auto* project = view.find_project(id)) list.push_back(render_project(view, *project));
+    if (const auto* project = view.find_project(id)) projects.push_back(*project);
   }
-  return paginate(api, call, std::move(list));
+  return paginate(api, call, render_project_list(snapshot, view, projects));
 }
 
 Reply list_team_members(Api& api, const Call& call) {
@@ -181,8 +181,10 @@ Reply link_project(Api& api, const Call& call, bool linked) {
   const auto snapshot = api.tables.snapshot();
   const OrganizationView view(snapshot, api, call);
   auto list = render_project_list(snapshot, view, {*call.project});
-  list.front().as_object()["organization"] = render_organization(api, *call.organization);
-  return Reply::json(std::move(list.front()), linked ? 201 : 200);
+  auto& rendered = list.front().as_object();
+  rendered["organization"] = render_organization(api, *call.organization);
+  if (rendered["team"].is_null()) rendered.erase("team");  // here it is an object or absent
+  return Reply::json(std::move(rendered), linked ? 201 : 200);
 }
 
 Reply add_project(Api& api, const Call& call) {
