@@ -1,0 +1,66 @@
+// The answers of the REST API against Sentry's official OpenAPI document, where a copy of it and the
+// tool that reads it are beside the project.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { test } from "node:test";
+import { Picket, envelope, errorEvent, eventId, post, sharedData, tempFolder, until } from "./lib.mjs";
+
+const tool = resolve(sharedData, "../tools/schema_check.py");
+const example = resolve(sharedData, "../tools/fixtures-example.json");
+
+// What is served; every other operation of the document answers 404 here.
+const organization = "/api/0/organizations/{organization_id_or_slug}";
+const project = "/api/0/projects/{organization_id_or_slug}/{project_id_or_slug}";
+const team = "/api/0/teams/{organization_id_or_slug}/{team_id_or_slug}";
+const served = [
+  "/api/0/organizations/", `${organization}/`, `${organization}/environments/`, `${organization}/eventids/{event_id}/`,
+  `${organization}/issues/`, `${organization}/issues/{issue_id}/`, `${organization}/issues/{issue_id}/events/`,
+  `${organization}/issues/{issue_id}/events/{event_id}/`, `${organization}/issues/{issue_id}/hashes/`,
+  `${organization}/issues/{issue_id}/tags/{key}/`, `${organization}/issues/{issue_id}/tags/{key}/values/`,
+  `${organization}/members/`, `${organization}/members/{member_id}/`, `${organization}/project-keys/`, `${organization}/projects/`,
+  `${organization}/releases/`, `${organization}/releases/{version}/`, `${organization}/shortids/{issue_id}/`,
+  `${organization}/stats_v2/`, `${organization}/tags/`, `${organization}/teams/`,
+  `${project}/`, `${project}/environments/`, `${project}/environments/{environment}/`, `${project}/events/`,
+  `${project}/events/{event_id}/`, `${project}/issues/`, `${project}/keys/`, `${project}/keys/{key_id}/`, `${project}/members/`,
+  `${project}/stats/`, `${project}/teams/`, `${team}/`, `${team}/projects/`,
+];
+
+test("every GET operation that is served answers in the documented shape", async (context) => {
+  if (!existsSync(tool)) return context.diagnostic("skipped: no copy of the OpenAPI document here");
+  const picket = await new Picket().start();
+  for (let i = 0; i < 5; ++i) {
+    const id = eventId();
+    await post(picket, envelope(id, [[{ type: "event" }, errorEvent(id, { release: "shape@1.0.0", environment: "production",
+      user: { id: "7", email: "ada@example.com" }, tags: { browser: "Firefox" }, breadcrumbs: [{ message: "one" }] })]]));
+  }
+  const [issue] = await until(async () => { const issues = await picket.issues(""); return issues[0]?.count === "5" && issues; });
+  const get = async (path) => (await picket.api(path)).body;
+  const fixtures = {
+    ...JSON.parse(readFileSync(example, "utf8")),
+    organization_id_or_slug: picket.organization, project_id_or_slug: picket.project, project_id: picket.project_id,
+    issue_id: issue.id, short_id: issue.shortId, tag_key: "browser", environment: "production", version: "shape@1.0.0",
+    event_id: (await get(`projects/${picket.organization}/${picket.project}/events/`))[0].eventID,
+    key_id: (await get(`projects/${picket.organization}/${picket.project}/keys/`))[0].id,
+    member_id: (await get(`organizations/${picket.organization}/members/`))[0].id,
+    team_id_or_slug: (await get(`organizations/${picket.organization}/teams/`))[0].slug,
+  };
+  const folder = tempFolder();
+  writeFileSync(join(folder, "fixtures.json"), JSON.stringify(fixtures));
+  const run = spawnSync("/usr/bin/python3", [tool, "check", "--base-url", picket.url, "--token", picket.token,
+    "--fixtures", join(folder, "fixtures.json")], { encoding: "utf8", timeout: 120_000 });
+  const lines = run.stdout.split("\n");
+  const bad = [];
+  const seen = new Set();
+  for (const [at, line] of lines.entries()) {
+    const found = line.match(/^(PASS|FAIL|SKIP) +GET (\S+)/);
+    if (!found || !served.includes(found[2])) continue;
+    if (found[1] === "PASS") seen.add(found[2]);
+    else bad.push([line, ...lines.slice(at + 1, at + 5)].join("\n"));
+  }
+  assert.deepEqual(bad, []);
+  assert.deepEqual(served.filter((path) => !seen.has(path)), [], "an operation that was not checked");
+  rmSync(folder, { recursive: true });
+  await picket.end();
+});
