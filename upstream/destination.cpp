@@ -88,6 +88,8 @@ void Destination::look_up(const buffer::Tables& tables) {
     if (row) paused = row->paused();
     if (row) generation = row->retry_generation();
   }
+  // Handles keep buffers; a burst that is over needs none.
+  if (under_way_.empty()) free_.clear();
   if (paused != paused_) {
     log(Level::info, "upstream", paused ? "paused" : "goes on", {{"destination", config_.name}});
     paused_ = paused;
@@ -163,6 +165,11 @@ bool Destination::may_start(Time now) const {
          !all_limited_until(now);
 }
 
+// The window may hold as many again that are on their way into the list.
+bool Destination::deferred_full() const {
+  return deferred_.size() + window_.size() >= Deferred::capacity;
+}
+
 bool Destination::fresh_may_go(Time now) const {
   const bool more = !at_end_ || window_.end() < batch_.next;
   return more && window_.size() < window_records(config_) && now >= no_fresh_before_ &&
@@ -171,7 +178,7 @@ bool Destination::fresh_may_go(Time now) const {
 
 void Destination::pump(CURLM* multi) {
   if (limits_.expire(clock_.now())) ledger_.touch();
-  if (!deferred_.full()) no_fresh_before_ = {};
+  if (!deferred_full()) no_fresh_before_ = {};
   for (int step = 0; step < steps_per_turn && may_start(clock_.now()); ++step) {
     if (!ship_next(multi)) return;
   }

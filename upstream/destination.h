@@ -90,6 +90,7 @@ class Destination {
   bool may_start(Time now) const;
   std::optional<Time> all_limited_until(Time now) const;
   bool fresh_may_go(Time now) const;
+  bool deferred_full() const;
   bool ship_next(CURLM* multi);
   bool ship_retry(CURLM* multi, unsigned below_attempts);
   bool ship_deferred(CURLM* multi);

@@ -95,8 +95,7 @@ void Destination::put_off(Shipment shipment, Time until) {
   if (shipment.deferred) {
     return deferred_.add(sequence, {until, std::move(shipment.label), shipment.attempts});
   }
-  // The window may hold as many again that are on their way into the list.
-  if (deferred_.size() + window_.size() >= Deferred::capacity) {
+  if (deferred_full()) {
     no_fresh_before_ = until;
     const auto wait = std::clamp(until - clock_.now(), Duration(1), Duration(1'000));
     shipment.not_before = Steady::now() + wait;
@@ -223,7 +222,7 @@ void Destination::note_limits(const Answer& answer, const Label& label) {
   ledger_.touch();
   if (!before) {
     log(Level::info, "upstream", "rate limited",
-        {{"destination", config_.name}, {"limits", answer.rate_limits.empty() ? answer.retry_after : answer.rate_limits}});
+        {{"destination", config_.name}, {"limits", printable(answer.rate_limits.empty() ? answer.retry_after : answer.rate_limits, 200)}});
   }
 }
 

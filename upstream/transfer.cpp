@@ -28,6 +28,9 @@ void set_limits(CURL* easy, const DestinationConfig& config) {
   set(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
   set(easy, CURLOPT_LOW_SPEED_TIME,
       static_cast<long>(std::chrono::duration_cast<std::chrono::seconds>(config.stall_timeout).count()));
+  // Answers are small; libcurl's defaults would take 80 KB for each request under way.
+  set(easy, CURLOPT_BUFFERSIZE, 4'096L);
+  set(easy, CURLOPT_UPLOAD_BUFFERSIZE, 32'768L);
   set(easy, CURLOPT_TCP_KEEPALIVE, 1L);
   set(easy, CURLOPT_TCP_KEEPIDLE, 60L);
   set(easy, CURLOPT_TCP_KEEPINTVL, 30L);

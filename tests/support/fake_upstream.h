@@ -79,8 +79,8 @@ class FakeUpstream {
   // Event ids of what was answered 2xx, in order of arrival, repetitions included.
   std::vector<std::string> accepted_ids() const;
   std::size_t connections() const;  // accepted since start
-  bool wait_for_requests(std::size_t count, std::chrono::milliseconds at_most = std::chrono::seconds(10)) const;
-  bool wait_for_accepted(std::size_t count, std::chrono::milliseconds at_most = std::chrono::seconds(10)) const;
+  bool wait_for_requests(std::size_t count, std::chrono::milliseconds at_most = std::chrono::seconds(30)) const;
+  bool wait_for_accepted(std::size_t count, std::chrono::milliseconds at_most = std::chrono::seconds(30)) const;
 
  private:
   struct Impl;

@@ -81,7 +81,7 @@ inline buffer::Record make_record(const RecordOptions& options, Time received) {
 
 // True as soon as `condition` holds, false when it does not within `at_most`.
 template <class Condition>
-bool soon(Condition condition, std::chrono::milliseconds at_most = 10s) {
+bool soon(Condition condition, std::chrono::milliseconds at_most = 30s) {
   const auto deadline = std::chrono::steady_clock::now() + at_most;
   while (!condition()) {
     if (std::chrono::steady_clock::now() > deadline) return false;
@@ -134,6 +134,13 @@ class ForwarderTest : public ::testing::Test {
       if (one.name == name) return one;
     }
     return {};
+  }
+  std::string describe() const {
+    const auto now = status();
+    return std::string(state_name(now.state)) + " cursor " + std::to_string(now.cursor) + " in flight " +
+           std::to_string(now.in_flight) + " deferred " + std::to_string(now.deferred) + " retry in " +
+           std::to_string(now.retry_in.count()) + " ms, requests " + std::to_string(upstream.requests()) +
+           " accepted " + std::to_string(upstream.accepted()) + " last error " + now.last_error;
   }
   schema::Destination row(const std::string& name = "hub") const {
     return buffer::find_row<schema::Destination>(tables->snapshot(), buffer::Table::destinations, name)

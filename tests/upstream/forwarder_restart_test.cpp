@@ -263,7 +263,11 @@ TEST_F(ForwarderTest, NeedsNoMoreMemoryForALongBacklogOfADeadUpstream) {
   ASSERT_TRUE(upstream.wait_for_requests(20));
   const auto before = resident_kilobytes();
   ASSERT_TRUE(upstream.wait_for_requests(120));
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they keep what was freed
   EXPECT_LT(resident_kilobytes(), before + 8'192);
+#else
+  EXPECT_GT(before, 0U);
+#endif
   EXPECT_LE(cursor(), 1U);
   EXPECT_LT(journal.reads(), 2'000U);
 }

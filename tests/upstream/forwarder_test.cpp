@@ -251,7 +251,7 @@ TEST_F(ForwarderTest, SetsAsideAnEnvelopeThatTheUpstreamAloneCannotStand) {
   });
   post_many(600);
   start();
-  ASSERT_TRUE(upstream.wait_for_accepted(599));
+  ASSERT_TRUE(upstream.wait_for_accepted(599)) << describe();
   ASSERT_TRUE(soon([&] { return cursor() == 601; }));
   EXPECT_EQ(row().deferred_size(), 1);
   EXPECT_EQ(status().depth, 1U);
@@ -275,7 +275,7 @@ TEST_F(ForwarderTest, LetsOthersGoAlthoughOneAloneFailsForEverWithNothingElseToS
 TEST_F(ForwarderTest, ReusesConnections) {
   post_many(500);
   start();
-  ASSERT_TRUE(upstream.wait_for_accepted(500));
+  ASSERT_TRUE(upstream.wait_for_accepted(500)) << describe();
   EXPECT_LE(upstream.connections(), 64U);
 }
 

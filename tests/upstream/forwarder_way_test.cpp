@@ -70,7 +70,7 @@ TEST_F(ForwarderTest, ReadsNoAnswerWithoutEnd) {
 TEST_F(ForwarderTest, SendsALargeEnvelopeInOnePiece) {
   auto record = make_record({.id = event_id(1)}, clock.now());
   std::string payload;
-  for (int i = 0; payload.size() < 12'000'000; ++i) payload += std::to_string(i * 7919);
+  for (std::uint64_t i = 0; payload.size() < 12'000'000; ++i) payload += std::to_string(i * 7919);
   const std::string text = "{\"event_id\":\"" + event_id(1) + "\"}\n{\"type\":\"attachment\",\"length\":" +
                            std::to_string(payload.size()) + "}\n" + payload;
   record.coding = 0;
