@@ -200,22 +200,22 @@ class IssueWriter {
     const auto key = Key()
                          .u64(state.row.id())
                          .descending(static_cast<std::uint64_t>(event.place.received_ms))
-                         .u64(activity.id());
+                         .descending(activity.id());
     buffer::put_row(batch_, Table::activities, key, activity);
   }
 
+  // A user is new to an issue when the issue has no such `user` tag yet: tags are written after this.
   void count_users() {
-    std::vector<std::pair<std::uint64_t, std::uint64_t>> seen;  // issue, user
+    std::vector<std::pair<std::uint64_t, std::uint32_t>> seen;  // issue, tag
     for (const auto index : context_.kept) {
-      const auto user = context_.event(index).user;
-      if (user != 0 && context_.issue_of[index] != 0) seen.emplace_back(context_.issue_of[index], user);
+      const auto& user = context_.event(index).user;
+      if (user) seen.emplace_back(context_.issue_of[index], *user);
     }
     std::ranges::sort(seen);
     seen.erase(std::ranges::unique(seen).begin(), seen.end());
+    auto editor = batch_.edit(Table::issue_tags);
     for (const auto& [issue, user] : seen) {
-      const auto key = Key().u64(issue).u64(user);
-      if (batch_.get(Table::issue_users, key)) continue;
-      batch_.put(Table::issue_users, key, "");
+      if (editor.find(Key().u64(issue).raw(context_.parsed.tags.suffix(user)))) continue;
       auto& counters = states_.at(issue)->counters;
       counters.set_users_seen(counters.users_seen() + 1);
     }

@@ -92,12 +92,16 @@ std::vector<schema::Activity> activities_of(const buffer::Reader& reader, std::u
     activities.push_back(buffer::parse_row<schema::Activity>(value));
     return true;
   });
+  // Within a millisecond keys go by number.
+  std::stable_sort(activities.begin(), activities.end(), [](const schema::Activity& a, const schema::Activity& b) {
+    return a.at_ms() != b.at_ms() ? a.at_ms() > b.at_ms() : a.id() > b.id();
+  });
   return activities;
 }
 
 schema::Activity add_activity(buffer::Batch& batch, std::uint64_t issue, schema::Activity activity) {
   activity.set_id(batch.next_number("activity"));
-  const auto key = Key().u64(issue).descending(static_cast<std::uint64_t>(activity.at_ms())).u64(activity.id());
+  const auto key = Key().u64(issue).descending(static_cast<std::uint64_t>(activity.at_ms())).descending(activity.id());
   buffer::put_row(batch, Table::activities, key, activity);
   return activity;
 }

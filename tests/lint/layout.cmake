@@ -1,3 +1,4 @@
+cmake_minimum_required(VERSION 3.25)
 # Every C++ file is named in CMakeLists.txt (a test that is not built tests nothing), every room has
 # its README, the top level holds what the layout says, and no file names this machine's folders.
 file(READ "${ROOT}/CMakeLists.txt" build)

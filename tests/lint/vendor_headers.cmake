@@ -1,3 +1,4 @@
+cmake_minimum_required(VERSION 3.25)
 # Each third-party library has exactly one home; its types never leave it.
 set(homes
   "lmdb.h=buffer/env.cpp"

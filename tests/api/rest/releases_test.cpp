@@ -77,7 +77,8 @@ TEST_F(Releases, MayHaveAnyNameButAFew) {
     EXPECT_EQ(text_of(get(one(version))["version"]), version);
     EXPECT_EQ(call("DELETE", one(version)).status, 204U) << version;
   }
-  for (const std::string version : {"", ".", "..", "latest", "LATEST", "a\nb", "a\tb", std::string(201, 'x').c_str()}) {
+  const std::string too_long(201, 'x');
+  for (const std::string& version : std::vector<std::string>{"", ".", "..", "latest", "LATEST", "a\nb", "a\tb", too_long}) {
     boost::json::object body{{"version", version}, {"projects", boost::json::array{"default"}}};
     EXPECT_EQ(create(boost::json::serialize(body)).status, 400U) << version;
   }
