@@ -1,5 +1,6 @@
 #include "api/query/issue_deletion.h"
 
+#include "api/digest/postings.h"
 #include "buffer/keys.h"
 #include "buffer/rows.h"
 
@@ -71,9 +72,7 @@ std::size_t remove_rows(Batch& batch, std::uint64_t issue, std::uint64_t project
     for (const auto& entry : keys_under(batch, table, prefix, most - removed)) {
       if (table == Table::events_by_issue) remove_event(batch, project, entry);
       if (table == Table::issue_tags) {
-        KeyReader key(std::string_view(entry).substr(8));
-        const auto name = key.text();
-        batch.remove(Table::issues_by_tag, Key().u64(project).text(name).text(key.text()).u64(issue));
+        digest::remove_posting(batch, project, std::string_view(entry).substr(8), issue);
       }
       batch.remove(table, entry);
       ++removed;

@@ -1,5 +1,6 @@
 #include "api/query/tag_match.h"
 
+#include "api/digest/postings.h"
 #include "buffer/keys.h"
 
 #include <algorithm>
@@ -35,7 +36,7 @@ bool tagged(const buffer::Reader& reader, std::uint64_t issue, const TagTest& te
 // The issues under one posting prefix, appended.
 bool read_postings(buffer::Cursor& cursor, std::string_view prefix, std::vector<std::uint64_t>& issues, Deadline& deadline) {
   for (bool more = cursor.valid(); more && cursor.key().starts_with(prefix); more = cursor.next()) {
-    issues.push_back(KeyReader(cursor.key().substr(prefix.size())).u64());
+    digest::read_postings(cursor.key(), cursor.value(), issues);
     if (deadline.over()) return false;
   }
   return true;

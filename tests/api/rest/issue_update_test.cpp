@@ -9,7 +9,8 @@ class IssueUpdate : public IssuesTest {
   boost::json::value read(std::string_view id) { return get(organization_path("issues/" + std::string(id) + "/")).json; }
   Titles activity(std::string_view id) {
     Titles types;
-    for (const auto& each : read(id).at("activity").as_array()) types.push_back(text_of(each.at("type")));
+    const auto shown = read(id);
+    for (const auto& each : shown.at("activity").as_array()) types.push_back(text_of(each.at("type")));
     return types;
   }
 };
