@@ -218,6 +218,37 @@ Result<bool> WriteTxn::remove(TableHandle table, std::string_view key) {
   return true;
 }
 
+Editor WriteTxn::editor(TableHandle table) {
+  MDB_cursor* cursor = nullptr;
+  if (const int rc = mdb_cursor_open(txn_.get(), table, &cursor); rc != 0) broken_read(rc);
+  return Editor(cursor);
+}
+
+std::optional<std::string_view> Editor::find(std::string_view key) {
+  found_key_ = {};
+  if (!fits_key(key)) return std::nullopt;
+  MDB_val k = to_val(key);
+  MDB_val v{};
+  const int rc = mdb_cursor_get(cursor_.get(), &k, &v, MDB_SET_KEY);
+  if (rc == MDB_NOTFOUND) return std::nullopt;
+  if (rc != 0) broken_read(rc);
+  found_key_ = to_view(k);
+  found_bytes_ = v.mv_size;
+  return to_view(v);
+}
+
+Result<void> Editor::put(std::string_view key, std::string_view value) {
+  if (!fits_key(key)) return Error{Fault::too_large, "key of " + std::to_string(key.size()) + " bytes"};
+  // A value of the same size is overwritten in its place.
+  const bool here = found_key_ == key && found_bytes_ == value.size();
+  found_key_ = {};
+  MDB_val k = to_val(key);
+  MDB_val v = to_val(value);
+  const int rc = mdb_cursor_put(cursor_.get(), &k, &v, here ? unsigned{MDB_CURRENT} : 0U);
+  if (rc != 0) return lmdb_error(rc, "put");
+  return {};
+}
+
 Result<void> WriteTxn::commit() && {
   if (const int rc = mdb_txn_commit(txn_.release()); rc != 0) return lmdb_error(rc, "commit");
   return {};

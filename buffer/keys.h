@@ -25,12 +25,13 @@ class Key {
   operator std::string_view() const { return bytes_; }  // NOLINT: a Key is used as its bytes
   std::string_view view() const { return bytes_; }
   std::size_t size() const { return bytes_.size(); }
+  void clear() { bytes_.clear(); }  // keeps the memory: for the next key
 
  private:
-  Key& big_endian(std::uint64_t value, int bytes) {
-    for (int shift = (bytes - 1) * 8; shift >= 0; shift -= 8) {
-      bytes_ += static_cast<char>((value >> shift) & 0xff);
-    }
+  Key& big_endian(std::uint64_t value, std::size_t bytes) {
+    char digits[8];
+    for (std::size_t i = bytes; i > 0; --i, value >>= 8) digits[i - 1] = static_cast<char>(value & 0xff);
+    bytes_.append(digits, bytes);
     return *this;
   }
   std::string bytes_;

@@ -69,6 +69,16 @@ void Batch::remove(Table table, std::string_view key) {
   if (!removed) fail(removed.error());
 }
 
+TableEditor Batch::edit(Table table) {
+  return {*this, table, writer_->editor((*handles_)[static_cast<std::size_t>(table)])};
+}
+
+void TableEditor::put(std::string_view key, std::string_view value) {
+  if (batch_->failure_) return;
+  batch_->note(table_, key);
+  if (const auto put = editor_.put(key, value); !put) batch_->fail(put.error());
+}
+
 std::uint64_t Batch::next_number(std::string_view sequence) {
   const auto key = Key().raw("next/").raw(sequence);
   const auto stored = get(Table::meta, key);

@@ -16,8 +16,7 @@ namespace {
 using buffer::Sequence;
 using Stopwatch = std::chrono::steady_clock;
 
-constexpr std::size_t first_batch_limit = 500;
-constexpr std::size_t least_batch_limit = 50;
+constexpr std::size_t idle_trim_rows = 500;
 // Decoded bytes of one batch; a single larger envelope is a batch of its own.
 constexpr std::size_t most_decoded_bytes = std::size_t{32} << 20;
 
@@ -37,7 +36,7 @@ Digest::Digest(buffer::Journal& journal, buffer::Tables& tables, const Clock& cl
       tables_(tables),
       clock_(clock),
       config_(config),
-      batch_limit_(std::min<std::size_t>(first_batch_limit, config.batch_records)) {}
+      batch_size_(config.batch_records) {}
 
 Digest::~Digest() {
   stop();
@@ -68,7 +67,7 @@ void Digest::run(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     if (next_ == 0) next_ = cursor();
     if (!journal_.wait_for(next_, Duration(1000))) {
-      if (!stop.stop_requested()) trim(first_batch_limit);
+      if (!stop.stop_requested()) trim(idle_trim_rows);
       continue;
     }
     if (!backlog_) pause(stop, config_.linger);
@@ -94,11 +93,11 @@ Sequence Digest::cursor() const {
 
 Result<Digest::Read> Digest::read_batch() {
   Read read;
-  auto records = journal_.read(next_, config_.batch_bytes, batch_limit_);
+  auto records = journal_.read(next_, config_.batch_bytes, batch_size_.get());
   if (!records) return records.error();
   read.records = *std::move(records);
   read.parsed.next = read.records.next;
-  read.more = read.records.records.size() >= batch_limit_;
+  read.more = read.records.records.size() >= batch_size_.get();
   const auto first_damaged = read.records.damaged.begin();
   const auto first = std::min(read.records.records.empty() ? read.records.next : read.records.records.front().sequence,
                               first_damaged == read.records.damaged.end() ? read.records.next : *first_damaged);
@@ -126,7 +125,7 @@ Result<std::size_t> Digest::run_once() {
   if (!read) return read.error();
   backlog_ = read->more;
   if (read->parsed.next == next_) {
-    trim(first_batch_limit);
+    trim(idle_trim_rows);
     return std::size_t{0};
   }
   auto written = write_parsed(read->parsed);
@@ -154,8 +153,11 @@ Result<void> Digest::write_parsed(const ParsedBatch& parsed) {
   } catch (const std::exception& failure) {
     return Error{Fault::malformed, failure.what()};
   }
+  const std::chrono::duration<double, std::milli> exactly = Stopwatch::now() - begun;
+  if (parsed.records >= batch_size_.get()) {
+    batch_size_.learn(exactly.count(), static_cast<double>(config_.write_target.count()));
+  }
   const auto took = since(begun);
-  adapt(took, parsed.records >= batch_limit_);
   next_ = parsed.next;
   const std::lock_guard lock(mutex_);
   counters_.records += parsed.records;
@@ -193,16 +195,6 @@ Result<void> Digest::write_one_by_one(const Read& read) {
   rest.next = read.parsed.next;
   for (const auto sequence : read.records.damaged) skip_damaged(sequence, clock_.now(), rest);
   return write_parsed(rest);
-}
-
-void Digest::adapt(Duration write_took, bool batch_was_full) {
-  const auto target = config_.write_target;
-  if (write_took > target) {
-    batch_limit_ = std::max<std::size_t>(least_batch_limit, batch_limit_ * 3 / 4);
-  } else if (batch_was_full && write_took * 10 < target * 7) {
-    batch_limit_ = batch_limit_ * 5 / 4 + 1;
-  }
-  batch_limit_ = std::min<std::size_t>(batch_limit_, config_.batch_records);
 }
 
 void Digest::trim(std::size_t most_rows) {

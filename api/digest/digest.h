@@ -9,6 +9,7 @@
 //            catching up without a thread: never while started.
 #pragma once
 
+#include "api/digest/batch_size.h"
 #include "api/digest/config.h"
 #include "api/digest/parsed_batch.h"
 #include "buffer/clock.h"
@@ -71,7 +72,6 @@ class Digest {
   Result<void> write_parsed(const ParsedBatch& parsed);
   Result<void> write_one_by_one(const Read& read);
   void trim(std::size_t most_rows);
-  void adapt(Duration write_took, bool batch_was_full);
 
   buffer::Journal& journal_;
   buffer::Tables& tables_;
@@ -80,7 +80,7 @@ class Digest {
 
   // The digest thread's own.
   buffer::Sequence next_ = 0;  // 0: not yet read from the tables
-  std::size_t batch_limit_;
+  BatchSize batch_size_;
   bool backlog_ = false;
   buffer::Sequence trimmed_floor_ = 0;
 

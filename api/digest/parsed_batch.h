@@ -58,7 +58,7 @@ struct DigestedEvent {
   std::string_view release;
   std::string_view environment;
   std::string_view trace_id;
-  std::uint64_t user = 0;  // a hash of who; 0: nobody known
+  std::optional<std::uint32_t> user;  // the tag that says who
   std::vector<GroupingHash> hashes;
   std::size_t first_tag = 0;  // in ParsedBatch::tag_ids
   std::size_t tag_count = 0;

@@ -202,8 +202,8 @@ class RecordReader {
     // Derived texts are short-lived: interning keeps its own copy, once per different tag.
     TextArena derived(512);
     for (const auto& tag : tags_of(event, derived)) {
-      if (tag.key == "user") added.user = buffer::stable_hash(tag.value);
       batch_.tag_ids.push_back(batch_.tags.intern(tag, text));
+      if (tag.key == "user") added.user = batch_.tag_ids.back();
     }
     added.tag_count = batch_.tag_ids.size() - added.first_tag;
   }

@@ -1,5 +1,6 @@
 #include "api/digest/batch_writer.h"
 
+#include "api/digest/postings.h"
 #include "buffer/keys.h"
 #include "buffer/rows.h"
 
@@ -41,10 +42,7 @@ class TagWriter {
     uses.reserve(context_.parsed.tag_ids.size());
     for (const auto index : context_.kept) add_uses(index, context_.issue_of[index], uses);
     write_counts(Table::issue_tags, uses);
-    std::ranges::sort(first_uses_);
-    for (const auto& [project, rank, issue] : first_uses_) {
-      batch_.put(Table::issues_by_tag, key_of(project, rank).u64(issue), "");
-    }
+    write_postings();
     uses.clear();
     for (const auto index : context_.kept) add_uses(index, context_.event(index).place.project, uses);
     write_counts(Table::project_tags, uses);
@@ -59,19 +57,40 @@ class TagWriter {
     }
   }
 
-  Key key_of(std::uint64_t owner, std::uint32_t rank) const {
-    return std::move(Key().u64(owner).raw(context_.parsed.tags.suffix(ranking_.by_rank[rank])));
+  std::string_view suffix(std::uint32_t rank) const {
+    return context_.parsed.tags.suffix(ranking_.by_rank[rank]);
+  }
+
+  // Enters the issues that have a tag for the first time, block by block.
+  void write_postings() {
+    std::ranges::sort(first_uses_);
+    auto editor = batch_.edit(Table::issues_by_tag);
+    std::string row;
+    for (std::size_t i = 0; i < first_uses_.size();) {
+      const auto [project, rank, first] = first_uses_[i];
+      const auto key = posting_key(project, suffix(rank), first);
+      row = editor.find(key).value_or(std::string_view());
+      for (; i < first_uses_.size(); ++i) {
+        const auto [of, tag, issue] = first_uses_[i];
+        if (of != project || tag != rank || issue / posting_block != first / posting_block) break;
+        add_posting(row, issue);
+      }
+      editor.put(key, row);
+    }
   }
 
   void write_counts(Table table, std::vector<Use>& uses) {
     std::ranges::sort(uses, {}, [](const Use& use) { return std::tie(use.owner, use.rank, use.at_ms); });
     schema::TagCount row;
     std::string bytes;
+    auto editor = batch_.edit(table);
+    Key key;
     for (std::size_t begin = 0; begin < uses.size();) {
       std::size_t end = begin;
       while (end < uses.size() && uses[end].owner == uses[begin].owner && uses[end].rank == uses[begin].rank) ++end;
-      const auto key = key_of(uses[begin].owner, uses[begin].rank);
-      const auto stored = batch_.get(table, key);
+      key.clear();
+      key.u64(uses[begin].owner).raw(suffix(uses[begin].rank));
+      const auto stored = editor.find(key);
       row.Clear();
       if (stored) {
         row.ParseFromArray(stored->data(), static_cast<int>(stored->size()));
@@ -83,7 +102,7 @@ class TagWriter {
       row.set_last_seen_ms(std::max(row.last_seen_ms(), uses[end - 1].at_ms));
       bytes.clear();
       row.AppendToString(&bytes);
-      batch_.put(table, key, bytes);
+      editor.put(key, bytes);
       begin = end;
     }
   }

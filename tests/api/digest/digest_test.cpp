@@ -1,6 +1,7 @@
 #include "api/digest/digest.h"
 
 #include "api/digest/digest_fixture.h"
+#include "api/digest/postings.h"
 #include "relay/protocol/content_encoding.h"
 
 #include <algorithm>
@@ -57,7 +58,10 @@ TEST_F(DigestTest, WritesEveryIndexOfAnEvent) {
   EXPECT_EQ(snapshot.get(Table::events_by_project, Key().u64(test_project).u64(now).raw(place)), raw);
   EXPECT_TRUE(snapshot.get(Table::issues_by_last_seen, Key().u64(test_project).descending(now).u64(issue.id())));
   EXPECT_EQ(snapshot.get(Table::short_ids, Key().u64(test_project).u64(1)), Key().u64(issue.id()).view());
-  EXPECT_TRUE(snapshot.get(Table::issues_by_tag, Key().u64(test_project).text("color").text("red").u64(issue.id())));
+  std::vector<std::uint64_t> tagged;
+  const auto posting = posting_key(test_project, Key().text("color").text("red"), issue.id());
+  read_postings(posting, snapshot.get(Table::issues_by_tag, posting).value_or(""), tagged);
+  EXPECT_EQ(tagged, std::vector<std::uint64_t>{issue.id()});
   EXPECT_TRUE(snapshot.get(Table::project_tags, Key().u64(test_project).text("color").text("red")));
   const auto row_of = row<schema::EventRow>(Table::events, place);
   EXPECT_EQ(row_of.issue(), issue.id());
