@@ -79,12 +79,19 @@ class JournalCopy {
   explicit JournalCopy(std::unique_ptr<SegmentFolder> folder) : folder_(std::move(folder)) {}
 
   // Holds all segments that are there now, so that recycling cannot take them away.
-  void pin() {
-    for (const auto name : folder_->segments()) {
+  Result<void> pin() {
+    const auto names = folder_->segments();
+    if (!names) return names.error();
+    for (const auto name : *names) {
       if (held_.contains(name)) continue;
       auto file = Descriptor::open(folder_->path_of(name), O_RDONLY);
-      if (file) held_.emplace(name, *std::move(file));
+      if (file) {
+        held_.emplace(name, *std::move(file));
+      } else if (file.error().fault != Fault::not_found) {
+        return file.error();
+      }
     }
+    return {};
   }
 
   Result<void> copy_to(const std::filesystem::path& target, const Progress& progress) {
@@ -130,11 +137,11 @@ Result<BackupCounts> copy_all(const std::filesystem::path& storage,
   if (!folder) return folder.error();
   if (auto made = make_folder(target / "journal"); !made) return made.error();
   JournalCopy journal(*std::move(folder));
-  journal.pin();
+  if (auto pinned = journal.pin(); !pinned) return pinned.error();
   progress("copying tables");
   const auto tables = copy_living(storage / "tables.mdb", target / "tables.mdb", tables_map_bytes);
   if (!tables) return tables.error();
-  journal.pin();
+  if (auto pinned = journal.pin(); !pinned) return pinned.error();
   if (auto copied = journal.copy_to(target / "journal", progress); !copied) return copied.error();
   BackupCounts counts{.table_bytes = *tables, .segments = journal.sizes().size()};
   std::string list = std::string(list_title) + "\nversion " PICKET_VERSION "\nfile tables.mdb " +

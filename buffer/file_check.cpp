@@ -25,9 +25,12 @@ constexpr std::size_t tree_bytes = 48;
 constexpr unsigned branch_page = 1;
 constexpr unsigned leaf_page = 2;
 constexpr unsigned meta_page = 8;
-constexpr unsigned fixed_keys_page = 0x20;
+constexpr unsigned dirty_page = 0x10;  // left over from memory
 constexpr unsigned value_outside = 1;
 constexpr unsigned value_is_tree = 2;
+// Of a tree's flags those that change how its pages are read; the free tree has integers as keys.
+constexpr unsigned form_flags = 0xff;
+constexpr unsigned free_tree_form = 8;
 
 template <class Number>
 Number load(std::string_view bytes, std::size_t at) {
@@ -37,6 +40,7 @@ Number load(std::string_view bytes, std::size_t at) {
 }
 
 struct Tree {
+  unsigned form = 0;
   unsigned depth = 0;
   std::uint64_t entries = 0;
   std::uint64_t root = no_page;
@@ -51,7 +55,7 @@ struct Meta {
 };
 
 Tree parse_tree(std::string_view bytes) {
-  return {load<std::uint16_t>(bytes, 6), load<std::uint64_t>(bytes, 32),
+  return {load<std::uint16_t>(bytes, 4) & form_flags, load<std::uint16_t>(bytes, 6), load<std::uint64_t>(bytes, 32),
           load<std::uint64_t>(bytes, 40)};
 }
 
@@ -97,9 +101,15 @@ class FileWalk {
 
   Result<FileUse> check(const Meta& meta) {
     meta_ = meta;
-    visited_ = 0;
+    used_.assign(meta.last_page + 1, false);
+    free_pages_.clear();
+    in_free_tree_ = true;
     if (auto free = check_tree(meta.free); !free) return free.error();
+    in_free_tree_ = false;
     if (auto main = check_tree(meta.main); !main) return main.error();
+    for (const auto page : free_pages_) {
+      if (auto claimed = claim(page, 1); !claimed) return claimed.error();
+    }
     return use(meta);
   }
 
@@ -127,7 +137,20 @@ class FileWalk {
     return file_.read_at(page_bytes, 152);
   }
 
+  // Each page is in use once: in a tree, as part of a value, or as a free one.
+  Result<void> claim(std::uint64_t first, std::uint64_t pages) {
+    if (first < 2 || first > meta_.last_page || pages - 1 > meta_.last_page - first) {
+      return corrupt("page " + std::to_string(first) + " is out of bounds");
+    }
+    for (std::uint64_t page = first; page < first + pages; ++page) {
+      if (used_[page]) return corrupt("page " + std::to_string(page) + " is in use twice");
+      used_[page] = true;
+    }
+    return {};
+  }
+
   Result<void> check_tree(const Tree& tree) {
+    if (tree.form != (in_free_tree_ ? free_tree_form : 0)) return corrupt("a tree of unknown form");
     if (tree.root == no_page) return {};
     if (tree.depth == 0 || tree.depth > 32) return corrupt("a tree of impossible depth");
     return check_page(tree.root, tree.depth);
@@ -135,23 +158,22 @@ class FileWalk {
 
   Result<void> check_page(std::uint64_t number, unsigned depth) {
     const auto name = [number] { return "page " + std::to_string(number); };
-    if (number < 2 || number > meta_.last_page || ++visited_ > meta_.last_page) {
-      return corrupt(name() + " is out of bounds or part of a circle");
-    }
+    if (auto claimed = claim(number, 1); !claimed) return claimed;
     const auto page = file_.read_at(number * meta_.page_bytes, meta_.page_bytes);
     if (!page) return page.error();
     const unsigned kind = load<std::uint16_t>(*page, 10);
     const std::size_t lower = load<std::uint16_t>(*page, 12);
     const std::size_t upper = load<std::uint16_t>(*page, 14);
-    if (load<std::uint64_t>(*page, 0) != number || (kind & fixed_keys_page) != 0 ||
-        (kind & (branch_page | leaf_page)) != (depth > 1 ? branch_page : leaf_page)) {
+    if (load<std::uint64_t>(*page, 0) != number ||
+        (kind & ~dirty_page) != (depth > 1 ? branch_page : leaf_page)) {
       return corrupt(name() + " is not the page it should be");
     }
     if (lower < page_head_bytes || lower > upper || upper > page->size() || lower % 2 != 0) {
       return corrupt(name() + " has wrong bounds");
     }
     const std::size_t nodes = (lower - page_head_bytes) / 2;
-    if (nodes == 0) return corrupt(name() + " is empty");
+    const std::size_t least = depth > 1 && !in_free_tree_ ? 2 : 1;
+    if (nodes < least) return corrupt(name() + " has too few nodes");
     for (std::size_t i = 0; i < nodes; ++i) {
       const std::size_t at = load<std::uint16_t>(*page, page_head_bytes + 2 * i);
       if (at < upper || at + node_head_bytes > page->size()) return corrupt(name() + " has a wrong node");
@@ -182,24 +204,43 @@ class FileWalk {
         node.size() - node_head_bytes - key_bytes < inside_bytes) {
       return corrupt("a node is cut short");
     }
+    if ((flags & ~(value_outside | value_is_tree)) != 0) return corrupt("a node of unknown form");
     const auto value = node.substr(node_head_bytes + key_bytes);
+    const auto first = outside ? load<std::uint64_t>(value, 0) : 0;
     if (outside) {
-      const auto first = load<std::uint64_t>(value, 0);
       const auto pages = (page_head_bytes + value_bytes + meta_.page_bytes - 1) / meta_.page_bytes;
-      if (first < 2 || first > meta_.last_page || pages - 1 > meta_.last_page - first) {
-        return corrupt("a value lies outside the file");
-      }
-      return {};
+      if (auto claimed = claim(first, pages); !claimed) return claimed;
+    }
+    if (in_free_tree_) {
+      const auto list = outside ? file_.read_at(first * meta_.page_bytes + page_head_bytes, value_bytes)
+                                : Result<std::string>(std::string(value.substr(0, value_bytes)));
+      return list ? check_free_list(key_bytes, *list) : list.error();
     }
     if ((flags & value_is_tree) == 0) return {};
-    return value_bytes < tree_bytes ? Result<void>(corrupt("a table is cut short"))
-                                    : check_tree(parse_tree(value.substr(0, tree_bytes)));
+    return outside || value_bytes != tree_bytes ? Result<void>(corrupt("a table is cut short"))
+                                                : check_tree(parse_tree(value.substr(0, tree_bytes)));
+  }
+
+  // A count and so many page numbers, greatest first.
+  Result<void> check_free_list(std::size_t key_bytes, std::string_view list) {
+    const auto count = list.size() < 8 ? no_page : load<std::uint64_t>(list, 0);
+    if (key_bytes != 8 || count > list.size() / 8 - 1) return corrupt("a list of free pages is cut short");
+    std::uint64_t before = no_page;
+    for (std::size_t i = 1; i <= count; ++i) {
+      const auto page = load<std::uint64_t>(list, 8 * i);
+      if (page >= before) return corrupt("a list of free pages is out of order");
+      free_pages_.push_back(page);
+      before = page;
+    }
+    return {};
   }
 
   Descriptor file_;
   std::uint64_t bytes_;
   Meta meta_;
-  std::uint64_t visited_ = 0;
+  std::vector<bool> used_;
+  std::vector<std::uint64_t> free_pages_;
+  bool in_free_tree_ = false;
 };
 
 struct Newest {

@@ -12,6 +12,9 @@ namespace {
 constexpr std::size_t most_block_bytes = std::size_t{4} << 20;
 constexpr std::uint64_t least_segment_bytes = std::uint64_t{256} << 10;
 
+// A folder that takes in next to nothing stays as small as its first segment.
+constexpr std::uint64_t prepare_behind_bytes = std::uint64_t{2} << 20;
+
 Error refused(std::string why) {
   return {Fault::unavailable, std::move(why)};
 }
@@ -180,26 +183,31 @@ Result<void> JournalFiles::write(BlockKey key,
 }
 
 Result<void> JournalFiles::rotate(BlockKey name) {
-  if (const auto last = newest()) {
-    // Of the same name: it holds nothing but parts of a record that was not stored whole.
-    if (last->name() == name) {
-      if (auto given = give_back(last); !given) return given;
-    } else if (last->name() > name) {
-      return refused("an unusable segment cannot be removed");
-    }
+  const auto last = newest();
+  if (last && last->name() > name) return refused("an unusable segment cannot be removed");
+  // Of the same name: it holds nothing but parts of a record that was not stored whole.
+  const bool replaces = last && last->name() == name;
+  if (replaces) {
+    last->close(true);
+    if (last == active_) active_ = nullptr;
   }
-  if (auto taken = folder_->take(name); !taken) return taken;
+  auto taken = folder_->take(name);
   const auto segment =
       std::make_shared<Segment>(folder_->path_of(name), name, Segment::Mode::writing);
+  if (replaces) {
+    const std::lock_guard lock(segments_mutex_);
+    segments_.back() = segment;
+  }
+  if (!taken) return taken;
   if (auto opened = segment->open(); !opened) {
-    folder_->set_aside(name);
+    folder_->set_aside(name, opened.error().detail);
     return opened;
   }
   if (active_) active_->seal();
   active_ = segment;
   abandon_ = false;
   const std::lock_guard lock(segments_mutex_);
-  segments_.push_back(segment);
+  if (!replaces) segments_.push_back(segment);
   return {};
 }
 
@@ -241,7 +249,8 @@ void JournalFiles::failed(const Error& error) {
 
 void JournalFiles::update_room() {
   const auto room = active_ ? active_->room_bytes() : 0;
-  if (room < options_.segment_bytes / 2) folder_->want_spare();
+  const auto used = active_ ? active_->used_bytes() : 0;
+  if (used > std::min(prepare_behind_bytes, options_.segment_bytes / 2)) folder_->want_spare();
   out_of_room_ = discard_ == 0 && room < max_block_bytes_ + block_head_bytes && !folder_->can_take();
 }
 

@@ -126,7 +126,7 @@ void JournalFiles::drop(const SegmentPtr& segment, const Error& why) const {
     log(Level::error, "buffer", "segment is damaged",
         {{"file", segment->path().string()}, {"reason", why.detail}});
   } else {
-    folder_->set_aside(segment->name());
+    folder_->set_aside(segment->name(), why.detail);
   }
 }
 

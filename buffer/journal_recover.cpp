@@ -15,8 +15,9 @@ Result<void> JournalFiles::start() {
   }
   // Sequences that a lost segment may have given are never given again: consumers have seen them.
   const auto last = newest();
-  const auto least = std::max(folder_->after_damaged(last ? last->name() : BlockKey()),
-                              options_.next_at_least);
+  const auto after_damaged = folder_->after_damaged(last ? last->name() : BlockKey());
+  if (!after_damaged) return after_damaged.error();
+  const auto least = std::max(*after_damaged, options_.next_at_least);
   if (next_ < least) {
     log(Level::warning, "buffer", "journal goes on behind a gap", {{"from", next_}, {"to", least}});
     next_ = least;
@@ -34,7 +35,9 @@ Result<void> JournalFiles::start() {
 
 Result<void> JournalFiles::load_segments() {
   const auto mode = options_.read_only ? Segment::Mode::watching : Segment::Mode::sealed;
-  for (const auto name : folder_->segments()) {
+  const auto names = folder_->segments();
+  if (!names) return names.error();
+  for (const auto name : *names) {
     auto segment = std::make_shared<Segment>(folder_->path_of(name), name, mode);
     if (const auto use = inspect_file(segment->path())) segment->set_used_bytes(use->used_bytes);
     segments_.push_back(std::move(segment));

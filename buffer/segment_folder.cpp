@@ -16,7 +16,7 @@ namespace picket::buffer {
 namespace {
 
 constexpr std::size_t most_free_files = 2;
-constexpr std::uint64_t first_segment_bytes = std::uint64_t{16} << 20;
+constexpr std::uint64_t first_segment_bytes = std::uint64_t{8} << 20;
 constexpr std::size_t fill_step = std::size_t{1} << 20;
 constexpr std::string_view suffix = ".mdb";
 constexpr std::string_view damaged_suffix = ".damaged";
@@ -31,13 +31,15 @@ std::uint64_t size_of(const std::filesystem::path& path) {
   return failed ? 0 : bytes;
 }
 
-std::vector<std::filesystem::path> files_in(const std::filesystem::path& folder) {
+// A folder that cannot be listed is an error and never an empty one: the journal would start over.
+Result<std::vector<std::filesystem::path>> files_in(const std::filesystem::path& folder) {
   std::vector<std::filesystem::path> files;
   std::error_code failed;
-  for (auto entry = std::filesystem::directory_iterator(folder, failed);
-       !failed && entry != std::filesystem::directory_iterator(); entry.increment(failed)) {
+  auto entry = std::filesystem::directory_iterator(folder, failed);
+  for (; !failed && entry != std::filesystem::directory_iterator(); entry.increment(failed)) {
     files.push_back(entry->path());
   }
+  if (failed) return Error{Fault::unavailable, "list " + folder.string() + ": " + failed.message()};
   return files;
 }
 
@@ -77,9 +79,7 @@ std::optional<BlockKey> parse_segment_name(std::string_view file_name) {
 }
 
 SegmentFolder::SegmentFolder(SegmentFolderOptions options, Descriptor writer, Descriptor readers)
-    : options_(std::move(options)), writer_(std::move(writer)), readers_(std::move(readers)) {
-  for (const auto& path : files_in(options_.path)) bytes_ += size_of(path);
-}
+    : options_(std::move(options)), writer_(std::move(writer)), readers_(std::move(readers)) {}
 
 SegmentFolder::~SegmentFolder() = default;
 
@@ -92,8 +92,10 @@ Result<std::unique_ptr<SegmentFolder>> SegmentFolder::open(const SegmentFolderOp
     // Without the file no writer has ever been here.
     auto readers = Descriptor::open(readers_path, O_RDONLY);
     if (readers) readers->lock(Descriptor::Lock::shared, true);
-    return std::unique_ptr<SegmentFolder>(new SegmentFolder(
-        options, Descriptor(), readers ? *std::move(readers) : Descriptor()));
+    std::unique_ptr<SegmentFolder> folder(
+        new SegmentFolder(options, Descriptor(), readers ? *std::move(readers) : Descriptor()));
+    if (auto counted = folder->count_bytes(); !counted) return counted.error();
+    return folder;
   }
   std::error_code failed;
   std::filesystem::create_directories(options.path, failed);
@@ -109,14 +111,24 @@ Result<std::unique_ptr<SegmentFolder>> SegmentFolder::open(const SegmentFolderOp
   if (!readers) return readers.error();
   std::unique_ptr<SegmentFolder> folder(
       new SegmentFolder(options, *std::move(writer), *std::move(readers)));
+  if (auto counted = folder->count_bytes(); !counted) return counted.error();
   if (auto cleaned = folder->clean_up(); !cleaned) return cleaned.error();
   auto* const raw = folder.get();
   folder->preparer_ = std::jthread([raw](const std::stop_token& stop) { raw->prepare(stop); });
   return folder;
 }
 
+Result<void> SegmentFolder::count_bytes() {
+  const auto files = files_in(options_.path);
+  if (!files) return files.error();
+  for (const auto& path : *files) bytes_ += size_of(path);
+  return {};
+}
+
 Result<void> SegmentFolder::clean_up() {
-  for (const auto& path : files_in(options_.path)) {
+  const auto files = files_in(options_.path);
+  if (!files) return files.error();
+  for (const auto& path : *files) {
     const auto name = path.filename().string();
     if (is_free(name)) {
       if (size_of(path) == options_.segment_bytes && free_.size() < most_free_files &&
@@ -155,18 +167,22 @@ Result<void> SegmentFolder::make_template() {
   return {};
 }
 
-std::vector<BlockKey> SegmentFolder::segments() const {
+Result<std::vector<BlockKey>> SegmentFolder::segments() const {
+  const auto files = files_in(options_.path);
+  if (!files) return files.error();
   std::vector<BlockKey> names;
-  for (const auto& path : files_in(options_.path)) {
+  for (const auto& path : *files) {
     if (const auto name = parse_segment_name(path.filename().string())) names.push_back(*name);
   }
   std::sort(names.begin(), names.end());
   return names;
 }
 
-Sequence SegmentFolder::after_damaged(BlockKey newest) const {
+Result<Sequence> SegmentFolder::after_damaged(BlockKey newest) const {
+  const auto files = files_in(options_.path);
+  if (!files) return files.error();
   Sequence after = 1;
-  for (const auto& path : files_in(options_.path)) {
+  for (const auto& path : *files) {
     const auto name = path.filename().string();
     if (!name.ends_with(damaged_suffix)) continue;
     const auto key = parse_segment_name(name.substr(0, name.size() - damaged_suffix.size()));
@@ -187,11 +203,21 @@ Result<void> SegmentFolder::take(BlockKey name) {
     remove(free);
   }
   // The first is small, so that a start in an empty folder is quick though its pages are written.
-  const bool first = segments().empty();
+  const auto others = segments();
+  const bool first = others && others->empty();
   const auto bytes = first ? std::min(options_.segment_bytes, first_segment_bytes) : options_.segment_bytes;
   const auto made = make_file(bytes, first);
-  if (!made) return made.error();
-  return rename_durably(*made, path_of(name));
+  return made ? rename_to(*made, name) : made.error();
+}
+
+// In one step also over a file of that name, so that the newest segment's name, which tells the next
+// sequence, is there at any moment.
+Result<void> SegmentFolder::rename_to(const std::filesystem::path& file, BlockKey name) {
+  const auto path = path_of(name);
+  const auto replaced = size_of(path);
+  auto renamed = rename_durably(file, path);
+  if (renamed) bytes_ -= replaced;
+  return renamed;
 }
 
 // Waits for one that is being prepared only when there is no room beside it.
@@ -219,7 +245,7 @@ Result<void> SegmentFolder::take_free(const std::filesystem::path& free, BlockKe
   if (!file) return unlock(file.error());
   if (auto written = file->write_at(meta_pages_, 0); !written) return unlock(written);
   if (auto synced = file->sync(); !synced) return unlock(synced);
-  return unlock(rename_durably(free, path_of(name)));
+  return unlock(rename_to(free, name));
 }
 
 Result<void> SegmentFolder::retire(BlockKey name) {
@@ -238,7 +264,7 @@ Result<void> SegmentFolder::retire(BlockKey name) {
   return {};
 }
 
-void SegmentFolder::set_aside(BlockKey name) {
+void SegmentFolder::set_aside(BlockKey name, std::string_view reason) {
   const auto path = path_of(name);
   auto damaged = path;
   damaged += damaged_suffix;
@@ -246,7 +272,7 @@ void SegmentFolder::set_aside(BlockKey name) {
   std::filesystem::remove(lock_of(path), ignored);
   const auto renamed = rename_durably(path, damaged);
   log(Level::error, "buffer", "segment is damaged and set aside",
-      {{"file", damaged.string()}, {"renamed", renamed ? "yes" : renamed.error().detail}});
+      {{"file", damaged.string()}, {"reason", reason}, {"renamed", renamed ? "yes" : renamed.error().detail}});
 }
 
 bool SegmentFolder::can_take() const {

@@ -52,19 +52,20 @@ class SegmentFolder {
   ~SegmentFolder();
 
   // The names of the segments, ascending.
-  std::vector<BlockKey> segments() const;
+  Result<std::vector<BlockKey>> segments() const;
   // The first sequence that no segment set aside as damaged can have held, of those behind `newest`.
   // Those before it end where it begins.
-  Sequence after_damaged(BlockKey newest) const;
+  Result<Sequence> after_damaged(BlockKey newest) const;
   std::filesystem::path path_of(BlockKey name) const;
 
-  // A new, empty segment under that name. Fault::unavailable when there is no room for one.
+  // A new, empty segment under that name, in place of one that has it (which nobody in this process
+  // may have open). Fault::unavailable when there is no room for one.
   Result<void> take(BlockKey name);
   // Makes a segment a free file, or removes it when there are enough of them.
   // REQUIRES: nobody in this process has it open.
   Result<void> retire(BlockKey name);
   // REQUIRES: as retire().
-  void set_aside(BlockKey name);
+  void set_aside(BlockKey name, std::string_view reason);
 
   // Would take() find a free file or room for a new one?
   bool can_take() const;
@@ -76,12 +77,14 @@ class SegmentFolder {
 
  private:
   SegmentFolder(SegmentFolderOptions options, Descriptor writer, Descriptor readers);
+  Result<void> count_bytes();
   Result<void> clean_up();
   Result<void> make_template();
   // Makes new-N.tmp, of zeros when `zeros`, else of pages that are only promised.
   Result<std::filesystem::path> make_file(std::uint64_t bytes, bool zeros);
   Result<void> fill(const std::filesystem::path& path, std::uint64_t bytes, bool zeros);
   Result<void> take_free(const std::filesystem::path& free, BlockKey name);
+  Result<void> rename_to(const std::filesystem::path& file, BlockKey name);
   bool room_for(std::uint64_t bytes) const;
   bool reserve(std::uint64_t bytes);
   std::filesystem::path take_from_list();
