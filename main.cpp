@@ -242,7 +242,8 @@ ExitCode serve(CommandLine& line) {
   if (!server) return refuse(line.err, server.error(), ExitCode::unavailable);
   picket.server = *std::move(server);
   const std::string_view scheme = options->certificate_file.empty() ? "http" : "https";
-  std::cerr << "listening on " << scheme << "://" << options->address << ":" << picket.server->port() << std::endl;
+  // In one write: scripts wait for this line.
+  std::cerr << "listening on " + std::string(scheme) + "://" + options->address + ":" + std::to_string(picket.server->port()) + "\n";
   notify_service_manager("READY=1");
 
   wait_for_end(picket, file, signals);

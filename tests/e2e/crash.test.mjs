@@ -117,5 +117,5 @@ test(`killed ${rounds} times under load, nothing acknowledged is lost and nothin
     const missing = [...everStored].filter((id) => !mirrored.has(id));
     assert.deepEqual(missing, [], "stored here but not upstream");
     assertConserved(assert, picket.status());
-    console.log(`acknowledged ${acknowledgedInAll}, stored ${everStored.size}, at the upstream ${mirrored.size}`);
+    console.log(`acknowledged ${acknowledgedInAll}, stored ${everStored.size}, at the upstream ${mirrored.size}; slowest start ${picket.slowestStart} ms`);
   });

@@ -2,7 +2,7 @@
 // stopped by its own process id, and ways to send, to ask and to wait.
 import { spawn, spawnSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync, existsSync } from "node:fs";
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -18,7 +18,6 @@ function watched(child) {
   alive.add(child);
   child.once("exit", () => alive.delete(child));
   child.unref();
-  for (const stream of [child.stdout, child.stderr]) stream?.unref();
   return child;
 }
 // While somebody waits for a process to end, it counts again.
@@ -76,24 +75,32 @@ export class Picket {
     const made = picket(["init", "--storage", this.storage, "--json"], { env: this.env });
     if (made.code !== 0) throw new Error(`init failed (${made.code}): ${made.err}`);
     Object.assign(this, JSON.parse(made.out)); // organization, project, project_id, public_key, dsn, token
-    this.log = "";
+    // A file and not a pipe: nothing to drain, and nothing that keeps this process going.
+    this.logFolder = tempFolder();
+    this.logFile = join(this.logFolder, "log");
+  }
+
+  get log() {
+    return existsSync(this.logFile) ? readFileSync(this.logFile, "utf8") : "";
   }
 
   async start() {
     const args = ["serve", ...(this.config ? ["--config", this.config] : [])];
-    this.process = watched(spawn(binary, args, { env: { ...process.env, ...this.env }, stdio: ["ignore", "ignore", "pipe"] }));
+    const from = this.log.length;
+    const began = Date.now();
+    const file = openSync(this.logFile, "a");
+    this.process = watched(spawn(binary, args, { env: { ...process.env, ...this.env }, stdio: ["ignore", "ignore", file] }));
+    closeSync(file);
     this.exited = new Promise((done) => this.process.once("exit", (code, signal) => done({ code, signal })));
-    this.process.stderr.setEncoding("utf8");
-    this.process.stderr.on("data", (text) => (this.log += text));
     let gone = null;
     this.exited.then((how) => (gone = how));
-    const from = this.log.length;
     await until(() => {
       if (gone) throw new Error(`picket ended at start: ${JSON.stringify(gone)}\n${this.log}`);
-      const line = this.log.slice(from).match(/listening on (http:\/\/\S+)/);
+      const line = this.log.slice(from).match(/listening on (http:\/\/\S+)\n/);
       if (line) this.url = line[1];
       return line;
     }, { within: 20_000, what: "the listening line" });
+    this.slowestStart = Math.max(this.slowestStart ?? 0, Date.now() - began);
     this.port = new URL(this.url).port;
     // Restarts keep the port, so that SDKs and destinations find it again.
     this.env.PICKET_SERVER_LISTEN = `127.0.0.1:${this.port}`;
@@ -120,9 +127,11 @@ export class Picket {
 
   async end() {
     const how = await this.stop();
+    const log = this.log;
+    rmSync(this.logFolder, { recursive: true, force: true });
     if (!this.keepStorage) rmSync(this.storage, { recursive: true, force: true });
-    if (how && (how.code !== 0 || how.signal)) throw new Error(`picket ended with ${JSON.stringify(how)}\n${this.log.slice(-4000)}`);
-    const errors = this.log.split("\n").filter((line) => line.startsWith("error "));
+    if (how && (how.code !== 0 || how.signal)) throw new Error(`picket ended with ${JSON.stringify(how)}\n${log.slice(-4000)}`);
+    const errors = log.split("\n").filter((line) => line.startsWith("error "));
     if (errors.length && !this.expectErrors) throw new Error(`error lines in the log:\n${errors.slice(0, 5).join("\n")}`);
   }
 
@@ -199,12 +208,12 @@ export class ScriptedUpstream {
   async start(port = 0) {
     const args = ["--port", String(port), "--out", this.file, "--seconds", "1800"];
     if (this.rules) args.push("--rules", this.rules);
-    this.process = watched(spawn(scriptedUpstream, args, { stdio: ["ignore", "pipe", "inherit"] }));
+    const said = join(this.folder, "said");
+    const file = openSync(said, "w");
+    this.process = watched(spawn(scriptedUpstream, args, { stdio: ["ignore", file, "inherit"] }));
+    closeSync(file);
     this.exited = new Promise((done) => this.process.once("exit", done));
-    let out = "";
-    this.process.stdout.setEncoding("utf8");
-    this.process.stdout.on("data", (text) => (out += text));
-    const line = await until(() => out.match(/listening on (http:\/\/\S+)/), { what: "the scripted upstream" });
+    const line = await until(() => readFileSync(said, "utf8").match(/listening on (http:\/\/\S+)\n/), { what: "the scripted upstream" });
     this.url = line[1];
     return this;
   }

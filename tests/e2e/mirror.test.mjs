@@ -32,9 +32,8 @@ test("everything is mirrored, with either side down in between", async () => {
   await hub.stop();
   const second = await send(edge, 20);
   await until(() => waiting(edge) === 20, { what: "twenty waiting" });
-  const behind = edge.status().destinations[0];
+  const behind = await until(() => { const [destination] = edge.status().destinations; return destination.last_error !== "" && destination; }, { what: "the reason" });
   assert.equal(behind.name, "hub");
-  assert.notEqual(behind.last_error, "");
 
   await edge.stop();
   await hub.start();
