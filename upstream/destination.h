@@ -31,7 +31,6 @@
 #include <vector>
 
 namespace picket::upstream {
-
 class Destination {
  public:
   using Steady = std::chrono::steady_clock;
