@@ -92,10 +92,6 @@ std::vector<schema::Activity> activities_of(const buffer::Reader& reader, std::u
     activities.push_back(buffer::parse_row<schema::Activity>(value));
     return true;
   });
-  // Within a millisecond keys go by number.
-  std::stable_sort(activities.begin(), activities.end(), [](const schema::Activity& a, const schema::Activity& b) {
-    return a.at_ms() != b.at_ms() ? a.at_ms() > b.at_ms() : a.id() > b.id();
-  });
   return activities;
 }
 

@@ -1,6 +1,7 @@
 // Tables with issues written straight into them.
 #pragma once
 
+#include "api/digest/postings.h"
 #include "api/query/issue_search.h"
 #include "buffer/keys.h"
 #include "buffer/rows.h"
@@ -60,7 +61,9 @@ class IssueTables : public ::testing::Test {
     batch.put(Table::issues_by_last_seen, seen(issue.last_seen_ms), "");
     for (const auto& [name, value] : issue.tags) {
       buffer::put_row(batch, Table::issue_tags, Key().u64(issue.id).text(name).text(value), schema::TagCount());
-      batch.put(Table::issues_by_tag, Key().u64(issue.project).text(name).text(value).u64(issue.id), "");
+      const auto posting = digest::posting_key(issue.project, Key().text(name).text(value), issue.id);
+      std::string row(batch.get(Table::issues_by_tag, posting).value_or(std::string_view()));
+      if (digest::add_posting(row, issue.id)) batch.put(Table::issues_by_tag, posting, row);
     }
   }
   void put(const TestIssue& issue) {
