@@ -4,7 +4,8 @@
 
 namespace picket::digest {
 
-BatchSize::BatchSize(std::size_t most) : least_(std::min<std::size_t>(1000, most)), most_(most), size_(least_) {}
+BatchSize::BatchSize(std::size_t most)
+    : least_(std::min<std::size_t>(1000, most)), most_(most), size_(least_) {}
 
 void BatchSize::learn(double took_ms, double target_ms) {
   // In small steps, so that one slow sync does not throw it off.

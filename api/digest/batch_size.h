@@ -1,8 +1,8 @@
 // How many records to take at a time: as many as keep a write near its target, within bounds.
 //
-// The lower bound is there because a write has a cost of its own (the sync, the pages that every write
-// touches): below some 1,000 records a slow or busy machine would spend most of its time on that and fall
-// further behind.
+// The lower bound is there because a write has a cost of its own (the sync, the pages that every
+// write touches): below some 1,000 records a slow or busy machine would spend most of its time on
+// that and fall further behind.
 #pragma once
 
 #include <cstddef>

@@ -21,10 +21,13 @@ Key place_key(const ItemPlace& place) {
 
 void load_projects(WriteContext& context) {
   std::set<std::uint64_t> named;
-  for (const auto& event : context.parsed.events) named.insert(event.place.project);
-  for (const auto& raw : context.parsed.raw_items) named.insert(raw.place.project);
+  for (const auto& event : context.parsed.events)
+    named.insert(event.place.project);
+  for (const auto& raw : context.parsed.raw_items)
+    named.insert(raw.place.project);
   for (const auto project : named) {
-    auto row = buffer::find_row<schema::Project>(context.batch, Table::projects, Key().u64(project));
+    auto row =
+        buffer::find_row<schema::Project>(context.batch, Table::projects, Key().u64(project));
     if (row) {
       context.projects[project].row = *std::move(row);
     } else {
@@ -34,7 +37,10 @@ void load_projects(WriteContext& context) {
   }
 }
 
-void count_event(WriteContext& context, const DigestedEvent& event, Outcome outcome, std::string_view reason) {
+void count_event(WriteContext& context,
+                 const DigestedEvent& event,
+                 Outcome outcome,
+                 std::string_view reason) {
   context.outcomes.add({.project = event.place.project,
                         .hour_ms = hour_of(time_from_ms(event.place.received_ms)),
                         .category = event.category,
@@ -108,7 +114,10 @@ void write_event_indexes(WriteContext& context) {
   for (const auto index : order) {
     const auto& event = context.event(index);
     const auto& place = event.place;
-    const auto key = Key().u64(place.project).u64(static_cast<std::uint64_t>(place.received_ms)).raw(place_key(place));
+    const auto key = Key()
+                         .u64(place.project)
+                         .u64(static_cast<std::uint64_t>(place.received_ms))
+                         .raw(place_key(place));
     context.batch.put(Table::events_by_project, key, relay::raw_bytes(event.id));
   }
   std::ranges::sort(order, [&](std::uint32_t a, std::uint32_t b) {
@@ -146,12 +155,14 @@ void write_projects(WriteContext& context) {
     project.changed = true;
   }
   for (const auto& [id, project] : context.projects) {
-    if (project.changed) buffer::put_row(context.batch, Table::projects, Key().u64(id), project.row);
+    if (project.changed)
+      buffer::put_row(context.batch, Table::projects, Key().u64(id), project.row);
   }
 }
 
 void write_cursor(WriteContext& context) {
-  auto row = buffer::find_row<schema::Cursor>(context.batch, Table::cursors, digest_consumer).value_or(schema::Cursor());
+  auto row = buffer::find_row<schema::Cursor>(context.batch, Table::cursors, digest_consumer)
+                 .value_or(schema::Cursor());
   row.set_next_sequence(context.parsed.next);
   row.set_updated_ms(to_ms(context.now));
   row.set_envelopes(row.envelopes() + context.parsed.envelopes);

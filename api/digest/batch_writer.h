@@ -5,9 +5,8 @@
 #pragma once
 
 #include "api/digest/parsed_batch.h"
-#include "buffer/tables.h"
-
 #include "buffer/schema/rows.pb.h"
+#include "buffer/tables.h"
 
 #include <cstdint>
 #include <map>
@@ -18,16 +17,17 @@ namespace picket::digest {
 constexpr std::string_view digest_consumer = "digest";  // its key in Table::cursors
 
 struct WriteSummary {
-  std::uint64_t events = 0;      // new ones
+  std::uint64_t events = 0;  // new ones
   std::uint64_t duplicates = 0;
-  std::uint64_t issues = 0;      // created
+  std::uint64_t issues = 0;  // created
   std::uint64_t regressions = 0;
-  std::uint64_t invalid = 0;     // items counted as invalid, duplicates included
+  std::uint64_t invalid = 0;  // items counted as invalid, duplicates included
 };
 
 WriteSummary write_batch(buffer::Batch& batch, const ParsedBatch& parsed, Time now);
 
-// ---- what the parts of writing share ---------------------------------------------------------------
+// ---- what the parts of writing share
+// ---------------------------------------------------------------
 
 struct ProjectState {
   schema::Project row;
@@ -43,14 +43,17 @@ struct WriteContext {
   std::vector<std::uint32_t> kept{};      // indices of the events to write, ascending by place
   std::vector<std::uint64_t> issue_of{};  // by event index; 0: none
   // How many issues of each project began in a release: by (organization, version), then project.
-  std::map<std::pair<std::uint64_t, std::string_view>, std::map<std::uint64_t, std::uint64_t>> new_issues{};
+  std::map<std::pair<std::uint64_t, std::string_view>, std::map<std::uint64_t, std::uint64_t>>
+      new_issues{};
   WriteSummary summary{};
 
   const DigestedEvent& event(std::uint32_t index) const { return parsed.events[index]; }
 };
 
 // When a release was created, 0 when there is none (release_writer.cpp).
-std::int64_t release_created_ms(const WriteContext& context, std::uint64_t organization, std::string_view version);
+std::int64_t release_created_ms(const WriteContext& context,
+                                std::uint64_t organization,
+                                std::string_view version);
 
 void write_issues(WriteContext& context);    // issue_writer.cpp; fills issue_of and new_issues
 void write_tags(WriteContext& context);      // tag_writer.cpp

@@ -15,7 +15,8 @@ constexpr std::int64_t most_quantity = 1'000'000'000;
 std::optional<relay::Outcome> outcome_of_list(std::string_view name) {
   if (name == "discarded_events") return relay::Outcome::client_discard;
   if (name == "rate_limited_events") return relay::Outcome::rate_limited;
-  if (name == "filtered_events" || name == "filtered_sampling_events") return relay::Outcome::filtered;
+  if (name == "filtered_events" || name == "filtered_sampling_events")
+    return relay::Outcome::filtered;
   return std::nullopt;
 }
 
@@ -33,7 +34,8 @@ std::optional<ReportedDrop> read_drop(JsonElement entry, relay::Outcome outcome)
       drop.category = category.value_or(relay::DataCategory::unknown);
     } else if (key == "quantity") {
       const auto quantity = number_of(value).value_or(0);
-      if (quantity > 0 && quantity <= most_quantity) drop.quantity = static_cast<std::uint64_t>(quantity);
+      if (quantity > 0 && quantity <= most_quantity)
+        drop.quantity = static_cast<std::uint64_t>(quantity);
     }
   }
   if (drop.quantity == 0) return std::nullopt;

@@ -1,4 +1,5 @@
-// Client reports: what SDKs say they dropped, {"discarded_events": [{"reason", "category", "quantity"}]}.
+// Client reports: what SDKs say they dropped, {"discarded_events": [{"reason", "category",
+// "quantity"}]}.
 #pragma once
 
 #include "relay/protocol/data_category.h"

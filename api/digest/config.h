@@ -9,18 +9,19 @@
 namespace picket::digest {
 
 struct DigestConfig {
-  // How long the digest gathers when it has caught up, so that a trickle of events does not become a
-  // write each. Price: events are visible that much later; shorter wears flash storage.
+  // How long the digest gathers when it has caught up, so that a trickle of events does not become
+  // a write each. Price: events are visible that much later; shorter wears flash storage.
   Duration linger = Duration(200);
-  // How long one write to the tables should take; the batch size follows. Price: changes made through
-  // the API wait this long behind the digest; shorter batches cost more disk writes per event.
+  // How long one write to the tables should take; the batch size follows. Price: changes made
+  // through the API wait this long behind the digest; shorter batches cost more disk writes per
+  // event.
   Duration write_target = Duration(80);
-  // Bounds of a batch whatever the target says. Price: memory, about 20 KB a record (the pages it touches)
-  // plus its bytes.
+  // Bounds of a batch whatever the target says. Price: memory, about 20 KB a record (the pages it
+  // touches) plus its bytes.
   std::uint64_t batch_records = 2000;
   std::uint64_t batch_bytes = std::uint64_t{8} << 20;  // bodies as stored
-  // One envelope, decompressed. Must not be smaller than what intake accepts, or envelopes that were
-  // accepted are counted as invalid. Price: memory for one envelope at a time.
+  // One envelope, decompressed. Must not be smaller than what intake accepts, or envelopes that
+  // were accepted are counted as invalid. Price: memory for one envelope at a time.
   std::uint64_t max_envelope_bytes = std::uint64_t{200} << 20;
   // Error events that claim to be older are filed under the time they came in.
   Duration max_event_age = Duration(std::int64_t{90} * 24 * 3600 * 1000);

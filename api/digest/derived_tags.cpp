@@ -23,7 +23,10 @@ class TagList {
   }
 
   // "browser" = "Firefox 120.0" and "browser.name" = "Firefox".
-  void add_named(std::string_view key, std::string_view name_key, std::string_view name, std::string_view version) {
+  void add_named(std::string_view key,
+                 std::string_view name_key,
+                 std::string_view name,
+                 std::string_view version) {
     if (name.empty()) return;
     if (version.empty()) {
       add(key, name);
@@ -55,7 +58,8 @@ class TagList {
 void add_browser_and_os(const Event& event, TagList& tags) {
   auto browser = event.browser;
   auto client_os = event.client_os;
-  if (!event.user_agent.empty() && (browser.name.empty() || (event.os.name.empty() && client_os.name.empty()))) {
+  if (!event.user_agent.empty() &&
+      (browser.name.empty() || (event.os.name.empty() && client_os.name.empty()))) {
     const auto read = read_user_agent(event.user_agent);
     if (browser.name.empty()) browser = {read.browser, read.browser_version};
     if (event.os.name.empty() && client_os.name.empty()) client_os = {read.os, read.os_version};
@@ -98,7 +102,8 @@ std::vector<Tag> tags_of(const Event& event, TextArena& arena) {
   tags.add_named("runtime", "runtime.name", event.runtime.name, event.runtime.version);
   tags.add("device", event.device_model);
   tags.add("device.family", event.device_family);
-  for (const auto& tag : event.tags) tags.add(tag.key, tag.value);
+  for (const auto& tag : event.tags)
+    tags.add(tag.key, tag.value);
   return tags.take();
 }
 

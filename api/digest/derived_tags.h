@@ -9,9 +9,9 @@
 
 namespace picket::digest {
 
-// In Sentry's order, no key twice (what the event's fields say wins over a tag of that name); keys and
-// values at most 200 characters, no newlines, never empty. New text is kept in `arena`; other views
-// point into the event.
+// In Sentry's order, no key twice (what the event's fields say wins over a tag of that name); keys
+// and values at most 200 characters, no newlines, never empty. New text is kept in `arena`; other
+// views point into the event.
 std::vector<Tag> tags_of(const Event& event, TextArena& arena);
 
 // "id:7", "username:ada", "email:…", "ip:…": the first that is known; "" for none.

@@ -31,7 +31,10 @@ bool lies_in_the_rows(const Error& error) {
 
 }  // namespace
 
-Digest::Digest(buffer::Journal& journal, buffer::Tables& tables, const Clock& clock, const DigestConfig& config)
+Digest::Digest(buffer::Journal& journal,
+               buffer::Tables& tables,
+               const Clock& clock,
+               const DigestConfig& config)
     : journal_(journal),
       tables_(tables),
       clock_(clock),
@@ -78,7 +81,8 @@ void Digest::run(const std::stop_token& stop) {
       continue;
     }
     if (!logged || since(*logged) >= Duration(60'000)) {
-      log(Level::error, "digest", "cannot digest, will try again", {{"reason", digested.error().detail}});
+      log(Level::error, "digest", "cannot digest, will try again",
+          {{"reason", digested.error().detail}});
       logged = Stopwatch::now();
     }
     pause(stop, backoff);
@@ -87,7 +91,8 @@ void Digest::run(const std::stop_token& stop) {
 }
 
 Sequence Digest::cursor() const {
-  const auto row = buffer::find_row<schema::Cursor>(tables_.snapshot(), buffer::Table::cursors, digest_consumer);
+  const auto row =
+      buffer::find_row<schema::Cursor>(tables_.snapshot(), buffer::Table::cursors, digest_consumer);
   return row ? std::max<Sequence>(1, row->next_sequence()) : 1;
 }
 
@@ -99,8 +104,9 @@ Result<Digest::Read> Digest::read_batch() {
   read.parsed.next = read.records.next;
   read.more = read.records.records.size() >= batch_size_.get();
   const auto first_damaged = read.records.damaged.begin();
-  const auto first = std::min(read.records.records.empty() ? read.records.next : read.records.records.front().sequence,
-                              first_damaged == read.records.damaged.end() ? read.records.next : *first_damaged);
+  const auto first = std::min(
+      read.records.records.empty() ? read.records.next : read.records.records.front().sequence,
+      first_damaged == read.records.damaged.end() ? read.records.next : *first_damaged);
   if (first > next_) {
     log(Level::warning, "digest", "records were recycled before they were digested",
         {{"from", next_}, {"to", first - 1}});
@@ -113,8 +119,10 @@ Result<Digest::Read> Digest::read_batch() {
     }
     read_record(record, config_, read.parsed);
   }
-  std::erase_if(read.records.damaged, [&](Sequence sequence) { return sequence >= read.parsed.next; });
-  for (const auto sequence : read.records.damaged) skip_damaged(sequence, clock_.now(), read.parsed);
+  std::erase_if(read.records.damaged,
+                [&](Sequence sequence) { return sequence >= read.parsed.next; });
+  for (const auto sequence : read.records.damaged)
+    skip_damaged(sequence, clock_.now(), read.parsed);
   return read;
 }
 
@@ -174,26 +182,34 @@ Result<void> Digest::write_parsed(const ParsedBatch& parsed) {
 }
 
 Result<void> Digest::write_one_by_one(const Read& read) {
-  const auto write_alone = [&](ParsedBatch& parsed, Sequence sequence) {
-    parsed.next = sequence + 1;
-    return write_parsed(parsed);
+  auto damaged = read.records.damaged.begin();
+  const auto skip_damaged_before = [&](Sequence sequence, ParsedBatch& parsed) {
+    for (; damaged != read.records.damaged.end() && *damaged < sequence; ++damaged) {
+      skip_damaged(*damaged, clock_.now(), parsed);
+    }
+    parsed.next = sequence;
   };
   for (const auto& record : read.records.records) {
     if (record.sequence >= read.parsed.next) break;
+    ParsedBatch before;
+    skip_damaged_before(record.sequence, before);
+    if (before.records > 0) {
+      if (auto written = write_parsed(before); !written) return written;
+    }
     ParsedBatch alone;
+    alone.next = record.sequence + 1;
     read_record(record, config_, alone);
-    auto written = write_alone(alone, record.sequence);
+    auto written = write_parsed(alone);
     if (!written && lies_in_the_rows(written.error())) {
       ParsedBatch skipped;
+      skipped.next = record.sequence + 1;
       skip_poisonous(record, skipped);
-      written = write_alone(skipped, record.sequence);
+      written = write_parsed(skipped);
     }
     if (!written) return written;
   }
-  // The damaged ones have no rows of their own; the cursor passes them all the same.
   ParsedBatch rest;
-  rest.next = read.parsed.next;
-  for (const auto sequence : read.records.damaged) skip_damaged(sequence, clock_.now(), rest);
+  skip_damaged_before(read.parsed.next, rest);
   return write_parsed(rest);
 }
 

@@ -1,9 +1,11 @@
 // The digest: reads the journal from its cursor and turns records into issues, events, releases,
 // environments, tags and statistics in the tables.
 //
-// INVARIANT  The rows of a batch and the cursor behind it are written in one transaction: each record
+// INVARIANT  The rows of a batch and the cursor behind it are written in one transaction: each
+// record
 //            is digested exactly once, whatever dies when.
-// INVARIANT  No record stops it: what cannot be digested is counted as invalid and passed over. When the
+// INVARIANT  No record stops it: what cannot be digested is counted as invalid and passed over.
+// When the
 //            tables cannot be written (disk full) it waits and tries again, for ever.
 // THREADS    start(), stop() from one thread; counters() from any. run_once() is for tests and for
 //            catching up without a thread: never while started.
@@ -46,14 +48,17 @@ struct DigestCounters {  // since start
 
 class Digest {
  public:
-  Digest(buffer::Journal& journal, buffer::Tables& tables, const Clock& clock, const DigestConfig& config);
+  Digest(buffer::Journal& journal,
+         buffer::Tables& tables,
+         const Clock& clock,
+         const DigestConfig& config);
   ~Digest();  // stops
 
   void start();
   void stop();
 
-  // Digests one batch, if there is anything to digest, and trims what the journal let go of. The number
-  // of records; an error when the tables cannot be written.
+  // Digests one batch, if there is anything to digest, and trims what the journal let go of. The
+  // number of records; an error when the tables cannot be written.
   Result<std::size_t> run_once();
 
   DigestCounters counters() const;
@@ -86,9 +91,9 @@ class Digest {
 
   mutable std::mutex mutex_;
   std::condition_variable_any woken_;
-  DigestCounters counters_;       // guarded by mutex_
-  Time newest_received_{};        // guarded by mutex_
-  std::jthread thread_;           // last: stops before all it uses
+  DigestCounters counters_;  // guarded by mutex_
+  Time newest_received_{};   // guarded by mutex_
+  std::jthread thread_;      // last: stops before all it uses
 };
 
 }  // namespace picket::digest

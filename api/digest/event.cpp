@@ -36,7 +36,9 @@ constexpr std::array<LevelName, 15> level_names = {{
 
 std::string lower(std::string_view text) {
   std::string out(text);
-  std::ranges::transform(out, out.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  std::ranges::transform(out, out.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  });
   return out;
 }
 
@@ -69,7 +71,8 @@ std::optional<EventLevel> parse_level(std::string_view text) {
   }
   std::uint32_t number = 0;
   const auto read = std::from_chars(word.data(), word.data() + word.size(), number);
-  if (word.empty() || read.ec != std::errc() || read.ptr != word.data() + word.size()) return std::nullopt;
+  if (word.empty() || read.ec != std::errc() || read.ptr != word.data() + word.size())
+    return std::nullopt;
   return level_of_number(number);
 }
 
@@ -117,7 +120,8 @@ std::optional<bool> Event::handled() const {
 
 Result<Event> parse_event(std::string_view json) {
   constexpr std::size_t largest = std::size_t{64} << 20;
-  if (json.size() > largest) return Error{Fault::too_large, "event of " + std::to_string(json.size()) + " bytes"};
+  if (json.size() > largest)
+    return Error{Fault::too_large, "event of " + std::to_string(json.size()) + " bytes"};
   Event event;
   const auto root = parse_json(json, event.repaired);
   if (!root) return Error{Fault::malformed, "event is not JSON"};

@@ -1,9 +1,9 @@
-// An Event is what Picket reads of one event payload. The payload itself stays in the journal and is
-// shown from there; this is what issues, tags and statistics are made of.
+// An Event is what Picket reads of one event payload. The payload itself stays in the journal and
+// is shown from there; this is what issues, tags and statistics are made of.
 //
-// The reading is tolerant: arrays where objects are expected and the reverse, numbers for text, null,
-// missing, over-long, bytes that are not UTF-8, NaN and Infinity, legacy spellings. What has no usable
-// shape is left out; nothing but JSON that cannot be read at all is an error.
+// The reading is tolerant: arrays where objects are expected and the reverse, numbers for text,
+// null, missing, over-long, bytes that are not UTF-8, NaN and Infinity, legacy spellings. What has
+// no usable shape is left out; nothing but JSON that cannot be read at all is an error.
 //
 // INVARIANT  Every text is valid UTF-8 and no longer than Sentry's limit for its field.
 // THREADS    parse_event() from any thread; an Event is immutable afterwards.

@@ -36,7 +36,8 @@ std::optional<EventType> type_named(std::string_view name) {
 
 void add_tag(Event& event, std::string_view key, std::string_view value) {
   if (key.empty() || value.empty() || event.tags.size() >= most_tags) return;
-  const bool there = std::ranges::any_of(event.tags, [&](const Tag& tag) { return tag.key == key; });
+  const bool there =
+      std::ranges::any_of(event.tags, [&](const Tag& tag) { return tag.key == key; });
   if (!there) event.tags.push_back({key, value});
 }
 
@@ -44,7 +45,8 @@ void add_tag(Event& event, std::string_view key, std::string_view value) {
 void read_tag_object(JsonObject pair, Event& event) {
   JsonElement key;
   JsonElement value;
-  if (pair["key"].get(key) != simdjson::SUCCESS || pair["value"].get(value) != simdjson::SUCCESS) return;
+  if (pair["key"].get(key) != simdjson::SUCCESS || pair["value"].get(value) != simdjson::SUCCESS)
+    return;
   add_tag(event, text_of(key, event.text, {200, 0}), text_of(value, event.text, {200, 0}));
 }
 
@@ -65,7 +67,8 @@ void read_tags(JsonElement json, Event& event) {
     if (entry.get(pair) != simdjson::SUCCESS) continue;
     JsonElement key;
     JsonElement value;
-    if (pair.at(0).get(key) != simdjson::SUCCESS || pair.at(1).get(value) != simdjson::SUCCESS) continue;
+    if (pair.at(0).get(key) != simdjson::SUCCESS || pair.at(1).get(value) != simdjson::SUCCESS)
+      continue;
     add_tag(event, text_of(key, event.text, longest), text_of(value, event.text, longest));
   }
 }
@@ -73,7 +76,8 @@ void read_tags(JsonElement json, Event& event) {
 void read_fingerprint(JsonElement json, Event& event) {
   JsonArray array;
   if (json.get(array) != simdjson::SUCCESS) {
-    if (const auto only = text_of(json, event.text, {8192, 0}); !only.empty()) event.fingerprint.push_back(only);
+    if (const auto only = text_of(json, event.text, {8192, 0}); !only.empty())
+      event.fingerprint.push_back(only);
     return;
   }
   for (const auto entry : array) {
@@ -90,10 +94,14 @@ void read_user(JsonElement json, Event& event) {
     return;
   }
   for (const auto [key, value] : *object) {
-    if (key == "id") event.user.id = text_of(value, event.text, {128, 0});
-    else if (key == "email") event.user.email = text_of(value, event.text, {75, 0});
-    else if (key == "username") event.user.username = text_of(value, event.text, {128, 0});
-    else if (key == "ip_address") event.user.ip = text_of(value, event.text, {64, 0});
+    if (key == "id")
+      event.user.id = text_of(value, event.text, {128, 0});
+    else if (key == "email")
+      event.user.email = text_of(value, event.text, {75, 0});
+    else if (key == "username")
+      event.user.username = text_of(value, event.text, {128, 0});
+    else if (key == "ip_address")
+      event.user.ip = text_of(value, event.text, {64, 0});
   }
 }
 
@@ -107,12 +115,14 @@ void read_headers(JsonElement json, Event& event) {
     if (!same_word(name, "User-Agent")) return;
     JsonArray several;
     JsonElement first;
-    const bool listed = value.get(several) == simdjson::SUCCESS && several.at(0).get(first) == simdjson::SUCCESS;
+    const bool listed =
+        value.get(several) == simdjson::SUCCESS && several.at(0).get(first) == simdjson::SUCCESS;
     event.user_agent = text_of(listed ? first : value, event.text, {512, 0});
   };
   JsonObject object;
   if (json.get(object) == simdjson::SUCCESS) {
-    for (const auto [key, value] : object) read(key, value);
+    for (const auto [key, value] : object)
+      read(key, value);
     return;
   }
   JsonArray array;
@@ -130,32 +140,40 @@ void read_request(JsonElement json, Event& event) {
   const auto object = object_of(json);
   if (!object) return;
   for (const auto [key, value] : *object) {
-    if (key == "url") event.request_url = text_of(value, event.text, {256, 40});
-    else if (key == "method") event.request_method = text_of(value, event.text, {32, 0});
-    else if (key == "headers") read_headers(value, event);
+    if (key == "url")
+      event.request_url = text_of(value, event.text, {256, 40});
+    else if (key == "method")
+      event.request_method = text_of(value, event.text, {32, 0});
+    else if (key == "headers")
+      read_headers(value, event);
   }
 }
 
 NamedContext read_named(JsonObject json, Event& event) {
   NamedContext context;
   for (const auto [key, value] : json) {
-    if (key == "name") context.name = text_of(value, event.text, {200, 0});
-    else if (key == "version") context.version = text_of(value, event.text, {100, 0});
+    if (key == "name")
+      context.name = text_of(value, event.text, {200, 0});
+    else if (key == "version")
+      context.version = text_of(value, event.text, {100, 0});
   }
   return context;
 }
 
 void read_device(JsonObject json, Event& event) {
   for (const auto [key, value] : json) {
-    if (key == "model") event.device_model = text_of(value, event.text, {200, 0});
-    else if (key == "family") event.device_family = text_of(value, event.text, {200, 0});
+    if (key == "model")
+      event.device_model = text_of(value, event.text, {200, 0});
+    else if (key == "family")
+      event.device_family = text_of(value, event.text, {200, 0});
   }
 }
 
 void read_trace(JsonObject json, Event& event) {
   std::string_view text;
   if (json["trace_id"].get(text) != simdjson::SUCCESS) return;
-  if (const auto id = relay::parse_event_id(text)) event.trace_id = event.text.keep(relay::raw_bytes(*id));
+  if (const auto id = relay::parse_event_id(text))
+    event.trace_id = event.text.keep(relay::raw_bytes(*id));
 }
 
 void read_contexts(JsonElement json, Event& event) {
@@ -164,12 +182,18 @@ void read_contexts(JsonElement json, Event& event) {
   for (const auto [key, value] : *object) {
     const auto context = object_of(value);
     if (!context) continue;
-    if (key == "browser") event.browser = read_named(*context, event);
-    else if (key == "os") event.os = read_named(*context, event);
-    else if (key == "client_os") event.client_os = read_named(*context, event);
-    else if (key == "runtime") event.runtime = read_named(*context, event);
-    else if (key == "device") read_device(*context, event);
-    else if (key == "trace") read_trace(*context, event);
+    if (key == "browser")
+      event.browser = read_named(*context, event);
+    else if (key == "os")
+      event.os = read_named(*context, event);
+    else if (key == "client_os")
+      event.client_os = read_named(*context, event);
+    else if (key == "runtime")
+      event.runtime = read_named(*context, event);
+    else if (key == "device")
+      read_device(*context, event);
+    else if (key == "trace")
+      read_trace(*context, event);
   }
 }
 
@@ -194,7 +218,8 @@ void read_message(JsonElement json, Event& event) {
   constexpr Length longest{8192, 200};
   const auto object = object_of(json);
   if (!object) {
-    if (const auto text = text_of(json, event.text, longest); !text.empty() && event.message.empty()) {
+    if (const auto text = text_of(json, event.text, longest);
+        !text.empty() && event.message.empty()) {
       event.message = text;
     }
     return;
@@ -219,11 +244,13 @@ void read_csp(JsonElement json, Event& event) {
   const auto object = object_of(json);
   if (!object) return;
   for (const auto [key, value] : *object) {
-    if (key == "effective_directive") event.csp_directive = text_of(value, event.text, {128, 0});
+    if (key == "effective_directive")
+      event.csp_directive = text_of(value, event.text, {128, 0});
     else if (key == "violated_directive" && event.csp_directive.empty()) {
       const auto whole = text_of(value, event.text, {8192, 0});
       event.csp_directive = whole.substr(0, whole.find(' '));
-    } else if (key == "blocked_uri") event.csp_blocked = text_of(value, event.text, {256, 40});
+    } else if (key == "blocked_uri")
+      event.csp_blocked = text_of(value, event.text, {256, 40});
   }
 }
 
@@ -231,23 +258,35 @@ void read_sdk(JsonElement json, Event& event) {
   const auto object = object_of(json);
   if (!object) return;
   for (const auto [key, value] : *object) {
-    if (key == "name") event.sdk_name = text_of(value, event.text, {200, 0});
-    else if (key == "version") event.sdk_version = text_of(value, event.text, {100, 0});
+    if (key == "name")
+      event.sdk_name = text_of(value, event.text, {200, 0});
+    else if (key == "version")
+      event.sdk_version = text_of(value, event.text, {100, 0});
   }
 }
 
 bool read_text_field(std::string_view key, JsonElement value, Event& event) {
   auto& text = event.text;
-  if (key == "platform") event.platform = text_of(value, text, {64, 0});
-  else if (key == "logger") event.logger = text_of(value, text, {64, 0});
-  else if (key == "transaction") event.transaction = text_of(value, text, {200, 0});
-  else if (key == "culprit") event.culprit = text_of(value, text, {200, 0});
-  else if (key == "release") event.release = without_outer_space(text_of(value, text, {200, 0}));
-  else if (key == "dist") event.dist = without_outer_space(text_of(value, text, {64, 0}));
-  else if (key == "environment") event.environment = without_outer_space(text_of(value, text, {64, 0}));
-  else if (key == "server_name") event.server_name = text_of(value, text, {256, 20});
-  else if (key == "site") event.site = text_of(value, text, {200, 0});
-  else return false;
+  if (key == "platform")
+    event.platform = text_of(value, text, {64, 0});
+  else if (key == "logger")
+    event.logger = text_of(value, text, {64, 0});
+  else if (key == "transaction")
+    event.transaction = text_of(value, text, {200, 0});
+  else if (key == "culprit")
+    event.culprit = text_of(value, text, {200, 0});
+  else if (key == "release")
+    event.release = without_outer_space(text_of(value, text, {200, 0}));
+  else if (key == "dist")
+    event.dist = without_outer_space(text_of(value, text, {64, 0}));
+  else if (key == "environment")
+    event.environment = without_outer_space(text_of(value, text, {64, 0}));
+  else if (key == "server_name")
+    event.server_name = text_of(value, text, {256, 20});
+  else if (key == "site")
+    event.site = text_of(value, text, {200, 0});
+  else
+    return false;
   return true;
 }
 
@@ -259,16 +298,26 @@ bool has_content(JsonElement value) {
 }
 
 void read_part(std::string_view key, JsonElement value, Event& event) {
-  if (key == "exception" || key == "sentry.interfaces.Exception") read_exceptions(value, event);
-  else if (key == "contexts" || key == "sentry.interfaces.Contexts") read_contexts(value, event);
-  else if (key == "tags") read_tags(value, event);
-  else if (key == "request" || key == "sentry.interfaces.Http") read_request(value, event);
-  else if (key == "user" || key == "sentry.interfaces.User") read_user(value, event);
-  else if (key == "message" || key == "logentry" || key == "sentry.interfaces.Message") read_message(value, event);
-  else if (key == "stacktrace" || key == "sentry.interfaces.Stacktrace") read_stacktrace(value, event);
-  else if (key == "fingerprint") read_fingerprint(value, event);
-  else if (key == "sdk") read_sdk(value, event);
-  else if (key == "csp" || key == "sentry.interfaces.Csp") read_csp(value, event);
+  if (key == "exception" || key == "sentry.interfaces.Exception")
+    read_exceptions(value, event);
+  else if (key == "contexts" || key == "sentry.interfaces.Contexts")
+    read_contexts(value, event);
+  else if (key == "tags")
+    read_tags(value, event);
+  else if (key == "request" || key == "sentry.interfaces.Http")
+    read_request(value, event);
+  else if (key == "user" || key == "sentry.interfaces.User")
+    read_user(value, event);
+  else if (key == "message" || key == "logentry" || key == "sentry.interfaces.Message")
+    read_message(value, event);
+  else if (key == "stacktrace" || key == "sentry.interfaces.Stacktrace")
+    read_stacktrace(value, event);
+  else if (key == "fingerprint")
+    read_fingerprint(value, event);
+  else if (key == "sdk")
+    read_sdk(value, event);
+  else if (key == "csp" || key == "sentry.interfaces.Csp")
+    read_csp(value, event);
 }
 
 // An event with an exception or a stack is an error unless it says that it is something else.

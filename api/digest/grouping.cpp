@@ -28,7 +28,8 @@ void append_stable(std::string& out, std::string_view name) {
   for (std::size_t i = 0; i < name.size();) {
     std::size_t end = i;
     bool digits = false;
-    while (end < name.size() && is_hex(name[end])) digits |= is_digit(name[end++]);
+    while (end < name.size() && is_hex(name[end]))
+      digits |= is_digit(name[end++]);
     if (end - i >= 8 && digits) {
       i = end;
       continue;
@@ -47,8 +48,9 @@ std::string_view base_name(std::string_view path) {
 }
 
 bool says_nothing(std::string_view function) {
-  return function.empty() || function == "?" || function == "<anonymous>" || function == "<lambda>" ||
-         function == "<unknown>" || function == "<redacted>" || function == "[native code]";
+  return function.empty() || function == "?" || function == "<anonymous>" ||
+         function == "<lambda>" || function == "<unknown>" || function == "<redacted>" ||
+         function == "[native code]";
 }
 
 void append_frame(std::string& out, const Frame& frame) {
@@ -58,7 +60,9 @@ void append_frame(std::string& out, const Frame& frame) {
   } else {
     const auto file = frame.filename.empty() ? frame.abs_path : frame.filename;
     append_stable(place, base_name(file));
-    std::ranges::transform(place, place.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    std::ranges::transform(place, place.begin(), [](char c) {
+      return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+    });
   }
   std::string function;
   if (!says_nothing(frame.function)) append_stable(function, frame.function);
@@ -70,7 +74,8 @@ void append_frame(std::string& out, const Frame& frame) {
 }
 
 bool any_in_app(const std::vector<Frame>& frames) {
-  return std::ranges::any_of(frames, [](const Frame& frame) { return frame.in_app.value_or(false); });
+  return std::ranges::any_of(frames,
+                             [](const Frame& frame) { return frame.in_app.value_or(false); });
 }
 
 // Frames that repeat (recursion) count once.
@@ -89,7 +94,8 @@ void append_frames(std::string& out, const std::vector<Frame>& frames, bool only
 // False when no exception gives anything to group by.
 bool append_exceptions(std::string& out, const Event& event) {
   const bool only_in_app = std::ranges::any_of(
-      event.exceptions, [](const ExceptionValue& exception) { return any_in_app(exception.frames); });
+      event.exceptions,
+      [](const ExceptionValue& exception) { return any_in_app(exception.frames); });
   std::string stacks;
   for (const auto& exception : event.exceptions) {
     if (!exception.synthetic) out += exception.type;
@@ -142,9 +148,12 @@ std::string default_material(const Event& event) {
 
 std::string_view variable(const Event& event, std::string_view name) {
   const bool any_exception = !event.exceptions.empty();
-  if (name == "error.type") return any_exception ? event.exceptions.back().type : std::string_view("<no-type>");
-  if (name == "error.value") return any_exception ? event.exceptions.back().value : std::string_view("<no-value>");
-  if (name == "transaction") return event.transaction.empty() ? "<no-transaction>" : event.transaction;
+  if (name == "error.type")
+    return any_exception ? event.exceptions.back().type : std::string_view("<no-type>");
+  if (name == "error.value")
+    return any_exception ? event.exceptions.back().value : std::string_view("<no-value>");
+  if (name == "transaction")
+    return event.transaction.empty() ? "<no-transaction>" : event.transaction;
   if (name == "message") return event.formatted.empty() ? "<no-message>" : event.formatted;
   if (name == "level") return wire_name(event.level_or_default());
   if (name == "logger") return event.logger.empty() ? "<no-logger>" : event.logger;

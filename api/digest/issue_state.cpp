@@ -8,7 +8,8 @@
 namespace picket::digest {
 namespace {
 
-// Adds one at `number` to a series of at most `most` numbers that begins at `start` and grows at its end.
+// Adds one at `number` to a series of at most `most` numbers that begins at `start` and grows at
+// its end.
 template <class Counts>
 std::uint64_t count_in_series(Counts& counts, std::uint64_t start, std::uint64_t number, int most) {
   if (counts.empty()) {
@@ -23,8 +24,10 @@ std::uint64_t count_in_series(Counts& counts, std::uint64_t start, std::uint64_t
     Counts longer;
     longer.Reserve(static_cast<int>(missing + size));
     longer.Add(1);
-    for (std::uint64_t i = 1; i < missing; ++i) longer.Add(0);
-    for (const auto count : counts) longer.Add(count);
+    for (std::uint64_t i = 1; i < missing; ++i)
+      longer.Add(0);
+    for (const auto count : counts)
+      longer.Add(count);
     counts.Swap(&longer);
     return number;
   }
@@ -39,7 +42,8 @@ std::uint64_t count_in_series(Counts& counts, std::uint64_t start, std::uint64_t
     start += dropped;
   }
   const auto index = static_cast<int>(number - start);
-  while (counts.size() <= index) counts.Add(0);
+  while (counts.size() <= index)
+    counts.Add(0);
   counts.Set(index, counts.Get(index) + 1);
   return start;
 }
@@ -147,7 +151,8 @@ std::optional<Substatus> parse_substatus(std::string_view name) {
 
 Substatus substatus_at(const schema::Issue& issue, Time now) {
   constexpr std::int64_t new_for_ms = std::int64_t{7} * 24 * 3600 * 1000;
-  const auto stored = issue.substatus() <= 7 ? static_cast<Substatus>(issue.substatus()) : Substatus::none;
+  const auto stored =
+      issue.substatus() <= 7 ? static_cast<Substatus>(issue.substatus()) : Substatus::none;
   const bool aged = to_ms(now) - issue.first_seen_ms() > new_for_ms;
   return stored == Substatus::new_ && aged ? Substatus::ongoing : stored;
 }
@@ -195,12 +200,15 @@ Resolution resolution_of(const schema::Issue& issue) {
   return resolution;
 }
 
-bool regresses(const schema::Issue& issue, const Resolution& resolution, const Recurrence& recurrence) {
+bool regresses(const schema::Issue& issue,
+               const Resolution& resolution,
+               const Recurrence& recurrence) {
   if (status_of(issue) != Status::resolved) return false;
   if (!resolution.in_next_release && resolution.in_release.empty()) return true;
   if (recurrence.release.empty() || recurrence.release == resolution.in_release) return false;
   if (!resolution.in_release.empty()) {
-    if (const auto order = compare_versions(recurrence.release, resolution.in_release)) return *order > 0;
+    if (const auto order = compare_versions(recurrence.release, resolution.in_release))
+      return *order > 0;
     if (recurrence.resolved_release_created_ms != 0) {
       return recurrence.release_created_ms > recurrence.resolved_release_created_ms;
     }
@@ -229,8 +237,10 @@ void count_event(schema::IssueCounters& counters, Time time) {
   constexpr int most_days = 90;
   const auto ms = std::max<std::int64_t>(0, to_ms(time));
   const auto hour = static_cast<std::uint64_t>(ms / hour_ms);
-  counters.set_hour_start(count_in_series(*counters.mutable_hours(), counters.hour_start(), hour, most_hours));
-  counters.set_day_start(count_in_series(*counters.mutable_days(), counters.day_start(), hour / 24, most_days));
+  counters.set_hour_start(
+      count_in_series(*counters.mutable_hours(), counters.hour_start(), hour, most_hours));
+  counters.set_day_start(
+      count_in_series(*counters.mutable_days(), counters.day_start(), hour / 24, most_days));
 }
 
 }  // namespace picket::digest

@@ -3,7 +3,6 @@
 
 #include "api/digest/event.h"
 #include "buffer/clock.h"
-
 #include "buffer/schema/rows.pb.h"
 
 #include <cstdint>
@@ -49,26 +48,29 @@ struct Resolution {
 };
 Resolution resolution_of(const schema::Issue& issue);
 
-// What an event says about a resolved issue. Release times are those at which the release was created
-// here; 0 for unknown.
+// What an event says about a resolved issue. Release times are those at which the release was
+// created here; 0 for unknown.
 struct Recurrence {
   std::string_view release;
   std::int64_t release_created_ms = 0;
   std::int64_t resolved_release_created_ms = 0;  // of resolution.in_release
 };
-// True when the event brings the issue back: always when it was resolved without a release; otherwise
-// only from a release that is newer than the resolved one, or was created after the resolution.
-bool regresses(const schema::Issue& issue, const Resolution& resolution, const Recurrence& recurrence);
+// True when the event brings the issue back: always when it was resolved without a release;
+// otherwise only from a release that is newer than the resolved one, or was created after the
+// resolution.
+bool regresses(const schema::Issue& issue,
+               const Resolution& resolution,
+               const Recurrence& recurrence);
 
-// Below, equal to or above zero as a is older than, as old as or newer than b; nothing when either is no
-// semantic version ("package@1.2.3-beta+build", package and build ignored).
+// Below, equal to or above zero as a is older than, as old as or newer than b; nothing when either
+// is no semantic version ("package@1.2.3-beta+build", package and build ignored).
 std::optional<int> compare_versions(std::string_view a, std::string_view b);
 
 // Makes it unresolved and regressed.
 void regress(schema::Issue& issue);
 
-// Adds one event at `time` to the counts per hour and per day (numbers since the epoch). What is older
-// than the series reaches back is not counted in it.
+// Adds one event at `time` to the counts per hour and per day (numbers since the epoch). What is
+// older than the series reaches back is not counted in it.
 void count_event(schema::IssueCounters& counters, Time time);
 
 }  // namespace picket::digest

@@ -1,5 +1,4 @@
 #include "api/digest/batch_writer.h"
-
 #include "api/digest/issue_state.h"
 #include "buffer/keys.h"
 #include "buffer/rows.h"
@@ -142,7 +141,8 @@ class IssueWriter {
     if (counters.last_event_id().empty() || event.timestamp_ms >= counters.last_seen_ms()) {
       counters.set_last_seen_ms(event.timestamp_ms);
       counters.set_last_event_id(std::string(relay::raw_bytes(event.id)));
-      if (!event.release.empty()) counters.set_last_release(event.release.data(), event.release.size());
+      if (!event.release.empty())
+        counters.set_last_release(event.release.data(), event.release.size());
       describe(event, *state);
     }
     if (status_of(state->row) == Status::resolved) reopen(event, *state);
@@ -164,7 +164,9 @@ class IssueWriter {
     set(row.logger(), event.logger, row.mutable_logger());
     const auto level = static_cast<std::uint32_t>(event.level);
     const bool unhandled = event.handled.has_value() && !*event.handled;
-    if (row.level() == level && row.handled_known() == event.handled.has_value() && row.unhandled() == unhandled) return;
+    if (row.level() == level && row.handled_known() == event.handled.has_value() &&
+        row.unhandled() == unhandled)
+      return;
     row.set_level(level);
     row.set_handled_known(event.handled.has_value());
     row.set_unhandled(unhandled);
@@ -178,10 +180,12 @@ class IssueWriter {
     if (!event.release.empty()) {
       recurrence.release_created_ms = release_created_ms(context_, organization, event.release);
       // A release that this event is the first of.
-      if (recurrence.release_created_ms == 0) recurrence.release_created_ms = event.place.received_ms;
+      if (recurrence.release_created_ms == 0)
+        recurrence.release_created_ms = event.place.received_ms;
     }
     if (!resolution.in_release.empty()) {
-      recurrence.resolved_release_created_ms = release_created_ms(context_, organization, resolution.in_release);
+      recurrence.resolved_release_created_ms =
+          release_created_ms(context_, organization, resolution.in_release);
     }
     if (!regresses(state.row, resolution, recurrence)) return;
     regress(state.row);
@@ -204,7 +208,8 @@ class IssueWriter {
     buffer::put_row(batch_, Table::activities, key, activity);
   }
 
-  // A user is new to an issue when the issue has no such `user` tag yet: tags are written after this.
+  // A user is new to an issue when the issue has no such `user` tag yet: tags are written after
+  // this.
   void count_users() {
     std::vector<std::pair<std::uint64_t, std::uint32_t>> seen;  // issue, tag
     for (const auto index : context_.kept) {
@@ -223,7 +228,8 @@ class IssueWriter {
 
   void write_hashes() {
     std::ranges::sort(new_hashes_, {}, [](const auto& entry) { return entry.first.view(); });
-    for (const auto& [key, issue] : new_hashes_) batch_.put(Table::issue_hashes, key, Key().u64(issue));
+    for (const auto& [key, issue] : new_hashes_)
+      batch_.put(Table::issue_hashes, key, Key().u64(issue));
     struct Latest {
       std::uint64_t issue = 0;
       GroupingHash hash;
@@ -231,12 +237,15 @@ class IssueWriter {
     };
     std::vector<Latest> latest;
     for (const auto index : context_.kept) {
-      for (const auto& hash : context_.event(index).hashes) latest.push_back({context_.issue_of[index], hash, index});
+      for (const auto& hash : context_.event(index).hashes)
+        latest.push_back({context_.issue_of[index], hash, index});
     }
-    std::ranges::sort(latest, {}, [](const Latest& of) { return std::tie(of.issue, of.hash, of.event); });
+    std::ranges::sort(latest, {},
+                      [](const Latest& of) { return std::tie(of.issue, of.hash, of.event); });
     for (std::size_t i = 0; i < latest.size(); ++i) {
       const auto& of = latest[i];
-      const bool superseded = i + 1 < latest.size() && latest[i + 1].issue == of.issue && latest[i + 1].hash == of.hash;
+      const bool superseded =
+          i + 1 < latest.size() && latest[i + 1].issue == of.issue && latest[i + 1].hash == of.hash;
       if (superseded) continue;
       const auto key = Key().u64(of.issue).raw(raw_bytes(of.hash));
       batch_.put(Table::hashes_by_issue, key, relay::raw_bytes(context_.event(of.event).id));
@@ -246,7 +255,8 @@ class IssueWriter {
   void write_rows() {
     std::vector<std::pair<std::uint64_t, IssueState*>> order;
     order.reserve(states_.size());
-    for (const auto& [id, state] : states_) order.emplace_back(id, state.get());
+    for (const auto& [id, state] : states_)
+      order.emplace_back(id, state.get());
     std::ranges::sort(order, {}, &std::pair<std::uint64_t, IssueState*>::first);
     std::string bytes;
     for (const auto& [id, state] : order) {
@@ -255,7 +265,8 @@ class IssueWriter {
       batch_.put(Table::issue_counters, Key().u64(id), bytes);
     }
     for (const auto& [id, state] : order) {
-      if (state->created || state->row_changed) buffer::put_row(batch_, Table::issues, Key().u64(id), state->row);
+      if (state->created || state->row_changed)
+        buffer::put_row(batch_, Table::issues, Key().u64(id), state->row);
     }
     move_in_last_seen(order);
   }
@@ -266,7 +277,10 @@ class IssueWriter {
     for (const auto& [id, state] : order) {
       const auto project = state->row.project();
       const auto key_of = [&](std::int64_t ms) {
-        return std::move(Key().u64(project).descending(static_cast<std::uint64_t>(std::max<std::int64_t>(0, ms))).u64(id));
+        return std::move(Key()
+                             .u64(project)
+                             .descending(static_cast<std::uint64_t>(std::max<std::int64_t>(0, ms)))
+                             .u64(id));
       };
       const auto now = state->counters.last_seen_ms();
       if (!state->created && now == state->stored_last_seen_ms) continue;
@@ -275,8 +289,10 @@ class IssueWriter {
     }
     std::ranges::sort(added, {}, &Key::view);
     std::ranges::sort(removed, {}, &Key::view);
-    for (const auto& key : removed) batch_.remove(Table::issues_by_last_seen, key);
-    for (const auto& key : added) batch_.put(Table::issues_by_last_seen, key, "");
+    for (const auto& key : removed)
+      batch_.remove(Table::issues_by_last_seen, key);
+    for (const auto& key : added)
+      batch_.put(Table::issues_by_last_seen, key, "");
   }
 
   WriteContext& context_;

@@ -125,7 +125,8 @@ class Repair {
   void escape() {
     const unsigned next = byte_at(in_, at_ + 1);
     if (next == 'u') return unicode_escape();
-    if (next != 0 && std::string_view("\"\\/bfnrt").find(static_cast<char>(next)) != std::string_view::npos) {
+    if (next != 0 &&
+        std::string_view("\"\\/bfnrt").find(static_cast<char>(next)) != std::string_view::npos) {
       out_ += in_.substr(at_, 2);
       at_ += 2;
       return;

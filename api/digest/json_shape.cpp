@@ -35,7 +35,9 @@ std::optional<JsonElement> strict(std::string_view json, simdjson::error_code& e
 
 std::string_view render_number(double number, std::array<char, 64>& room) {
   const bool whole = std::floor(number) == number && std::abs(number) < 1e15;
-  const auto end = whole ? std::to_chars(room.data(), room.data() + room.size(), static_cast<std::int64_t>(number)).ptr
+  const auto end = whole ? std::to_chars(room.data(), room.data() + room.size(),
+                                         static_cast<std::int64_t>(number))
+                               .ptr
                          : std::to_chars(room.data(), room.data() + room.size(), number).ptr;
   return {room.data(), static_cast<std::size_t>(end - room.data())};
 }
@@ -57,7 +59,8 @@ std::string_view text_of(JsonElement element, TextArena& arena, Length length) {
   switch (element.type()) {
     case JsonType::STRING: return arena.keep(element.get_string().value_unsafe(), length);
     case JsonType::BOOL: return element.get_bool().value_unsafe() ? "true" : "false";
-    case JsonType::DOUBLE: return arena.keep(render_number(element.get_double().value_unsafe(), room), length);
+    case JsonType::DOUBLE:
+      return arena.keep(render_number(element.get_double().value_unsafe(), room), length);
     case JsonType::INT64:
     case JsonType::UINT64: {
       const bool small = element.type() == JsonType::INT64;
@@ -89,7 +92,8 @@ std::optional<std::int64_t> number_of(JsonElement element) {
   std::int64_t number = 0;
   if (element.get(number) == simdjson::SUCCESS) return number;
   double real = 0;
-  if (element.get(real) == simdjson::SUCCESS && std::abs(real) < 9e15) return static_cast<std::int64_t>(real);
+  if (element.get(real) == simdjson::SUCCESS && std::abs(real) < 9e15)
+    return static_cast<std::int64_t>(real);
   std::string_view text;
   if (element.get(text) != simdjson::SUCCESS) return std::nullopt;
   const auto read = std::from_chars(text.data(), text.data() + text.size(), number);

@@ -1,5 +1,5 @@
-// Reading JSON whose shape is not to be trusted: each function gives what is usable and leaves out the
-// rest. The only header that shows simdjson to the files that read payloads.
+// Reading JSON whose shape is not to be trusted: each function gives what is usable and leaves out
+// the rest. The only header that shows simdjson to the files that read payloads.
 //
 // THREADS  Views of texts live until the parser reads its next document.
 #pragma once
@@ -48,8 +48,8 @@ std::optional<std::int64_t> time_of(JsonElement element);
 std::optional<std::int64_t> number_of(JsonElement element);
 std::optional<bool> flag_of(JsonElement element);
 
-// Calls `each` with the entries of an array, of an object's "values" (an array or an object), or with
-// the object itself when it has none; for at most `most` entries.
+// Calls `each` with the entries of an array, of an object's "values" (an array or an object), or
+// with the object itself when it has none; for at most `most` entries.
 template <class Each>
 void for_each_value(JsonElement element, std::size_t most, Each each) {
   JsonObject object;

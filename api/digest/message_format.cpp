@@ -9,7 +9,8 @@ namespace {
 
 class Formatter {
  public:
-  Formatter(std::string_view message, const MessageParams& params) : rest_(message), params_(params) {}
+  Formatter(std::string_view message, const MessageParams& params)
+      : rest_(message), params_(params) {}
 
   std::string run() {
     while (!rest_.empty()) {
@@ -38,7 +39,8 @@ class Formatter {
       at = end + 1;
     }
     at = rest_.find_first_not_of("#0-+ .123456789hlLqjzt*", at);
-    if (at == std::string_view::npos || std::isalpha(static_cast<unsigned char>(rest_[at])) == 0) return false;
+    if (at == std::string_view::npos || std::isalpha(static_cast<unsigned char>(rest_[at])) == 0)
+      return false;
     const auto value = name ? named(*name) : next();
     return value && put(*value, at + 1);
   }

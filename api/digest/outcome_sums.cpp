@@ -61,7 +61,8 @@ void OutcomeSums::write(buffer::Batch& batch) const {
                          .u8(static_cast<std::uint8_t>(of.outcome))
                          .text(of.reason)
                          .raw({of.key.data(), of.key.size()});
-    auto row = buffer::find_row<schema::Count>(batch, buffer::Table::outcomes, key).value_or(schema::Count());
+    auto row = buffer::find_row<schema::Count>(batch, buffer::Table::outcomes, key)
+                   .value_or(schema::Count());
     row.set_quantity(row.quantity() + quantity);
     buffer::put_row(batch, buffer::Table::outcomes, key, row);
   }
@@ -69,7 +70,8 @@ void OutcomeSums::write(buffer::Batch& batch) const {
 
 std::uint64_t OutcomeSums::quantity(relay::Outcome outcome) const {
   std::uint64_t sum = 0;
-  for (const auto& [of, quantity] : sums_) sum += of.outcome == outcome ? quantity : 0;
+  for (const auto& [of, quantity] : sums_)
+    sum += of.outcome == outcome ? quantity : 0;
   return sum;
 }
 

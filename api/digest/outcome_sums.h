@@ -1,5 +1,5 @@
-// What became of items, summed up before it is written: one row per project, hour, category, outcome,
-// reason and key.
+// What became of items, summed up before it is written: one row per project, hour, category,
+// outcome, reason and key.
 #pragma once
 
 #include "buffer/clock.h"

@@ -29,15 +29,18 @@ bool ends_word(std::string_view text, std::size_t at) {
 template <class Accept>
 std::size_t run_of(std::string_view text, std::size_t at, Accept accept) {
   std::size_t end = at;
-  while (end < text.size() && accept(text[end])) ++end;
+  while (end < text.size() && accept(text[end]))
+    ++end;
   return end - at;
 }
 
 std::size_t match_url(std::string_view text) {
-  const std::size_t scheme = run_of(text.substr(0, 32), 0, [](char c) { return letter(c) || digit(c) || c == '+'; });
+  const std::size_t scheme =
+      run_of(text.substr(0, 32), 0, [](char c) { return letter(c) || digit(c) || c == '+'; });
   if (scheme == 0 || !letter(text[0]) || text.substr(scheme, 3) != "://") return 0;
   const auto rest = run_of(text, scheme + 3, [](char c) {
-    return static_cast<unsigned char>(c) > ' ' && c != '"' && c != '\'' && c != '<' && c != '>' && c != ')' && c != ',';
+    return static_cast<unsigned char>(c) > ' ' && c != '"' && c != '\'' && c != '<' && c != '>' &&
+           c != ')' && c != ',';
   });
   return rest == 0 ? 0 : scheme + 3 + rest;
 }
@@ -49,8 +52,10 @@ std::size_t match_email(std::string_view text) {
   if (local == 0 || local >= text.size() || text[local] != '@') return 0;
   auto domain = run_of(text.substr(0, local + 256), local + 1,
                        [](char c) { return letter(c) || digit(c) || c == '.' || c == '-'; });
-  while (domain > 0 && !letter(text[local + domain]) && !digit(text[local + domain])) --domain;
-  return text.substr(local + 1, domain).find('.') == std::string_view::npos ? 0 : local + 1 + domain;
+  while (domain > 0 && !letter(text[local + domain]) && !digit(text[local + domain]))
+    --domain;
+  return text.substr(local + 1, domain).find('.') == std::string_view::npos ? 0
+                                                                            : local + 1 + domain;
 }
 
 std::size_t match_uuid(std::string_view text) {
@@ -77,9 +82,11 @@ std::size_t match_ipv4(std::string_view text) {
 }
 
 std::size_t match_ipv6(std::string_view text) {
-  const auto length = run_of(text.substr(0, 40), 0, [](char c) { return hex_digit(c) || c == ':'; });
+  const auto length =
+      run_of(text.substr(0, 40), 0, [](char c) { return hex_digit(c) || c == ':'; });
   std::size_t colons = 0;
-  for (const char c : text.substr(0, length)) colons += c == ':' ? 1U : 0U;
+  for (const char c : text.substr(0, length))
+    colons += c == ':' ? 1U : 0U;
   const bool shortened = text.substr(0, length).find("::") != std::string_view::npos;
   const bool address = colons == 7 || (shortened && colons >= 2 && length > 3);
   return address && ends_word(text, length) ? length : 0;
@@ -109,9 +116,10 @@ std::size_t match_zone(std::string_view text) {
 std::size_t match_date(std::string_view text) {
   std::size_t at = 0;
   const char separator = text.size() > 4 ? text[4] : '\0';
-  const bool date = run_of(text.substr(0, 5), 0, digit) == 4 && (separator == '-' || separator == '/') &&
-                    run_of(text.substr(0, 7), 5, digit) == 2 && text.size() > 9 && text[7] == separator &&
-                    run_of(text.substr(0, 10), 8, digit) == 2;
+  const bool date = run_of(text.substr(0, 5), 0, digit) == 4 &&
+                    (separator == '-' || separator == '/') &&
+                    run_of(text.substr(0, 7), 5, digit) == 2 && text.size() > 9 &&
+                    text[7] == separator && run_of(text.substr(0, 10), 8, digit) == 2;
   if (date) at = 10;
   const bool gap = date && at < text.size() && (text[at] == 'T' || text[at] == ' ');
   const auto time = match_time_of_day(text.substr(gap ? at + 1 : at));
@@ -130,7 +138,8 @@ std::size_t match_hex(std::string_view text) {
   if (prefixed) return begin + length;
   bool digits = false;
   bool letters = false;
-  for (const char c : text.substr(0, length)) (digit(c) ? digits : letters) = true;
+  for (const char c : text.substr(0, length))
+    (digit(c) ? digits : letters) = true;
   return digits && letters && length >= 8 ? length : 0;
 }
 
@@ -150,7 +159,8 @@ std::size_t match_quoted(std::string_view text) {
   constexpr std::size_t longest = 256;
   const char quote = text[0];
   if (quote != '\'' && quote != '"') return 0;
-  for (auto end = text.find(quote, 1); end != std::string_view::npos && end <= longest; end = text.find(quote, end + 1)) {
+  for (auto end = text.find(quote, 1); end != std::string_view::npos && end <= longest;
+       end = text.find(quote, end + 1)) {
     if (text.substr(0, end).find('\n') != std::string_view::npos) return 0;
     if (end > 1 && ends_word(text, end + 1)) return end + 1;
   }

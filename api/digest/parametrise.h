@@ -1,5 +1,5 @@
-// Replaces the parts of a message that differ from one occurrence to the next, so that messages that
-// mean the same become the same.
+// Replaces the parts of a message that differ from one occurrence to the next, so that messages
+// that mean the same become the same.
 #pragma once
 
 #include <string>

@@ -1,5 +1,5 @@
-// A batch of journal records, read: what is to be written, and nothing of the payloads besides. Made
-// outside any write transaction; writing does not change it, so that it can be written again.
+// A batch of journal records, read: what is to be written, and nothing of the payloads besides.
+// Made outside any write transaction; writing does not change it, so that it can be written again.
 #pragma once
 
 #include "api/digest/config.h"
@@ -86,15 +86,17 @@ struct ParsedBatch {
   std::size_t decoded_bytes = 0;
 };
 
-// Decodes and reads one record into the batch. What is damaged, undecodable or does the unexpected is
-// counted as invalid and logged; never throws for what a record holds.
-void read_record(const buffer::StoredRecord& record, const DigestConfig& config, ParsedBatch& batch);
+// Decodes and reads one record into the batch. What is damaged, undecodable or does the unexpected
+// is counted as invalid and logged; never throws for what a record holds.
+void read_record(const buffer::StoredRecord& record,
+                 const DigestConfig& config,
+                 ParsedBatch& batch);
 void skip_damaged(buffer::Sequence sequence, Time now, ParsedBatch& batch);
 // Counts a record as invalid/internal instead of reading it.
 void skip_poisonous(const buffer::StoredRecord& record, ParsedBatch& batch);
 
-// The time under which an event is filed: shifted by the SDK's clock drift when that is 55 minutes or
-// more, and the time it was received when it claims to be from the future (60 s) or too old.
+// The time under which an event is filed: shifted by the SDK's clock drift when that is 55 minutes
+// or more, and the time it was received when it claims to be from the future (60 s) or too old.
 std::int64_t corrected_timestamp(std::optional<std::int64_t> timestamp_ms,
                                  std::int64_t sent_at_ms,  // 0 when unknown
                                  std::int64_t received_ms,

@@ -14,7 +14,8 @@ Result<std::string> decoded_body(const buffer::StoredRecord& record, std::size_t
   const auto coding = static_cast<relay::Coding>(record.coding);
   if (coding == relay::Coding::identity) return std::string(record.body);
   auto decoded = relay::decode(record.body, coding, max_bytes);
-  if (!decoded && decoded.error().fault == Fault::malformed) return Error{Fault::corrupt, decoded.error().detail};
+  if (!decoded && decoded.error().fault == Fault::malformed)
+    return Error{Fault::corrupt, decoded.error().detail};
   return decoded;
 }
 
@@ -26,16 +27,19 @@ Result<ItemPayload> read_payload(const buffer::Journal& journal,
                                  std::size_t max_bytes) {
   const auto batch = journal.read_one(sequence);
   if (!batch) return batch.error();
-  if (batch->records.empty()) return Error{Fault::not_found, "no record " + std::to_string(sequence)};
+  if (batch->records.empty())
+    return Error{Fault::not_found, "no record " + std::to_string(sequence)};
   const auto& record = batch->records.front();
-  if (record.kind != buffer::RecordKind::envelope) return Error{Fault::not_found, "not an envelope"};
+  if (record.kind != buffer::RecordKind::envelope)
+    return Error{Fault::not_found, "not an envelope"};
   auto body = decoded_body(record, max_bytes);
   if (!body) return body.error();
   ItemPayload payload;
   payload.bytes = std::make_shared<const std::string>(*std::move(body));
   auto envelope = relay::parse_envelope(*payload.bytes);
   if (!envelope) return Error{Fault::corrupt, envelope.error().detail};
-  if (item >= envelope->items.size()) return Error{Fault::not_found, "no item " + std::to_string(item)};
+  if (item >= envelope->items.size())
+    return Error{Fault::not_found, "no item " + std::to_string(item)};
   payload.envelope = *std::move(envelope);
   payload.sequence = sequence;
   payload.item = item;

@@ -3,9 +3,8 @@
 
 #include "buffer/journal.h"
 #include "buffer/result.h"
-#include "relay/protocol/envelope.h"
-
 #include "buffer/schema/rows.pb.h"
+#include "relay/protocol/envelope.h"
 
 #include <cstddef>
 #include <cstdint>

@@ -82,7 +82,8 @@ void read_postings(std::string_view key, std::string_view row, std::vector<std::
   if (key.size() < 8) return;
   const auto first = buffer::KeyReader(key.substr(key.size() - 8)).u64() * posting_block;
   if (row.size() != bitmap_bytes) {
-    for (std::size_t i = 0; i < row.size() / 2; ++i) issues.push_back(first + number_at(row, i));
+    for (std::size_t i = 0; i < row.size() / 2; ++i)
+      issues.push_back(first + number_at(row, i));
     return;
   }
   for (std::size_t i = 0; i < bitmap_bytes; ++i) {
@@ -92,7 +93,10 @@ void read_postings(std::string_view key, std::string_view row, std::vector<std::
   }
 }
 
-void remove_posting(buffer::Batch& batch, std::uint64_t project, std::string_view tag, std::uint64_t issue) {
+void remove_posting(buffer::Batch& batch,
+                    std::uint64_t project,
+                    std::string_view tag,
+                    std::uint64_t issue) {
   const auto key = posting_key(project, tag, issue);
   const auto stored = batch.get(buffer::Table::issues_by_tag, key);
   if (!stored) return;

@@ -5,8 +5,8 @@
 //   value  up to 255 issues: their numbers within the block, u16 each, ascending
 //          more: 512 bytes, one bit a number, the lowest bit of the first byte first
 //
-// One row an issue cost 50 bytes each and a page write each, in the worst place: 3 of the 11 pages that
-// an event touched.
+// One row an issue cost 50 bytes each and a page write each, in the worst place: 3 of the 11 pages
+// that an event touched.
 #pragma once
 
 #include "buffer/keys.h"
@@ -36,6 +36,9 @@ bool remove_posting(std::string& row, std::uint64_t issue);
 void read_postings(std::string_view key, std::string_view row, std::vector<std::uint64_t>& issues);
 
 // Takes an issue out of a tag's postings in the tables.
-void remove_posting(buffer::Batch& batch, std::uint64_t project, std::string_view tag, std::uint64_t issue);
+void remove_posting(buffer::Batch& batch,
+                    std::uint64_t project,
+                    std::string_view tag,
+                    std::uint64_t issue);
 
 }  // namespace picket::digest

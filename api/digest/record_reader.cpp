@@ -1,14 +1,12 @@
-#include "api/digest/parsed_batch.h"
-
 #include "api/digest/client_report.h"
 #include "api/digest/derived_tags.h"
 #include "api/digest/json_repair.h"
+#include "api/digest/parsed_batch.h"
 #include "api/digest/title.h"
 #include "buffer/keys.h"
 #include "buffer/logger.h"
-#include "relay/protocol/content_encoding.h"
-
 #include "buffer/schema/rows.pb.h"
+#include "relay/protocol/content_encoding.h"
 
 #include <algorithm>
 #include <exception>
@@ -24,7 +22,10 @@ class RecordReader {
   RecordReader(const buffer::StoredRecord& record, const DigestConfig& config, ParsedBatch& batch)
       : record_(record), config_(config), batch_(batch) {}
 
-  void count(DataCategory category, Outcome outcome, std::string_view reason, std::uint64_t quantity) {
+  void count(DataCategory category,
+             Outcome outcome,
+             std::string_view reason,
+             std::uint64_t quantity) {
     batch_.outcomes.add({.project = record_.project,
                          .hour_ms = hour_of(record_.received),
                          .category = category,
@@ -65,12 +66,14 @@ class RecordReader {
     }
     std::string_view bytes = record_.body;
     std::string decoded;
-    if (const auto coding = static_cast<relay::Coding>(record_.coding); coding != relay::Coding::identity) {
+    if (const auto coding = static_cast<relay::Coding>(record_.coding);
+        coding != relay::Coding::identity) {
       auto inflated = relay::decode(record_.body, coding, config_.max_envelope_bytes);
       if (!inflated) {
         warn("record skipped", inflated.error().detail);
         const bool large = inflated.error().fault == Fault::too_large;
-        return count(DataCategory::unknown, Outcome::invalid, large ? "too_large" : "invalid_compression", 1);
+        return count(DataCategory::unknown, Outcome::invalid,
+                     large ? "too_large" : "invalid_compression", 1);
       }
       decoded = *std::move(inflated);
       bytes = decoded;
@@ -83,7 +86,8 @@ class RecordReader {
     }
     header_id_ = relay::event_id_from_raw(meta_.event_id());
     if (!header_id_) header_id_ = envelope->fields.event_id;
-    sent_at_ms_ = meta_.sent_at_ms() != 0 ? meta_.sent_at_ms() : envelope->fields.sent_at_ms.value_or(0);
+    sent_at_ms_ =
+        meta_.sent_at_ms() != 0 ? meta_.sent_at_ms() : envelope->fields.sent_at_ms.value_or(0);
     for (std::size_t i = 0; i < envelope->items.size(); ++i) {
       read_item_safely(envelope->items[i], static_cast<std::uint16_t>(i));
     }
@@ -110,7 +114,8 @@ class RecordReader {
   }
 
   void read_item(const relay::Item& item, std::uint16_t index) {
-    if (item.type == "event" || item.type == "transaction" || item.type == "security" || item.type == "feedback") {
+    if (item.type == "event" || item.type == "transaction" || item.type == "security" ||
+        item.type == "feedback") {
       return read_event_item(item, index);
     }
     if (item.type == "client_report") {
@@ -124,12 +129,15 @@ class RecordReader {
     count_raw(item);
   }
 
-  void add_raw(const relay::Item& item, std::uint16_t index, const std::optional<relay::EventId>& id) {
+  void add_raw(const relay::Item& item,
+               std::uint16_t index,
+               const std::optional<relay::EventId>& id) {
     const auto type = first_characters(item.type, 200);
-    batch_.raw_items.push_back({.place = place(index),
-                                .type = batch_.text.keep(repair_utf8(type.empty() ? "unknown" : type)),
-                                .id = id.value_or(relay::EventId()),
-                                .has_id = id.has_value()});
+    batch_.raw_items.push_back(
+        {.place = place(index),
+         .type = batch_.text.keep(repair_utf8(type.empty() ? "unknown" : type)),
+         .id = id.value_or(relay::EventId()),
+         .has_id = id.has_value()});
   }
 
   void count_raw(const relay::Item& item) {
@@ -152,12 +160,14 @@ class RecordReader {
     auto read = parse_event(item.payload);
     if (!read) {
       const bool large = read.error().fault == Fault::too_large;
-      return count(relay::category_of(item), Outcome::invalid, large ? "too_large" : "invalid_json", 1);
+      return count(relay::category_of(item), Outcome::invalid, large ? "too_large" : "invalid_json",
+                   1);
     }
     Event& event = *read;
     if (item.type == "transaction") event.type = EventType::transaction;
     if (item.type == "feedback") event.type = EventType::feedback;
-    if (event.user.ip == "{{auto}}") event.user.ip = event.text.keep(repair_utf8(meta_.remote_address()), {64, 0});
+    if (event.user.ip == "{{auto}}")
+      event.user.ip = event.text.keep(repair_utf8(meta_.remote_address()), {64, 0});
     const auto id = id_of(event, index);
     add_event(event, id, index);
     if (event.type == EventType::feedback) add_raw(item, index, id);
@@ -180,8 +190,8 @@ class RecordReader {
     auto& added = batch_.events.emplace_back();
     added.place = place(index);
     added.id = id;
-    added.timestamp_ms =
-        corrected_timestamp(event.timestamp_ms, sent_at_ms_, added.place.received_ms, config_.max_event_age);
+    added.timestamp_ms = corrected_timestamp(event.timestamp_ms, sent_at_ms_,
+                                             added.place.received_ms, config_.max_event_age);
     added.category = category_of(event.type);
     added.level = event.level_or_default();
     added.has_issue = event.type != EventType::transaction && event.type != EventType::feedback;
@@ -237,7 +247,9 @@ std::uint32_t TagTable::intern(const Tag& tag, TextArena& arena) {
   return id;
 }
 
-void read_record(const buffer::StoredRecord& record, const DigestConfig& config, ParsedBatch& batch) {
+void read_record(const buffer::StoredRecord& record,
+                 const DigestConfig& config,
+                 ParsedBatch& batch) {
   ++batch.records;
   if (record.kind == buffer::RecordKind::envelope) ++batch.envelopes;
   batch.newest_received = std::max(batch.newest_received, record.received);
@@ -256,7 +268,8 @@ void skip_damaged(buffer::Sequence sequence, Time now, ParsedBatch& batch) {
   ++batch.records;
   ++batch.envelopes;
   log(Level::warning, "digest", "record is damaged and skipped", {{"sequence", sequence}});
-  batch.outcomes.add({.hour_ms = hour_of(now), .outcome = Outcome::invalid, .reason = "corrupt"}, 1);
+  batch.outcomes.add({.hour_ms = hour_of(now), .outcome = Outcome::invalid, .reason = "corrupt"},
+                     1);
 }
 
 void skip_poisonous(const buffer::StoredRecord& record, ParsedBatch& batch) {
@@ -279,7 +292,8 @@ std::int64_t corrected_timestamp(std::optional<std::int64_t> timestamp_ms,
   std::int64_t corrected = *timestamp_ms;
   const auto drift = received_ms - sent_at_ms;
   if (sent_at_ms != 0 && (drift >= least_drift_ms || drift <= -least_drift_ms)) corrected += drift;
-  const bool plausible = corrected <= received_ms + future_ms && corrected >= received_ms - max_age.count();
+  const bool plausible =
+      corrected <= received_ms + future_ms && corrected >= received_ms - max_age.count();
   return plausible ? corrected : received_ms;
 }
 

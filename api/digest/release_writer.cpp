@@ -1,5 +1,4 @@
 #include "api/digest/batch_writer.h"
-
 #include "buffer/keys.h"
 #include "buffer/rows.h"
 
@@ -33,11 +32,15 @@ Key release_key(std::uint64_t organization, std::string_view version) {
   return std::move(Key().u64(organization).text(version));
 }
 
-void write_release(WriteContext& context, std::uint64_t organization, std::string_view version, const OfProject& seen) {
+void write_release(WriteContext& context,
+                   std::uint64_t organization,
+                   std::string_view version,
+                   const OfProject& seen) {
   const auto key = release_key(organization, version);
   if (!context.batch.get(Table::releases, key)) {
     auto created = seen.begin()->second.received_ms;
-    for (const auto& [project, times] : seen) created = std::min(created, times.received_ms);
+    for (const auto& [project, times] : seen)
+      created = std::min(created, times.received_ms);
     schema::Release row;
     row.set_id(context.batch.next_number("release"));
     row.set_organization(organization);
@@ -48,7 +51,8 @@ void write_release(WriteContext& context, std::uint64_t organization, std::strin
   const auto news = context.new_issues.find({organization, version});
   for (const auto& [project, times] : seen) {
     const auto project_key = Key().raw(key).u64(project);
-    auto row = buffer::find_row<schema::ReleaseProject>(context.batch, Table::release_projects, project_key)
+    auto row = buffer::find_row<schema::ReleaseProject>(context.batch, Table::release_projects,
+                                                        project_key)
                    .value_or(schema::ReleaseProject());
     row.set_events(row.events() + times.events);
     const bool first = row.first_event_ms() == 0;
@@ -61,7 +65,10 @@ void write_release(WriteContext& context, std::uint64_t organization, std::strin
   }
 }
 
-void write_environment(WriteContext& context, std::uint64_t project, std::string_view name, const Seen& seen) {
+void write_environment(WriteContext& context,
+                       std::uint64_t project,
+                       std::string_view name,
+                       const Seen& seen) {
   const auto key = Key().u64(project).text(name);
   auto row = buffer::find_row<schema::EnvironmentRow>(context.batch, Table::environments, key);
   if (!row) {
@@ -76,8 +83,11 @@ void write_environment(WriteContext& context, std::uint64_t project, std::string
 
 }  // namespace
 
-std::int64_t release_created_ms(const WriteContext& context, std::uint64_t organization, std::string_view version) {
-  const auto row = buffer::find_row<schema::Release>(context.batch, Table::releases, release_key(organization, version));
+std::int64_t release_created_ms(const WriteContext& context,
+                                std::uint64_t organization,
+                                std::string_view version) {
+  const auto row = buffer::find_row<schema::Release>(context.batch, Table::releases,
+                                                     release_key(organization, version));
   return row ? row->created_ms() : 0;
 }
 
@@ -93,8 +103,10 @@ void write_releases(WriteContext& context) {
     }
     if (!event.environment.empty()) environments[{project, event.environment}].add(event);
   }
-  for (const auto& [of, seen] : releases) write_release(context, of.first, of.second, seen);
-  for (const auto& [of, seen] : environments) write_environment(context, of.first, of.second, seen);
+  for (const auto& [of, seen] : releases)
+    write_release(context, of.first, of.second, seen);
+  for (const auto& [of, seen] : environments)
+    write_environment(context, of.first, of.second, seen);
 }
 
 }  // namespace picket::digest

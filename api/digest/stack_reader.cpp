@@ -12,13 +12,20 @@ constexpr std::size_t oldest_frames = 50;
 void read_frame(JsonObject json, Event& event, Frame& frame) {
   auto& text = event.text;
   for (const auto [key, value] : json) {
-    if (key == "function") frame.function = text_of(value, text, {512, 20});
-    else if (key == "module") frame.module = text_of(value, text, {512, 20});
-    else if (key == "filename") frame.filename = text_of(value, text, {256, 40});
-    else if (key == "abs_path") frame.abs_path = text_of(value, text, {256, 40});
-    else if (key == "platform") frame.platform = text_of(value, text, {64, 0});
-    else if (key == "lineno") frame.line = number_of(value).value_or(0);
-    else if (key == "in_app") frame.in_app = flag_of(value);
+    if (key == "function")
+      frame.function = text_of(value, text, {512, 20});
+    else if (key == "module")
+      frame.module = text_of(value, text, {512, 20});
+    else if (key == "filename")
+      frame.filename = text_of(value, text, {256, 40});
+    else if (key == "abs_path")
+      frame.abs_path = text_of(value, text, {256, 40});
+    else if (key == "platform")
+      frame.platform = text_of(value, text, {64, 0});
+    else if (key == "lineno")
+      frame.line = number_of(value).value_or(0);
+    else if (key == "in_app")
+      frame.in_app = flag_of(value);
   }
 }
 
@@ -51,9 +58,12 @@ void read_mechanism(JsonElement json, Event& event, ExceptionValue& exception) {
     return;
   }
   for (const auto [key, value] : *object) {
-    if (key == "type") exception.mechanism = text_of(value, event.text, {128, 0});
-    else if (key == "handled") exception.handled = flag_of(value);
-    else if (key == "synthetic") exception.synthetic = flag_of(value).value_or(false);
+    if (key == "type")
+      exception.mechanism = text_of(value, event.text, {128, 0});
+    else if (key == "handled")
+      exception.handled = flag_of(value);
+    else if (key == "synthetic")
+      exception.synthetic = flag_of(value).value_or(false);
   }
 }
 
@@ -66,13 +76,19 @@ void read_exception(JsonElement json, Event& event) {
   }
   ExceptionValue exception;
   for (const auto [key, value] : object) {
-    if (key == "type") exception.type = text_of(value, event.text, {256, 20});
-    else if (key == "value") exception.value = text_of(value, event.text, {8192, 200});
-    else if (key == "module") exception.module = text_of(value, event.text, {256, 20});
-    else if (key == "mechanism") read_mechanism(value, event, exception);
-    else if (key == "stacktrace" && exception.frames.empty()) exception.frames = read_frames(value, event);
+    if (key == "type")
+      exception.type = text_of(value, event.text, {256, 20});
+    else if (key == "value")
+      exception.value = text_of(value, event.text, {8192, 200});
+    else if (key == "module")
+      exception.module = text_of(value, event.text, {256, 20});
+    else if (key == "mechanism")
+      read_mechanism(value, event, exception);
+    else if (key == "stacktrace" && exception.frames.empty())
+      exception.frames = read_frames(value, event);
   }
-  const bool says_nothing = exception.type.empty() && exception.value.empty() && exception.frames.empty();
+  const bool says_nothing =
+      exception.type.empty() && exception.value.empty() && exception.frames.empty();
   if (!says_nothing) event.exceptions.push_back(std::move(exception));
 }
 
@@ -86,11 +102,13 @@ struct ThreadChoice {
 }  // namespace
 
 void read_exceptions(JsonElement exceptions, Event& event) {
-  for_each_value(exceptions, most_exceptions, [&](JsonElement each) { read_exception(each, event); });
+  for_each_value(exceptions, most_exceptions,
+                 [&](JsonElement each) { read_exception(each, event); });
 }
 
 void read_stacktrace(JsonElement stacktrace, Event& event) {
-  if (auto frames = read_frames(stacktrace, event); !frames.empty()) event.stacktrace = std::move(frames);
+  if (auto frames = read_frames(stacktrace, event); !frames.empty())
+    event.stacktrace = std::move(frames);
 }
 
 // The crashed thread's stack, else the current one's, else that of the only thread.
@@ -105,8 +123,10 @@ void read_threads(JsonElement threads, Event& event) {
     ++choice.count;
     choice.only = stacktrace;
     JsonElement flag;
-    if (thread["crashed"].get(flag) == simdjson::SUCCESS && flag_of(flag).value_or(false)) choice.crashed = stacktrace;
-    if (thread["current"].get(flag) == simdjson::SUCCESS && flag_of(flag).value_or(false)) choice.current = stacktrace;
+    if (thread["crashed"].get(flag) == simdjson::SUCCESS && flag_of(flag).value_or(false))
+      choice.crashed = stacktrace;
+    if (thread["current"].get(flag) == simdjson::SUCCESS && flag_of(flag).value_or(false))
+      choice.current = stacktrace;
   });
   if (choice.crashed) return read_stacktrace(*choice.crashed, event);
   if (choice.current) return read_stacktrace(*choice.current, event);

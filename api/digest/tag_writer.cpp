@@ -1,5 +1,4 @@
 #include "api/digest/batch_writer.h"
-
 #include "api/digest/postings.h"
 #include "buffer/keys.h"
 #include "buffer/rows.h"
@@ -14,7 +13,8 @@ namespace {
 using buffer::Key;
 using buffer::Table;
 
-// One tag of one event. Tags are numbered by their order in keys, so that sorting numbers sorts keys.
+// One tag of one event. Tags are numbered by their order in keys, so that sorting numbers sorts
+// keys.
 struct Use {
   std::uint64_t owner = 0;  // issue or project
   std::uint32_t rank = 0;
@@ -26,7 +26,8 @@ struct Ranking {
   explicit Ranking(const TagTable& tags) : by_rank(tags.size()), rank_of(tags.size()) {
     std::iota(by_rank.begin(), by_rank.end(), 0U);
     std::ranges::sort(by_rank, {}, [&](std::uint32_t id) { return tags.suffix(id); });
-    for (std::uint32_t rank = 0; rank < by_rank.size(); ++rank) rank_of[by_rank[rank]] = rank;
+    for (std::uint32_t rank = 0; rank < by_rank.size(); ++rank)
+      rank_of[by_rank[rank]] = rank;
   }
   std::vector<std::uint32_t> by_rank;
   std::vector<std::uint32_t> rank_of;
@@ -40,11 +41,13 @@ class TagWriter {
   void run() {
     std::vector<Use> uses;
     uses.reserve(context_.parsed.tag_ids.size());
-    for (const auto index : context_.kept) add_uses(index, context_.issue_of[index], uses);
+    for (const auto index : context_.kept)
+      add_uses(index, context_.issue_of[index], uses);
     write_counts(Table::issue_tags, uses);
     write_postings();
     uses.clear();
-    for (const auto index : context_.kept) add_uses(index, context_.event(index).place.project, uses);
+    for (const auto index : context_.kept)
+      add_uses(index, context_.event(index).place.project, uses);
     write_counts(Table::project_tags, uses);
   }
 
@@ -80,14 +83,17 @@ class TagWriter {
   }
 
   void write_counts(Table table, std::vector<Use>& uses) {
-    std::ranges::sort(uses, {}, [](const Use& use) { return std::tie(use.owner, use.rank, use.at_ms); });
+    std::ranges::sort(uses, {},
+                      [](const Use& use) { return std::tie(use.owner, use.rank, use.at_ms); });
     schema::TagCount row;
     std::string bytes;
     auto editor = batch_.edit(table);
     Key key;
     for (std::size_t begin = 0; begin < uses.size();) {
       std::size_t end = begin;
-      while (end < uses.size() && uses[end].owner == uses[begin].owner && uses[end].rank == uses[begin].rank) ++end;
+      while (end < uses.size() && uses[end].owner == uses[begin].owner &&
+             uses[end].rank == uses[begin].rank)
+        ++end;
       key.clear();
       key.u64(uses[begin].owner).raw(suffix(uses[begin].rank));
       const auto stored = editor.find(key);
@@ -95,10 +101,12 @@ class TagWriter {
       if (stored) {
         row.ParseFromArray(stored->data(), static_cast<int>(stored->size()));
       } else if (table == Table::issue_tags) {
-        first_uses_.emplace_back(project_of(uses[begin].owner), uses[begin].rank, uses[begin].owner);
+        first_uses_.emplace_back(project_of(uses[begin].owner), uses[begin].rank,
+                                 uses[begin].owner);
       }
       row.set_count(row.count() + (end - begin));
-      if (!stored || uses[begin].at_ms < row.first_seen_ms()) row.set_first_seen_ms(uses[begin].at_ms);
+      if (!stored || uses[begin].at_ms < row.first_seen_ms())
+        row.set_first_seen_ms(uses[begin].at_ms);
       row.set_last_seen_ms(std::max(row.last_seen_ms(), uses[end - 1].at_ms));
       bytes.clear();
       row.AppendToString(&bytes);
@@ -126,8 +134,9 @@ class TagWriter {
   WriteContext& context_;
   buffer::Batch& batch_;
   Ranking ranking_;
-  std::vector<std::tuple<std::uint64_t, std::uint32_t, std::uint64_t>> first_uses_;  // project, rank, issue
-  std::vector<std::pair<std::uint64_t, std::uint64_t>> projects_;                     // issue, project
+  std::vector<std::tuple<std::uint64_t, std::uint32_t, std::uint64_t>>
+      first_uses_;                                                 // project, rank, issue
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> projects_;  // issue, project
   std::uint64_t last_issue_ = 0;
   std::uint64_t last_project_ = 0;
 };

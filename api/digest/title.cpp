@@ -6,7 +6,8 @@ namespace picket::digest {
 namespace {
 
 const std::vector<Frame>* newest_stack(const Event& event) {
-  for (auto exception = event.exceptions.rbegin(); exception != event.exceptions.rend(); ++exception) {
+  for (auto exception = event.exceptions.rbegin(); exception != event.exceptions.rend();
+       ++exception) {
     if (!exception->frames.empty()) return &exception->frames;
   }
   return event.stacktrace.empty() ? nullptr : &event.stacktrace;
@@ -23,7 +24,8 @@ std::string frame_culprit(const Frame& frame, std::string_view event_platform) {
   if (platform == "objc" || platform == "cocoa" || platform == "native") return function;
   const auto place = frame.module.empty() ? frame.filename : frame.module;
   if (place.empty()) return {};
-  if (platform == "javascript" || platform == "node") return function + "(" + std::string(place) + ")";
+  if (platform == "javascript" || platform == "node")
+    return function + "(" + std::string(place) + ")";
   return std::string(place) + " in " + function;
 }
 

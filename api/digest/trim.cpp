@@ -23,12 +23,16 @@ struct Doomed {
   std::vector<std::string> raw;
 };
 
-void gather_event(const buffer::Reader& reader, std::string_view place, std::string_view bytes, Doomed& doomed) {
+void gather_event(const buffer::Reader& reader,
+                  std::string_view place,
+                  std::string_view bytes,
+                  Doomed& doomed) {
   const auto row = buffer::parse_row<schema::EventRow>(bytes);
   doomed.events.emplace_back(place);
   const auto id = Key().u64(row.project()).raw(row.event_id());
   // A later event may have taken the id over after a restore; its entry is not ours.
-  if (const auto holder = reader.get(Table::event_ids, id); holder && *holder == place) doomed.ids.emplace_back(id.view());
+  if (const auto holder = reader.get(Table::event_ids, id); holder && *holder == place)
+    doomed.ids.emplace_back(id.view());
   if (row.issue() == 0) return;
   const auto at = static_cast<std::uint64_t>(std::max<std::int64_t>(0, row.timestamp_ms()));
   const auto received = static_cast<std::uint64_t>(row.received_ms());
@@ -60,7 +64,8 @@ bool gather_raw(const buffer::Reader& reader, Sequence floor, std::size_t most, 
       doomed.raw.emplace_back(cursor.key());
       there = cursor.next();
     } else {
-      const auto past = Key().u64(project).text(type).raw("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff");
+      const auto past =
+          Key().u64(project).text(type).raw("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff");
       there = cursor.seek(past);
     }
   }
@@ -69,7 +74,8 @@ bool gather_raw(const buffer::Reader& reader, Sequence floor, std::size_t most, 
 
 void remove_all(buffer::Batch& batch, Table table, std::vector<std::string>& keys) {
   std::ranges::sort(keys);
-  for (const auto& key : keys) batch.remove(table, key);
+  for (const auto& key : keys)
+    batch.remove(table, key);
 }
 
 }  // namespace
@@ -85,7 +91,8 @@ Result<Trimmed> trim_before(buffer::Tables& tables, Sequence floor, std::size_t 
     // A look before the write: usually there is nothing to do, and that should cost no commit.
     const auto snapshot = tables.snapshot();
     Doomed any;
-    if (gather_events(snapshot, floor, 0, any) && gather_raw(snapshot, floor, 0, any)) return Trimmed{0, true};
+    if (gather_events(snapshot, floor, 0, any) && gather_raw(snapshot, floor, 0, any))
+      return Trimmed{0, true};
   }
   const auto written = tables.write([&](buffer::Batch& batch) {
     Doomed doomed;

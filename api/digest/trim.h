@@ -18,8 +18,8 @@ struct Trimmed {
   bool done = false;     // nothing before the floor is left
 };
 
-// Removes at most about `most_rows` events and raw items before `floor`, with their index entries, in
-// one write: call again until done.
+// Removes at most about `most_rows` events and raw items before `floor`, with their index entries,
+// in one write: call again until done.
 Result<Trimmed> trim_before(buffer::Tables& tables, buffer::Sequence floor, std::size_t most_rows);
 
 }  // namespace picket::digest

@@ -59,7 +59,9 @@ std::string_view windows_version(std::string_view kernel) {
 }
 
 void read_os(std::string_view header, UserAgent& agent) {
-  const auto has = [&](std::string_view mark) { return header.find(mark) != std::string_view::npos; };
+  const auto has = [&](std::string_view mark) {
+    return header.find(mark) != std::string_view::npos;
+  };
   if (has("Windows NT ")) {
     agent.os = "Windows";
     agent.os_version = windows_version(version_at(after(header, "Windows NT ")));

@@ -1,5 +1,5 @@
-// Browser and operating system of a User-Agent header, for the SDKs that send nothing better. Reads the
-// handful of families that Sentry shows most; anything else stays unknown.
+// Browser and operating system of a User-Agent header, for the SDKs that send nothing better. Reads
+// the handful of families that Sentry shows most; anything else stays unknown.
 #pragma once
 
 #include <string_view>

@@ -2,8 +2,8 @@
 //
 //   digest_bench [--events 200000] [--issues 50000] [--users 5000] [--real] [--folder DIR]
 //
-// Events are made as they are read (their making is not counted); --real writes them to a journal on
-// the disk first and reads them there.
+// Events are made as they are read (their making is not counted); --real writes them to a journal
+// on the disk first and reads them there.
 #include "api/digest/derived_tags.h"
 #include "api/digest/digest.h"
 #include "api/digest/grouping.h"
@@ -52,35 +52,46 @@ double wall_us() {
 // An error of a web service in Python: some 8 KB of JSON, 2 to 3 KB as gzip.
 class Generator {
  public:
-  Generator(const Options& options, std::int64_t start_ms) : options_(options), start_ms_(start_ms) {}
+  Generator(const Options& options, std::int64_t start_ms)
+      : options_(options), start_ms_(start_ms) {}
 
   std::string payload(std::uint64_t number, std::uint64_t issue) {
     const auto user = random_() % options_.users;
     const auto text = [](std::uint64_t n) { return std::to_string(n); };
-    std::string json = R"({"level":"error","platform":"python","logger":"shop.orders","server_name":"web-)" + text(user % 20) +
-                       R"(","release":"shop@1.)" + text(number / 100'000) + R"(.0","environment":")" +
-                       (user % 4 == 0 ? "staging" : "production") + R"(","transaction":"/orders/)" + text(issue % 500) +
-                       R"(/pay","timestamp":)" + text(static_cast<std::uint64_t>(time_ms(number) / 1000)) + ".25,";
-    json += R"("exception":{"values":[{"type":"Error)" + text(issue) + R"(","value":"order )" + text(random_()) +
-            R"( cannot be paid: timeout after 30 s","module":"shop.errors","mechanism":{"type":"django","handled":false},"stacktrace":{"frames":[)";
+    std::string json =
+        R"({"level":"error","platform":"python","logger":"shop.orders","server_name":"web-)" +
+        text(user % 20) + R"(","release":"shop@1.)" + text(number / 100'000) +
+        R"(.0","environment":")" + (user % 4 == 0 ? "staging" : "production") +
+        R"(","transaction":"/orders/)" + text(issue % 500) + R"(/pay","timestamp":)" +
+        text(static_cast<std::uint64_t>(time_ms(number) / 1000)) + ".25,";
+    json +=
+        R"("exception":{"values":[{"type":"Error)" + text(issue) + R"(","value":"order )" +
+        text(random_()) +
+        R"( cannot be paid: timeout after 30 s","module":"shop.errors","mechanism":{"type":"django","handled":false},"stacktrace":{"frames":[)";
     for (std::uint64_t frame = 0; frame < 22; ++frame) {
       if (frame != 0) json += ',';
       const auto place = text((issue * 31 + frame * 7) % 997);
-      json += R"({"function":"step_)" + place + R"(","module":"shop.part_)" + place + R"(","filename":"shop/part_)" + place +
-              R"(.py","abs_path":"/srv/shop/part_)" + place + R"(.py","lineno":)" + text(10 + frame) +
-              R"(,"in_app":)" + (frame % 3 == 0 ? "true" : "false") +
-              R"(,"context_line":"    result = self.step_)" + place + R"x((order, retry=True)","vars":{"order":"<Order )x" +
+      json += R"({"function":"step_)" + place + R"(","module":"shop.part_)" + place +
+              R"(","filename":"shop/part_)" + place + R"(.py","abs_path":"/srv/shop/part_)" +
+              place + R"(.py","lineno":)" + text(10 + frame) + R"(,"in_app":)" +
+              (frame % 3 == 0 ? "true" : "false") + R"(,"context_line":"    result = self.step_)" +
+              place + R"x((order, retry=True)","vars":{"order":"<Order )x" +
               text(random_() % 1'000'000) + R"(>","retry":"True"}})";
     }
-    json += R"(]}}]},"user":{"id":")" + text(user) + R"(","ip_address":"10.0.)" + text(user / 250 % 250) + "." + text(user % 250) +
-            R"("},"request":{"url":"https://shop.example/orders/)" + text(issue % 500) +
-            R"(/pay","method":"POST","headers":{"Accept":"*/*","User-Agent":"Mozilla/5.0 (X11; Linux x86_64; rv:120.0) Gecko/20100101 Firefox/120.0"}},)";
-    json += R"("contexts":{"runtime":{"name":"CPython","version":"3.12.1"},"trace":{"trace_id":")" + hex(32) +
-            R"(","span_id":")" + hex(16) + R"("}},"tags":{"region":"eu-)" + text(user % 3) + R"(","tier":"gold","queue":"q)" +
-            text(issue % 8) + R"("},"breadcrumbs":{"values":[)";
+    json +=
+        R"(]}}]},"user":{"id":")" + text(user) + R"(","ip_address":"10.0.)" +
+        text(user / 250 % 250) + "." + text(user % 250) +
+        R"("},"request":{"url":"https://shop.example/orders/)" + text(issue % 500) +
+        R"(/pay","method":"POST","headers":{"Accept":"*/*","User-Agent":"Mozilla/5.0 (X11; Linux x86_64; rv:120.0) Gecko/20100101 Firefox/120.0"}},)";
+    json += R"("contexts":{"runtime":{"name":"CPython","version":"3.12.1"},"trace":{"trace_id":")" +
+            hex(32) + R"(","span_id":")" + hex(16) + R"("}},"tags":{"region":"eu-)" +
+            text(user % 3) + R"(","tier":"gold","queue":"q)" + text(issue % 8) +
+            R"("},"breadcrumbs":{"values":[)";
     for (int i = 0; i < 12; ++i) {
-      json += std::string(i == 0 ? "" : ",") + R"({"timestamp":1700000000.5,"category":"query","message":"SELECT * FROM orders WHERE id = )" +
-              text(random_() % 100'000) + R"(","level":"info"})";
+      json +=
+          std::string(i == 0 ? "" : ",") +
+          R"({"timestamp":1700000000.5,"category":"query","message":"SELECT * FROM orders WHERE id = )" +
+          text(random_() % 100'000) + R"(","level":"info"})";
     }
     json += R"(]},"sdk":{"name":"sentry.python.django","version":"2.1.0"}})";
     return json;
@@ -88,7 +99,8 @@ class Generator {
 
   std::string hex(int digits) {
     std::string out;
-    for (int i = 0; i < digits; ++i) out += "0123456789abcdef"[random_() % 16];
+    for (int i = 0; i < digits; ++i)
+      out += "0123456789abcdef"[random_() % 16];
     return out;
   }
 
@@ -101,9 +113,10 @@ class Generator {
     record.key = std::string(16, 'k');
     record.coding = static_cast<std::uint8_t>(relay::Coding::gzip);
     const auto id = hex(32);
-    record.body = relay::encode_gzip("{\"event_id\":\"" + id + "\"}\n{\"type\":\"event\",\"length\":" +
-                                         std::to_string(json.size()) + "}\n" + json + "\n",
-                                     6);
+    record.body =
+        relay::encode_gzip("{\"event_id\":\"" + id + "\"}\n{\"type\":\"event\",\"length\":" +
+                               std::to_string(json.size()) + "}\n" + json + "\n",
+                           6);
     schema::IntakeMeta meta;
     meta.set_remote_address("192.0.2.1");
     meta.set_user_agent("sentry.python/2.1.0");
@@ -116,7 +129,9 @@ class Generator {
 
  private:
   // 8,000 events a second.
-  std::int64_t time_ms(std::uint64_t number) const { return start_ms_ + static_cast<std::int64_t>(number / 8); }
+  std::int64_t time_ms(std::uint64_t number) const {
+    return start_ms_ + static_cast<std::int64_t>(number / 8);
+  }
 
   const Options& options_;
   const std::int64_t start_ms_;
@@ -126,9 +141,12 @@ class Generator {
 // Makes its records when they are read.
 class MadeJournal final : public buffer::Journal {
  public:
-  MadeJournal(const Options& options, std::int64_t start_ms) : options_(options), generator_(options, start_ms) {}
+  MadeJournal(const Options& options, std::int64_t start_ms)
+      : options_(options), generator_(options, start_ms) {}
 
-  Result<buffer::ReadBatch> read(buffer::Sequence from, std::size_t max_bytes, std::size_t max_records) const override {
+  Result<buffer::ReadBatch> read(buffer::Sequence from,
+                                 std::size_t max_bytes,
+                                 std::size_t max_records) const override {
     const double start = cpu_us();
     const double wall_start = wall_us();
     buffer::ReadBatch batch;
@@ -140,17 +158,22 @@ class MadeJournal final : public buffer::Journal {
       made_.push_back(generator_.record(batch.next));
       const auto& record = made_.back();
       bytes += record.body.size();
-      batch.records.push_back({batch.next++, record.kind, record.coding, record.flags, record.received, record.project,
-                               record.key, record.meta, record.body});
+      batch.records.push_back({batch.next++, record.kind, record.coding, record.flags,
+                               record.received, record.project, record.key, record.meta,
+                               record.body});
     }
     body_bytes += bytes;
     making_us += cpu_us() - start;
     making_wall_us += wall_us() - wall_start;
     return batch;
   }
-  Result<void> offer(buffer::Record, buffer::OnDurable) override { return Error{Fault::unavailable, ""}; }
+  Result<void> offer(buffer::Record, buffer::OnDurable) override {
+    return Error{Fault::unavailable, ""};
+  }
   bool full() const override { return false; }
-  Result<buffer::ReadBatch> read_one(buffer::Sequence) const override { return Error{Fault::not_found, ""}; }
+  Result<buffer::ReadBatch> read_one(buffer::Sequence) const override {
+    return Error{Fault::not_found, ""};
+  }
   bool wait_for(buffer::Sequence, Duration) const override { return true; }
   void interrupt() override {}
   void on_commit(std::function<void()>) override {}
@@ -174,21 +197,30 @@ void print_steps(const Options& options) {
   std::vector<buffer::Record> records;
   std::vector<std::string> bodies;
   std::vector<Event> events;
-  for (std::size_t i = 0; i < samples; ++i) records.push_back(generator.record(i));
+  for (std::size_t i = 0; i < samples; ++i)
+    records.push_back(generator.record(i));
   const auto step = [&](const char* name, auto work) {
     const double start = cpu_us();
-    for (std::size_t i = 0; i < samples; ++i) work(i);
-    std::printf("  %-28s %6.2f us/event\n", name, (cpu_us() - start) / static_cast<double>(samples));
+    for (std::size_t i = 0; i < samples; ++i)
+      work(i);
+    std::printf("  %-28s %6.2f us/event\n", name,
+                (cpu_us() - start) / static_cast<double>(samples));
   };
   std::size_t gzip = 0;
   std::size_t json = 0;
-  step("inflate", [&](std::size_t i) { bodies.push_back(*relay::decode(records[i].body, relay::Coding::gzip, 1 << 20)); });
-  step("envelope", [&](std::size_t i) { json += relay::parse_envelope(bodies[i])->items[0].payload.size(); });
-  for (const auto& record : records) gzip += record.body.size();
+  step("inflate", [&](std::size_t i) {
+    bodies.push_back(*relay::decode(records[i].body, relay::Coding::gzip, 1 << 20));
+  });
+  step("envelope",
+       [&](std::size_t i) { json += relay::parse_envelope(bodies[i])->items[0].payload.size(); });
+  for (const auto& record : records)
+    gzip += record.body.size();
   std::vector<std::string_view> payloads;
   std::vector<relay::Envelope> envelopes;
-  for (const auto& body : bodies) envelopes.push_back(*relay::parse_envelope(body));
-  step("parse event", [&](std::size_t i) { events.push_back(*parse_event(envelopes[i].items[0].payload)); });
+  for (const auto& body : bodies)
+    envelopes.push_back(*relay::parse_envelope(body));
+  step("parse event",
+       [&](std::size_t i) { events.push_back(*parse_event(envelopes[i].items[0].payload)); });
   std::size_t sink = 0;
   step("grouping", [&](std::size_t i) { sink += hashes_of(events[i]).size(); });
   step("title", [&](std::size_t i) { sink += title_of(events[i]).title.size(); });
@@ -201,15 +233,19 @@ void print_steps(const Options& options) {
   step("read_record, all of the above", [&](std::size_t i) {
     if (i % 2000 == 0) parsed = ParsedBatch();
     const auto& record = records[i];
-    read_record({i + 1, record.kind, record.coding, record.flags, record.received, record.project, record.key, record.meta,
-                 record.body},
+    read_record({i + 1, record.kind, record.coding, record.flags, record.received, record.project,
+                 record.key, record.meta, record.body},
                 config, parsed);
   });
-  std::printf("  %zu B gzip, %zu B JSON an event%s\n", gzip / samples, json / samples, sink == 0 ? "!" : "");
+  std::printf("  %zu B gzip, %zu B JSON an event%s\n", gzip / samples, json / samples,
+              sink == 0 ? "!" : "");
 }
 
-std::unique_ptr<buffer::Journal> real_journal(const Options& options, const std::filesystem::path& folder, const Clock& clock) {
-  auto journal = buffer::Journal::open({.folder = folder / "journal", .max_bytes = std::uint64_t{64} << 30}, clock);
+std::unique_ptr<buffer::Journal> real_journal(const Options& options,
+                                              const std::filesystem::path& folder,
+                                              const Clock& clock) {
+  auto journal = buffer::Journal::open(
+      {.folder = folder / "journal", .max_bytes = std::uint64_t{64} << 30}, clock);
   if (!journal) {
     std::fprintf(stderr, "%s\n", journal.error().detail.c_str());
     std::exit(1);
@@ -263,8 +299,11 @@ Spent digest_all(Digest& digest, const MadeJournal& made, const buffer::Tables& 
     if (counters.events / 100'000 == shown) continue;
     shown = counters.events / 100'000;
     const auto events = static_cast<double>(counters.events);
-    std::printf("  %8.0f events  %6.1f us CPU/event  %6.1f us/event by the clock  batch %4zu  %.0f B/event\n", events,
-                spent.cpu / events, spent.wall / events, *digested, static_cast<double>(tables.use().used_pages * 4096) / events);
+    std::printf(
+        "  %8.0f events  %6.1f us CPU/event  %6.1f us/event by the clock  batch %4zu  %.0f "
+        "B/event\n",
+        events, spent.cpu / events, spent.wall / events, *digested,
+        static_cast<double>(tables.use().used_pages * 4096) / events);
     std::fflush(stdout);
   }
 }
@@ -276,7 +315,8 @@ void print_tables(const buffer::Tables& tables, double events) {
   for (std::size_t i = 0; i < buffer::table_count; ++i) {
     const auto table = static_cast<buffer::Table>(i);
     const auto entries = static_cast<double>(snapshot.entries(table));
-    if (entries > 1000) std::printf("  %-20s %.0f\n", std::string(buffer::table_name(table)).c_str(), entries);
+    if (entries > 1000)
+      std::printf("  %-20s %.0f\n", std::string(buffer::table_name(table)).c_str(), entries);
   }
 }
 
@@ -295,17 +335,20 @@ int bench(const Options& options) {
   if (spent.writes_ms.empty()) return 1;
   const auto counters = digest.counters();
   const auto events = static_cast<double>(counters.events);
-  std::printf("%.0f events, %.0f issues: %.1f us CPU/event (%.0f/s on one core), %.1f us/event by the clock (%.0f/s)\n", events,
-              static_cast<double>(counters.issues), spent.cpu / events, 1e6 * events / spent.cpu, spent.wall / events,
-              1e6 * events / spent.wall);
+  std::printf(
+      "%.0f events, %.0f issues: %.1f us CPU/event (%.0f/s on one core), %.1f us/event by the "
+      "clock (%.0f/s)\n",
+      events, static_cast<double>(counters.issues), spent.cpu / events, 1e6 * events / spent.cpu,
+      spent.wall / events, 1e6 * events / spent.wall);
   auto& writes = spent.writes_ms;
   std::ranges::sort(writes);
-  std::printf("write p50 %.0f ms, p99 %.0f ms, worst %.0f ms\n", writes[writes.size() / 2], writes[writes.size() * 99 / 100],
-              writes.back());
+  std::printf("write p50 %.0f ms, p99 %.0f ms, worst %.0f ms\n", writes[writes.size() / 2],
+              writes[writes.size() * 99 / 100], writes.back());
   print_tables(*tables, events);
   rusage use{};
   ::getrusage(RUSAGE_SELF, &use);
-  std::printf("peak RSS %ld MB, mapped pages of the tables and all of the above included\n", use.ru_maxrss / 1024);
+  std::printf("peak RSS %ld MB, mapped pages of the tables and all of the above included\n",
+              use.ru_maxrss / 1024);
   return 0;
 }
 

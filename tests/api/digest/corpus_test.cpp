@@ -1,6 +1,6 @@
 // Real payloads, where the shared data is at hand: none may be lost, none may throw.
-#include "api/digest/title.h"
 #include "api/digest/digest_fixture.h"
+#include "api/digest/title.h"
 
 #include <cstdlib>
 #include <filesystem>
@@ -13,8 +13,9 @@ namespace {
 
 std::filesystem::path corpus() {
   const char* named = std::getenv("PICKET_SHARED_DATA");
-  const auto data = named != nullptr ? std::filesystem::path(named)
-                                     : std::filesystem::path(PICKET_SOURCE_DIR) / ".." / "shared" / "data";
+  const auto data = named != nullptr
+                        ? std::filesystem::path(named)
+                        : std::filesystem::path(PICKET_SOURCE_DIR) / ".." / "shared" / "data";
   return data / "corpus";
 }
 
@@ -66,7 +67,8 @@ TEST_F(CorpusTest, WhatIsRefusedIsNotJson) {
       continue;
     }
     // Lists of other things (replays, spans as lines) are no events.
-    EXPECT_FALSE(looks_like_json(json) && json.find("\"exception\"") != std::string::npos) << entry.path();
+    EXPECT_FALSE(looks_like_json(json) && json.find("\"exception\"") != std::string::npos)
+        << entry.path();
   }
 }
 

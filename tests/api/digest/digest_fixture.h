@@ -25,9 +25,11 @@ namespace picket::digest {
 constexpr std::uint64_t test_organization = 1;
 constexpr std::uint64_t test_project = 7;
 
-inline std::string item(std::string_view type, std::string_view payload, std::string_view more = "") {
-  return "{\"type\":\"" + std::string(type) + "\",\"length\":" + std::to_string(payload.size()) + std::string(more) +
-         "}\n" + std::string(payload) + "\n";
+inline std::string item(std::string_view type,
+                        std::string_view payload,
+                        std::string_view more = "") {
+  return "{\"type\":\"" + std::string(type) + "\",\"length\":" + std::to_string(payload.size()) +
+         std::string(more) + "}\n" + std::string(payload) + "\n";
 }
 
 // 32 hex digits from a number.
@@ -36,10 +38,13 @@ inline std::string id_text(std::uint64_t number) {
   return std::string(32 - digits.size(), '0') + digits;
 }
 
-inline std::string envelope(std::string_view items, std::string_view id = "", std::string_view sent_at = "") {
+inline std::string envelope(std::string_view items,
+                            std::string_view id = "",
+                            std::string_view sent_at = "") {
   std::string header = "{";
   if (!id.empty()) header += "\"event_id\":\"" + std::string(id) + "\"";
-  if (!sent_at.empty()) header += std::string(id.empty() ? "" : ",") + "\"sent_at\":\"" + std::string(sent_at) + "\"";
+  if (!sent_at.empty())
+    header += std::string(id.empty() ? "" : ",") + "\"sent_at\":\"" + std::string(sent_at) + "\"";
   return header + "}\n" + std::string(items);
 }
 
@@ -78,7 +83,8 @@ class DigestTest : public ::testing::Test {
   void receive(buffer::Record record) {
     ASSERT_TRUE(journal.offer(std::move(record), [](const Result<buffer::Sequence>&) {}));
   }
-  // An event of its own envelope; `fields` are further members of the payload, with a leading comma.
+  // An event of its own envelope; `fields` are further members of the payload, with a leading
+  // comma.
   std::string receive_event(std::string_view fields) {
     const auto id = id_text(++last_id);
     receive(envelope(item("event", "{\"level\":\"error\"" + std::string(fields) + "}"), id));
@@ -120,9 +126,12 @@ class DigestTest : public ::testing::Test {
     EXPECT_TRUE(found) << buffer::table_name(table);
     return found.value_or(Row());
   }
-  schema::TagCount tag_count(std::uint64_t issue, std::string_view key, std::string_view value) const {
+  schema::TagCount tag_count(std::uint64_t issue,
+                             std::string_view key,
+                             std::string_view value) const {
     const auto row_key = buffer::Key().u64(issue).text(key).text(value);
-    return buffer::find_row<schema::TagCount>(tables->snapshot(), buffer::Table::issue_tags, row_key)
+    return buffer::find_row<schema::TagCount>(tables->snapshot(), buffer::Table::issue_tags,
+                                              row_key)
         .value_or(schema::TagCount());
   }
 
@@ -138,7 +147,8 @@ class DigestTest : public ::testing::Test {
       const auto category = static_cast<relay::DataCategory>(key.u8());
       const auto outcome = static_cast<relay::Outcome>(key.u8());
       const std::string reason(key.text());
-      const std::string name = std::string(wire_name(category)) + " " + std::string(wire_name(outcome)) +
+      const std::string name = std::string(wire_name(category)) + " " +
+                               std::string(wire_name(outcome)) +
                                (reason.empty() ? "" : "/" + reason);
       sums[name] += buffer::parse_row<schema::Count>(cursor.value()).quantity();
     }

@@ -14,7 +14,8 @@ using buffer::Key;
 using buffer::Table;
 
 TEST_F(DigestTest, TurnsAnEventIntoAnIssue) {
-  const auto id = receive_event(R"(,"exception":[{"type":"ValueError","value":"bad"}],"platform":"python",
+  const auto id =
+      receive_event(R"(,"exception":[{"type":"ValueError","value":"bad"}],"platform":"python",
     "logger":"shop","release":"1.0","environment":"prod","user":{"id":"5"},"tags":{"color":"red"})");
   digest_all();
   const auto issue = only_issue();
@@ -55,9 +56,12 @@ TEST_F(DigestTest, WritesEveryIndexOfAnEvent) {
   const auto snapshot = tables->snapshot();
   EXPECT_EQ(snapshot.get(Table::event_ids, Key().u64(test_project).raw(raw)), place.view());
   EXPECT_EQ(snapshot.get(Table::events_by_issue, Key().u64(issue.id()).u64(now).raw(place)), raw);
-  EXPECT_EQ(snapshot.get(Table::events_by_project, Key().u64(test_project).u64(now).raw(place)), raw);
-  EXPECT_TRUE(snapshot.get(Table::issues_by_last_seen, Key().u64(test_project).descending(now).u64(issue.id())));
-  EXPECT_EQ(snapshot.get(Table::short_ids, Key().u64(test_project).u64(1)), Key().u64(issue.id()).view());
+  EXPECT_EQ(snapshot.get(Table::events_by_project, Key().u64(test_project).u64(now).raw(place)),
+            raw);
+  EXPECT_TRUE(snapshot.get(Table::issues_by_last_seen,
+                           Key().u64(test_project).descending(now).u64(issue.id())));
+  EXPECT_EQ(snapshot.get(Table::short_ids, Key().u64(test_project).u64(1)),
+            Key().u64(issue.id()).view());
   std::vector<std::uint64_t> tagged;
   const auto posting = posting_key(test_project, Key().text("color").text("red"), issue.id());
   read_postings(posting, snapshot.get(Table::issues_by_tag, posting).value_or(""), tagged);
@@ -77,7 +81,8 @@ TEST_F(DigestTest, FindsTheIssueOfALaterEvent) {
   receive_event(R"(,"exception":[{"type":"A","value":"order 1"}],"release":"1")");
   digest_all();
   clock.advance(Duration(5000));
-  const auto latest = receive_event(R"(,"exception":[{"type":"A","value":"order 2"}],"release":"2","level":"fatal")");
+  const auto latest = receive_event(
+      R"(,"exception":[{"type":"A","value":"order 2"}],"release":"2","level":"fatal")");
   receive_event(R"(,"message":"another")");
   digest_all();
   ASSERT_EQ(issues().size(), 2U);
@@ -112,7 +117,8 @@ TEST_F(DigestTest, CountsAnEventOnceHoweverOftenItComes) {
   digest_all();
   EXPECT_EQ(counters_of(only_issue().id()).times_seen(), 1U);
   EXPECT_EQ(rows(Table::events), 1U);
-  EXPECT_EQ(outcomes(), (std::map<std::string, std::uint64_t>{{"error accepted", 1}, {"error invalid/duplicate", 2}}));
+  EXPECT_EQ(outcomes(), (std::map<std::string, std::uint64_t>{{"error accepted", 1},
+                                                              {"error invalid/duplicate", 2}}));
 }
 
 TEST_F(DigestTest, TakesTheSameIdInAnotherProjectForAnotherEvent) {
@@ -129,28 +135,33 @@ TEST_F(DigestTest, PrefersTheIdThatWasAnswered) {
   buffer::Record record;
   record.received = clock.now();
   record.project = test_project;
-  record.body = envelope(item("event", R"({"event_id":"00000000000000000000000000000009","message":"m"})"));
+  record.body =
+      envelope(item("event", R"({"event_id":"00000000000000000000000000000009","message":"m"})"));
   schema::IntakeMeta meta;
   const auto answered = *relay::parse_event_id(id_text(3));
   meta.set_event_id(std::string(relay::raw_bytes(answered)));
   record.meta = meta.SerializeAsString();
   receive(std::move(record));
   digest_all();
-  EXPECT_TRUE(tables->snapshot().get(Table::event_ids, Key().u64(test_project).raw(relay::raw_bytes(answered))));
+  EXPECT_TRUE(tables->snapshot().get(Table::event_ids,
+                                     Key().u64(test_project).raw(relay::raw_bytes(answered))));
 }
 
 TEST_F(DigestTest, KeepsTwoEventsOfOneEnvelopeApartByTheirOwnIds) {
-  receive(envelope(item("event", R"({"message":"one"})") +
-                       item("event", R"({"message":"two","event_id":"00000000000000000000000000000009"})") +
-                       item("event", R"({"message":"three"})"),
-                   id_text(1)));
+  receive(envelope(
+      item("event", R"({"message":"one"})") +
+          item("event", R"({"message":"two","event_id":"00000000000000000000000000000009"})") +
+          item("event", R"({"message":"three"})"),
+      id_text(1)));
   digest_all();
   EXPECT_EQ(rows(Table::events), 2U);
-  EXPECT_EQ(outcomes(), (std::map<std::string, std::uint64_t>{{"error accepted", 2}, {"error invalid/duplicate", 1}}));
+  EXPECT_EQ(outcomes(), (std::map<std::string, std::uint64_t>{{"error accepted", 2},
+                                                              {"error invalid/duplicate", 1}}));
 }
 
 TEST_F(DigestTest, GivesTransactionsARowButNoIssue) {
-  receive(envelope(item("transaction", R"({"transaction":"/a","release":"1","environment":"e"})"), id_text(1)));
+  receive(envelope(item("transaction", R"({"transaction":"/a","release":"1","environment":"e"})"),
+                   id_text(1)));
   receive(envelope(item("event", R"({"type":"transaction","transaction":"/a"})"), id_text(2)));
   digest_all();
   EXPECT_EQ(rows(Table::issues), 0U);
@@ -163,11 +174,14 @@ TEST_F(DigestTest, GivesTransactionsARowButNoIssue) {
 }
 
 TEST_F(DigestTest, KeepsOtherItemsAsRawRows) {
-  receive(envelope(item("event", R"({"message":"m"})") + item("attachment", "12345", ",\"filename\":\"a\"") +
-                       item("session", "{}") + item("novelty", "?") +
-                       item("log", R"({"items":[]})", ",\"item_count\":3,\"content_type\":\"application/vnd.sentry.items.log+json\""),
-                   id_text(1)));
-  receive(envelope(item("feedback", R"({"contexts":{"feedback":{"message":"nice"}}})"), id_text(2)));
+  receive(envelope(
+      item("event", R"({"message":"m"})") + item("attachment", "12345", ",\"filename\":\"a\"") +
+          item("session", "{}") + item("novelty", "?") +
+          item("log", R"({"items":[]})",
+               ",\"item_count\":3,\"content_type\":\"application/vnd.sentry.items.log+json\""),
+      id_text(1)));
+  receive(
+      envelope(item("feedback", R"({"contexts":{"feedback":{"message":"nice"}}})"), id_text(2)));
   digest_all();
   EXPECT_EQ(outcomes(), (std::map<std::string, std::uint64_t>{{"error accepted", 1},
                                                               {"attachment accepted", 5},
@@ -177,7 +191,8 @@ TEST_F(DigestTest, KeepsOtherItemsAsRawRows) {
                                                               {"feedback accepted", 1},
                                                               {"log_item accepted", 3},
                                                               {"log_byte accepted", 12}}));
-  const auto raw = row<schema::RawItem>(Table::raw_items, Key().u64(test_project).text("attachment").u64(1).u16(1));
+  const auto raw = row<schema::RawItem>(Table::raw_items,
+                                        Key().u64(test_project).text("attachment").u64(1).u16(1));
   EXPECT_EQ(raw.type(), "attachment");
   EXPECT_EQ(raw.received_ms(), to_ms(clock.now()));
   EXPECT_EQ(relay::event_id_from_raw(raw.event_id()), *relay::parse_event_id(id_text(1)));
@@ -201,7 +216,8 @@ TEST_F(DigestTest, FillsInTheAddressOfAUserWhoIsOnlyKnownByIt) {
   buffer::Record record;
   record.received = clock.now();
   record.project = test_project;
-  record.body = envelope(item("event", R"({"message":"m","user":{"ip_address":"{{auto}}"}})"), id_text(1));
+  record.body =
+      envelope(item("event", R"({"message":"m","user":{"ip_address":"{{auto}}"}})"), id_text(1));
   schema::IntakeMeta meta;
   meta.set_remote_address("192.0.2.7");
   record.meta = meta.SerializeAsString();
@@ -220,9 +236,12 @@ TEST_F(DigestTest, CountsTagsPerIssueAndProject) {
   digest_all();
   const auto issue = issues().front().id();
   EXPECT_EQ(tag_count(issue, "color", "red").count(), 2U);
-  EXPECT_EQ(tag_count(issue, "color", "red").last_seen_ms() - tag_count(issue, "color", "red").first_seen_ms(), 1000);
+  EXPECT_EQ(tag_count(issue, "color", "red").last_seen_ms() -
+                tag_count(issue, "color", "red").first_seen_ms(),
+            1000);
   EXPECT_EQ(tag_count(issue, "color", "blue").count(), 1U);
-  const auto whole = row<schema::TagCount>(Table::project_tags, Key().u64(test_project).text("color").text("red"));
+  const auto whole =
+      row<schema::TagCount>(Table::project_tags, Key().u64(test_project).text("color").text("red"));
   EXPECT_EQ(whole.count(), 3U);
 }
 
@@ -239,8 +258,8 @@ TEST_F(DigestTest, CreatesReleasesAndEnvironmentsOnTheFly) {
   EXPECT_EQ(release.events(), 2U);
   EXPECT_EQ(release.new_issues(), 2U);
   EXPECT_EQ(release.last_event_ms() - release.first_event_ms(), 1000);
-  const auto second = row<schema::ReleaseProject>(Table::release_projects,
-                                                  Key().u64(test_organization).text("2.0").u64(test_project));
+  const auto second = row<schema::ReleaseProject>(
+      Table::release_projects, Key().u64(test_organization).text("2.0").u64(test_project));
   EXPECT_EQ(second.new_issues(), 0U);
 }
 
@@ -251,7 +270,9 @@ TEST_F(DigestTest, BringsAResolvedIssueBack) {
   issue.set_status(static_cast<std::uint32_t>(Status::resolved));
   issue.set_substatus(0);
   issue.set_resolved_ms(to_ms(clock.now()));
-  ASSERT_TRUE(tables->write([&](buffer::Batch& batch) { buffer::put_row(batch, Table::issues, Key().u64(issue.id()), issue); }));
+  ASSERT_TRUE(tables->write([&](buffer::Batch& batch) {
+    buffer::put_row(batch, Table::issues, Key().u64(issue.id()), issue);
+  }));
   clock.advance(Duration(1000));
   const auto id = receive_event(R"(,"message":"m","release":"9")");
   receive_event(R"(,"message":"m")");
@@ -274,7 +295,9 @@ TEST_F(DigestTest, LeavesAnIssueResolvedInTheReleaseThatHasTheFix) {
   issue.set_status(static_cast<std::uint32_t>(Status::resolved));
   issue.set_status_details_json(R"({"inRelease":"1.1.0"})");
   issue.set_resolved_ms(to_ms(clock.now()));
-  ASSERT_TRUE(tables->write([&](buffer::Batch& batch) { buffer::put_row(batch, Table::issues, Key().u64(issue.id()), issue); }));
+  ASSERT_TRUE(tables->write([&](buffer::Batch& batch) {
+    buffer::put_row(batch, Table::issues, Key().u64(issue.id()), issue);
+  }));
   receive_event(R"(,"message":"m","release":"1.0.5")");
   digest_all();
   EXPECT_EQ(only_issue().status(), 1U);
@@ -305,7 +328,9 @@ TEST_F(DigestTest, FollowsAMergedIssueToWhereItWent) {
   auto child = issues().back();
   const auto parent = issues().front().id();
   child.set_merged_into(parent);
-  ASSERT_TRUE(tables->write([&](buffer::Batch& batch) { buffer::put_row(batch, Table::issues, Key().u64(child.id()), child); }));
+  ASSERT_TRUE(tables->write([&](buffer::Batch& batch) {
+    buffer::put_row(batch, Table::issues, Key().u64(child.id()), child);
+  }));
   receive_event(R"(,"message":"two")");
   digest_all();
   EXPECT_EQ(counters_of(parent).times_seen(), 2U);
@@ -347,7 +372,8 @@ TEST_F(DigestTest, SaysHowFarItIsBehind) {
 TEST_F(DigestTest, DigestsOnItsOwnThreadWithinASecond) {
   Digest digest(journal, *tables, clock, {});
   digest.start();
-  for (int i = 0; i < 50; ++i) receive_event(R"(,"message":"m")");
+  for (int i = 0; i < 50; ++i)
+    receive_event(R"(,"message":"m")");
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
   while (digest.counters().events < 50 && std::chrono::steady_clock::now() < deadline) {
     std::this_thread::sleep_for(std::chrono::milliseconds(5));

@@ -14,7 +14,8 @@ Event read(std::string_view json) {
 }
 
 TEST(ParseEvent, ReadsAnOrdinaryError) {
-  const auto event = read(R"({"event_id":"fc6d8c0c43fc4630ad850ee518f1b9d0","timestamp":1700000000.25,
+  const auto event =
+      read(R"({"event_id":"fc6d8c0c43fc4630ad850ee518f1b9d0","timestamp":1700000000.25,
     "level":"warning","platform":"python","logger":"shop","transaction":"/pay","release":"shop@1.2",
     "dist":"7","environment":"prod","server_name":"web-1","type":"error",
     "exception":{"values":[{"type":"ValueError","value":"bad","module":"shop.pay",
@@ -72,19 +73,23 @@ std::string text_of_field(const Event& event, std::string_view field) {
   if (field == "functions") {
     std::string all;
     for (const auto& exception : event.exceptions) {
-      for (const auto& frame : exception.frames) all.append(frame.function).append(";");
+      for (const auto& frame : exception.frames)
+        all.append(frame.function).append(";");
     }
-    for (const auto& frame : event.stacktrace) all.append(frame.function).append(";");
+    for (const auto& frame : event.stacktrace)
+      all.append(frame.function).append(";");
     return all;
   }
   if (field == "tags") {
     std::string all;
-    for (const auto& tag : event.tags) all.append(tag.key).append("=").append(tag.value).append(";");
+    for (const auto& tag : event.tags)
+      all.append(tag.key).append("=").append(tag.value).append(";");
     return all;
   }
   if (field == "fingerprint") {
     std::string all;
-    for (const auto part : event.fingerprint) all.append(part).append(";");
+    for (const auto part : event.fingerprint)
+      all.append(part).append(";");
     return all;
   }
   if (field == "user") return std::string(event.user.id);
@@ -108,8 +113,10 @@ INSTANTIATE_TEST_SUITE_P(
         Shape{"{}", "message", ""},
         Shape{"[{\"message\":\"in an array\"}]", "message", "in an array"},
         Shape{R"({"message":"plain"})", "formatted", "plain"},
-        Shape{R"({"message":{"message":"a %s","params":["b"],"formatted":"a b"}})", "formatted", "a b"},
-        Shape{R"({"logentry":{"message":"a %s","params":["b"],"formatted":"a b"}})", "message", "a %s"},
+        Shape{R"({"message":{"message":"a %s","params":["b"],"formatted":"a b"}})", "formatted",
+              "a b"},
+        Shape{R"({"logentry":{"message":"a %s","params":["b"],"formatted":"a b"}})", "message",
+              "a %s"},
         Shape{R"({"logentry":[{"formatted":"only"}]})", "message", "only"},
         Shape{R"({"logentry":"text"})", "message", "text"},
         Shape{R"({"message":"kept","logentry":null})", "message", "kept"},
@@ -129,24 +136,31 @@ INSTANTIATE_TEST_SUITE_P(
         Shape{R"({"exception":[{"type":"A","value":"b"}]})", "exceptions", "A:b;"},
         Shape{R"({"exception":{"type":"A","value":"b"}})", "exceptions", "A:b;"},
         Shape{R"({"exception":{"values":{"type":"A","value":"b"}}})", "exceptions", "A:b;"},
-        Shape{R"({"exception":{"values":[null,{"type":"A"},"text",7]}})", "exceptions", "A:;:text;:7;"},
+        Shape{R"({"exception":{"values":[null,{"type":"A"},"text",7]}})", "exceptions",
+              "A:;:text;:7;"},
         Shape{R"({"exception":{"values":null}})", "exceptions", ""},
         Shape{R"({"exception":{"values":[{}]}})", "exceptions", ""},
         Shape{R"({"exception":"boom"})", "exceptions", ""},
         Shape{R"({"exception":[{"type":7,"value":{"a":1}}]})", "exceptions", "7:;"},
         Shape{R"({"sentry.interfaces.Exception":[{"type":"L"}]})", "exceptions", "L:;"},
         Shape{R"({"exception":[{"type":"A","stacktrace":[{"function":"f"}]}]})", "functions", "f;"},
-        Shape{R"({"exception":[{"type":"A","stacktrace":{"frames":{"function":"f"}}}]})", "functions", ""},
-        Shape{R"({"exception":[{"type":"A","stacktrace":{"frames":[null,3,{"function":null},{"function":"g"}]}}]})",
-              "functions", ";g;"},
+        Shape{R"({"exception":[{"type":"A","stacktrace":{"frames":{"function":"f"}}}]})",
+              "functions", ""},
+        Shape{
+            R"({"exception":[{"type":"A","stacktrace":{"frames":[null,3,{"function":null},{"function":"g"}]}}]})",
+            "functions", ";g;"},
         Shape{R"({"stacktrace":{"frames":[{"function":"top"}]}})", "functions", "top;"},
         Shape{R"({"threads":{"values":[{"stacktrace":{"frames":[{"function":"x"}]}},
-                 {"crashed":true,"stacktrace":{"frames":[{"function":"y"}]}}]}})", "functions", "y;"},
-        Shape{R"({"threads":[{"current":1,"stacktrace":{"frames":[{"function":"c"}]}},{}]})", "functions", "c;"},
-        Shape{R"({"threads":[{"stacktrace":{"frames":[{"function":"a"}]}},{"stacktrace":{"frames":[{"function":"b"}]}}]})",
-              "functions", ""},
+                 {"crashed":true,"stacktrace":{"frames":[{"function":"y"}]}}]}})",
+              "functions", "y;"},
+        Shape{R"({"threads":[{"current":1,"stacktrace":{"frames":[{"function":"c"}]}},{}]})",
+              "functions", "c;"},
+        Shape{
+            R"({"threads":[{"stacktrace":{"frames":[{"function":"a"}]}},{"stacktrace":{"frames":[{"function":"b"}]}}]})",
+            "functions", ""},
         Shape{R"({"tags":{"a":1,"b":true,"c":null,"d":{"x":1},"e":""}})", "tags", "a=1;b=true;"},
-        Shape{R"({"tags":[["a","1"],["b"],[],null,"c",["d",2,3],["a","again"]]})", "tags", "a=1;d=2;"},
+        Shape{R"({"tags":[["a","1"],["b"],[],null,"c",["d",2,3],["a","again"]]})", "tags",
+              "a=1;d=2;"},
         Shape{R"({"tags":[{"key":"a","value":"1"}]})", "tags", "a=1;"},
         Shape{R"({"tags":"no"})", "tags", ""},
         Shape{R"({"fingerprint":"one"})", "fingerprint", "one;"},
@@ -185,10 +199,12 @@ INSTANTIATE_TEST_SUITE_P(
         Shape{R"({"message":"pair \ud83d\ude00"})", "message", "pair \xf0\x9f\x98\x80"},
         Shape{R"({"message":"odd \x41 escape"})", "message", "odd \\x41 escape"},
         Shape{"{\"message\":\"latin \xe9\"}", "message", "latin \xef\xbf\xbd"},
-        Shape{"{\"message\":\"over \xc0\xaf long\"}", "message", "over \xef\xbf\xbd\xef\xbf\xbd long"}));
+        Shape{"{\"message\":\"over \xc0\xaf long\"}", "message",
+              "over \xef\xbf\xbd\xef\xbf\xbd long"}));
 
 TEST(ParseEvent, RefusesOnlyWhatIsNoJsonObject) {
-  for (const auto* json : {"", " ", "{", "[]", "null", "3", "\"text\"", "{\"a\":}", "{\"a\":1} trailing", "<html>", "{\"a\" 1}"}) {
+  for (const auto* json : {"", " ", "{", "[]", "null", "3", "\"text\"", "{\"a\":}",
+                           "{\"a\":1} trailing", "<html>", "{\"a\" 1}"}) {
     const auto event = parse_event(json);
     ASSERT_FALSE(event) << json;
     EXPECT_EQ(event.error().fault, Fault::malformed) << json;
@@ -197,15 +213,18 @@ TEST(ParseEvent, RefusesOnlyWhatIsNoJsonObject) {
 
 TEST(ParseEvent, ReadsAnEventNestedAHundredThousandDeep) {
   const std::size_t depth = 100'000;
-  const std::string json = "{\"message\":\"deep\",\"extra\":" + std::string(depth, '[') + std::string(depth, ']') + "}";
+  const std::string json =
+      "{\"message\":\"deep\",\"extra\":" + std::string(depth, '[') + std::string(depth, ']') + "}";
   EXPECT_EQ(read(json).message, "deep");
   EXPECT_EQ(read("{\"message\":\"after\"}").message, "after");
 }
 
 TEST(ParseEvent, CutsLongTextsBetweenCharacters) {
   std::string snow;
-  for (int i = 0; i < 300; ++i) snow += "\xe2\x98\x83";
-  const auto event = read("{\"release\":\"" + snow + "\",\"environment\":\"" + snow + "\",\"tags\":{\"t\":\"" + snow + "\"}}");
+  for (int i = 0; i < 300; ++i)
+    snow += "\xe2\x98\x83";
+  const auto event = read("{\"release\":\"" + snow + "\",\"environment\":\"" + snow +
+                          "\",\"tags\":{\"t\":\"" + snow + "\"}}");
   EXPECT_EQ(event.release.size(), 197 * 3 + 3U);
   EXPECT_TRUE(event.release.ends_with("\xe2\x98\x83..."));
   EXPECT_EQ(event.environment.size(), 61 * 3 + 3U);
@@ -221,8 +240,10 @@ TEST(ParseEvent, LeavesTextWithinTheSlackAlone) {
 
 TEST(ParseEvent, KeepsTheNewestAndTheOldestFrames) {
   std::string frames;
-  for (int i = 0; i < 1000; ++i) frames += (i ? "," : "") + std::string("{\"function\":\"f") + std::to_string(i) + "\"}";
-  const auto event = read("{\"exception\":[{\"type\":\"A\",\"stacktrace\":{\"frames\":[" + frames + "]}}]}");
+  for (int i = 0; i < 1000; ++i)
+    frames += (i ? "," : "") + std::string("{\"function\":\"f") + std::to_string(i) + "\"}";
+  const auto event =
+      read("{\"exception\":[{\"type\":\"A\",\"stacktrace\":{\"frames\":[" + frames + "]}}]}");
   const auto& kept = event.exceptions.at(0).frames;
   ASSERT_EQ(kept.size(), 250U);
   EXPECT_EQ(kept.front().function, "f0");
@@ -237,7 +258,8 @@ TEST(ParseEvent, SaysWhenTheJsonHadToBeRepaired) {
 }
 
 TEST(ParseEvent, SurvivesEveryTruncationOfAnEvent) {
-  const std::string json = R"({"message":"a\u00e9\ud83d\ude00","tags":[["a","b"]],"n":-1.5e3,"x":{"y":[null,true]}})";
+  const std::string json =
+      R"({"message":"a\u00e9\ud83d\ude00","tags":[["a","b"]],"n":-1.5e3,"x":{"y":[null,true]}})";
   for (std::size_t length = 0; length < json.size(); ++length) {
     EXPECT_FALSE(parse_event(std::string_view(json).substr(0, length))) << length;
   }
@@ -245,8 +267,8 @@ TEST(ParseEvent, SurvivesEveryTruncationOfAnEvent) {
 }
 
 TEST(EventLevel, NamesAndNumbersGoBothWays) {
-  for (const auto level : {EventLevel::sample, EventLevel::debug, EventLevel::info, EventLevel::warning,
-                           EventLevel::error, EventLevel::fatal}) {
+  for (const auto level : {EventLevel::sample, EventLevel::debug, EventLevel::info,
+                           EventLevel::warning, EventLevel::error, EventLevel::fatal}) {
     EXPECT_EQ(parse_level(wire_name(level)), level);
     EXPECT_EQ(level_of_number(static_cast<std::uint32_t>(level)), level);
   }
@@ -263,7 +285,9 @@ TEST(Event, IsUnhandledWhenAnyOfItsExceptionsIs) {
   EXPECT_EQ(read(R"({"exception":[{"type":"A"}]})").handled(), std::nullopt);
   EXPECT_EQ(read(R"({"exception":[{"type":"A","mechanism":{"handled":true}}]})").handled(), true);
   EXPECT_EQ(read(R"({"exception":[{"type":"A","mechanism":{"handled":false}},
-                                  {"type":"B","mechanism":{"handled":true}}]})").handled(), false);
+                                  {"type":"B","mechanism":{"handled":true}}]})")
+                .handled(),
+            false);
 }
 
 TEST(EventType, CountsInItsCategory) {

@@ -18,8 +18,8 @@ GroupingHash hash_of(std::string_view json) {
 }
 
 std::string error(std::string_view type, std::string_view value, std::string_view frames) {
-  return "{\"exception\":[{\"type\":\"" + std::string(type) + "\",\"value\":\"" + std::string(value) +
-         "\",\"stacktrace\":{\"frames\":[" + std::string(frames) + "]}}]}";
+  return "{\"exception\":[{\"type\":\"" + std::string(type) + "\",\"value\":\"" +
+         std::string(value) + "\",\"stacktrace\":{\"frames\":[" + std::string(frames) + "]}}]}";
 }
 
 TEST(Grouping, IsTheSameEachTime) {
@@ -47,42 +47,62 @@ TEST(Grouping, ExpandsTheDefaultWithinAFingerprint) {
 
 TEST(Grouping, ExpandsVariablesWithinAFingerprint) {
   const auto of = [](std::string_view name, std::string_view rest) {
-    return hash_of("{\"fingerprint\":[\"{{ " + std::string(name) + " }}\"]," + std::string(rest) + "}");
+    return hash_of("{\"fingerprint\":[\"{{ " + std::string(name) + " }}\"]," + std::string(rest) +
+                   "}");
   };
-  EXPECT_EQ(of("transaction", R"("transaction":"/a","message":"x")"), of("transaction", R"("transaction":"/a","message":"y")"));
+  EXPECT_EQ(of("transaction", R"("transaction":"/a","message":"x")"),
+            of("transaction", R"("transaction":"/a","message":"y")"));
   EXPECT_NE(of("transaction", R"("transaction":"/a")"), of("transaction", R"("transaction":"/b")"));
-  EXPECT_NE(of("error.type", R"("exception":[{"type":"A"}])"), of("error.type", R"("exception":[{"type":"B"}])"));
-  EXPECT_NE(of("tags.color", R"("tags":{"color":"red"})"), of("tags.color", R"("tags":{"color":"blue"})"));
+  EXPECT_NE(of("error.type", R"("exception":[{"type":"A"}])"),
+            of("error.type", R"("exception":[{"type":"B"}])"));
+  EXPECT_NE(of("tags.color", R"("tags":{"color":"red"})"),
+            of("tags.color", R"("tags":{"color":"blue"})"));
   EXPECT_EQ(of("unheard.of", R"("message":"x")"), of("unheard.of", R"("message":"y")"));
 }
 
 TEST(Grouping, GoesByTypeAndInAppFrames) {
-  const auto base = hash_of(error("A", "v1", R"({"module":"lib","function":"l"},{"module":"m","function":"f","in_app":true,"lineno":3})"));
-  EXPECT_EQ(base, hash_of(error("A", "v2", R"({"module":"other","function":"o"},{"module":"m","function":"f","in_app":true,"lineno":9})")));
+  const auto base = hash_of(error(
+      "A", "v1",
+      R"({"module":"lib","function":"l"},{"module":"m","function":"f","in_app":true,"lineno":3})"));
+  EXPECT_EQ(
+      base,
+      hash_of(error(
+          "A", "v2",
+          R"({"module":"other","function":"o"},{"module":"m","function":"f","in_app":true,"lineno":9})")));
   EXPECT_NE(base, hash_of(error("B", "v1", R"({"module":"m","function":"f","in_app":true})")));
   EXPECT_NE(base, hash_of(error("A", "v1", R"({"module":"m","function":"g","in_app":true})")));
   EXPECT_NE(base, hash_of(error("A", "v1", R"({"module":"n","function":"f","in_app":true})")));
 }
 
 TEST(Grouping, TakesAllFramesWhenNoneIsInApp) {
-  const auto base = hash_of(error("A", "", R"({"module":"x","function":"f"},{"module":"y","function":"g"})"));
-  EXPECT_NE(base, hash_of(error("A", "", R"({"module":"z","function":"f"},{"module":"y","function":"g"})")));
-  EXPECT_EQ(base, hash_of(error("A", "", R"({"module":"x","function":"f","in_app":false},{"module":"y","function":"g"})")));
+  const auto base =
+      hash_of(error("A", "", R"({"module":"x","function":"f"},{"module":"y","function":"g"})"));
+  EXPECT_NE(base, hash_of(error("A", "",
+                                R"({"module":"z","function":"f"},{"module":"y","function":"g"})")));
+  EXPECT_EQ(base,
+            hash_of(error(
+                "A", "",
+                R"({"module":"x","function":"f","in_app":false},{"module":"y","function":"g"})")));
 }
 
 TEST(Grouping, PutsFileAndFunctionOfAFrameInOrder) {
-  EXPECT_NE(hash_of(error("A", "", R"({"module":"x","function":"f"},{"module":"y","function":"g"})")),
-            hash_of(error("A", "", R"({"module":"y","function":"g"},{"module":"x","function":"f"})")));
+  EXPECT_NE(
+      hash_of(error("A", "", R"({"module":"x","function":"f"},{"module":"y","function":"g"})")),
+      hash_of(error("A", "", R"({"module":"y","function":"g"},{"module":"x","function":"f"})")));
 }
 
 TEST(Grouping, CountsRecursionOnce) {
-  EXPECT_EQ(hash_of(error("A", "", R"({"module":"m","function":"f"})")),
-            hash_of(error("A", "", R"({"module":"m","function":"f","lineno":1},{"module":"m","function":"f","lineno":2})")));
+  EXPECT_EQ(
+      hash_of(error("A", "", R"({"module":"m","function":"f"})")),
+      hash_of(error(
+          "A", "",
+          R"({"module":"m","function":"f","lineno":1},{"module":"m","function":"f","lineno":2})")));
 }
 
 TEST(Grouping, IgnoresWhereAFileIsInstalledAndWhichBuildItIs) {
   const auto base = hash_of(error("A", "", R"({"filename":"/srv/1/app.js","function":"f"})"));
-  EXPECT_EQ(base, hash_of(error("A", "", R"({"filename":"https://cdn/x/App.js?v=2","function":"f"})")));
+  EXPECT_EQ(base,
+            hash_of(error("A", "", R"({"filename":"https://cdn/x/App.js?v=2","function":"f"})")));
   EXPECT_EQ(base, hash_of(error("A", "", R"({"filename":"C:\\srv\\app.js","function":"f"})")));
   EXPECT_EQ(hash_of(error("A", "", R"({"filename":"main.0a1b2c3d4e.js","function":"f"})")),
             hash_of(error("A", "", R"({"filename":"main.ffee99aa01.js","function":"f"})")));
@@ -106,16 +126,18 @@ TEST(Grouping, GoesByTheValueWhenThereIsNoStack) {
 
 TEST(Grouping, IgnoresTheTypeOfSyntheticExceptions) {
   const auto of = [](std::string_view type) {
-    return hash_of("{\"exception\":[{\"type\":\"" + std::string(type) +
-                   R"(","mechanism":{"synthetic":true},"stacktrace":{"frames":[{"module":"m","function":"f"}]}}]})");
+    return hash_of(
+        "{\"exception\":[{\"type\":\"" + std::string(type) +
+        R"(","mechanism":{"synthetic":true},"stacktrace":{"frames":[{"module":"m","function":"f"}]}}]})");
   };
   EXPECT_EQ(of("SIGSEGV"), of("SIGBUS"));
 }
 
 TEST(Grouping, GoesByTheStackOfTheCrashedThread) {
   const auto of = [](std::string_view function) {
-    return hash_of(R"({"threads":[{"crashed":true,"stacktrace":{"frames":[{"module":"m","function":")" +
-                   std::string(function) + "\"}]}}]}");
+    return hash_of(
+        R"({"threads":[{"crashed":true,"stacktrace":{"frames":[{"module":"m","function":")" +
+        std::string(function) + "\"}]}}]}");
   };
   EXPECT_EQ(of("f"), of("f"));
   EXPECT_NE(of("f"), of("g"));
@@ -130,7 +152,8 @@ TEST(Grouping, GoesByTheTemplateOfAMessageWithParameters) {
 
 TEST(Grouping, GoesByDirectiveAndOriginOfASecurityReport) {
   const auto of = [](std::string_view uri) {
-    return hash_of(R"({"csp":{"effective_directive":"img-src","blocked_uri":")" + std::string(uri) + "\"}}");
+    return hash_of(R"({"csp":{"effective_directive":"img-src","blocked_uri":")" + std::string(uri) +
+                   "\"}}");
   };
   EXPECT_EQ(of("https://evil.example/a.png"), of("https://evil.example/b.png?x"));
   EXPECT_NE(of("https://evil.example/a.png"), of("https://other.example/a.png"));
@@ -180,13 +203,17 @@ INSTANTIATE_TEST_SUITE_P(
         Parametrised{"no column 'price' in \"order\"", "no column <quoted> in <quoted>"},
         Parametrised{"can't and won't", "can't and won't"},
         Parametrised{"unclosed 'quote", "unclosed 'quote"},
-        Parametrised{"caf\xc3\xa9" "7 \xe2\x98\x83 8", "caf\xc3\xa9<int> \xe2\x98\x83 <int>"},
+        Parametrised{"caf\xc3\xa9"
+                     "7 \xe2\x98\x83 8",
+                     "caf\xc3\xa9<int> \xe2\x98\x83 <int>"},
         Parametrised{"''", "''"}));
 
 TEST(Parametrise, TakesLinearTime) {
-  for (const auto* unit : {"a", "1", "'", "a.", "a@", "0x", "::", "http://", "' ", "1.1.", "aaaaaaaa-"}) {
+  for (const auto* unit :
+       {"a", "1", "'", "a.", "a@", "0x", "::", "http://", "' ", "1.1.", "aaaaaaaa-"}) {
     std::string text;
-    while (text.size() < 8392) text += unit;
+    while (text.size() < 8392)
+      text += unit;
     EXPECT_LE(parametrised(text).size(), text.size() * 8) << unit;
   }
 }

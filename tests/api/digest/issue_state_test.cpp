@@ -25,7 +25,8 @@ TEST(Regression, NeedsAResolvedIssue) {
 }
 
 TEST(Regression, ComesWithAnyEventWhenResolvedWithoutARelease) {
-  for (const auto* details : {"", "{}", "{\"actor\":{}}", "nonsense", "{\"inNextRelease\":false}"}) {
+  for (const auto* details :
+       {"", "{}", "{\"actor\":{}}", "nonsense", "{\"inNextRelease\":false}"}) {
     EXPECT_TRUE(comes_back(resolved(details), {})) << details;
   }
 }
@@ -40,8 +41,10 @@ TEST(Regression, NeedsANewerReleaseWhenResolvedInOne) {
 
 TEST(Regression, GoesByTheTimeOfReleasesWithoutVersions) {
   const auto issue = resolved(R"({"inRelease":"abc"})");
-  EXPECT_TRUE(comes_back(issue, {.release = "def", .release_created_ms = 20, .resolved_release_created_ms = 10}));
-  EXPECT_FALSE(comes_back(issue, {.release = "def", .release_created_ms = 5, .resolved_release_created_ms = 10}));
+  EXPECT_TRUE(comes_back(
+      issue, {.release = "def", .release_created_ms = 20, .resolved_release_created_ms = 10}));
+  EXPECT_FALSE(comes_back(
+      issue, {.release = "def", .release_created_ms = 5, .resolved_release_created_ms = 10}));
   EXPECT_TRUE(comes_back(issue, {.release = "def", .release_created_ms = 1001}));
 }
 
@@ -70,7 +73,8 @@ TEST(Versions, CompareByNumberThenPrerelease) {
   EXPECT_EQ(compare_versions("1.0.0-1", "1.0.0-a"), -1);
   EXPECT_EQ(compare_versions("1.0.0-a", "1.0.0-a.b"), -1);
   EXPECT_EQ(compare_versions("v1.0.0+7", "1.0.0+8"), 0);
-  for (const auto* none : {"", "abc", "7", "1.", "1..2", "1.2.3.4.5", "1.x", "99999999999999999999.1"}) {
+  for (const auto* none :
+       {"", "abc", "7", "1.", "1..2", "1.2.3.4.5", "1.x", "99999999999999999999.1"}) {
     EXPECT_EQ(compare_versions(none, "1.0.0"), std::nullopt) << none;
   }
 }
@@ -110,7 +114,8 @@ std::uint32_t hour_count(const schema::IssueCounters& counters, std::uint64_t ho
 
 TEST(Counts, FallIntoTheirHourAndDay) {
   schema::IssueCounters counters;
-  for (const std::int64_t ms : {100 * hour_ms - 1, 100 * hour_ms, 100 * hour_ms + 5, 103 * hour_ms}) {
+  for (const std::int64_t ms :
+       {100 * hour_ms - 1, 100 * hour_ms, 100 * hour_ms + 5, 103 * hour_ms}) {
     count_event(counters, time_from_ms(ms));
   }
   EXPECT_EQ(counters.hour_start(), 99U);
@@ -136,7 +141,8 @@ TEST(Counts, GrowBackwardsForLateEvents) {
 TEST(Counts, ReachBackSeventyTwoHoursAndNinetyDays) {
   schema::IssueCounters counters;
   count_event(counters, time_from_ms(0));
-  for (std::int64_t hour = 1; hour < 24 * 200; ++hour) count_event(counters, time_from_ms(hour * hour_ms));
+  for (std::int64_t hour = 1; hour < 24 * 200; ++hour)
+    count_event(counters, time_from_ms(hour * hour_ms));
   EXPECT_EQ(counters.hours_size(), 72);
   EXPECT_EQ(counters.days_size(), 90);
   EXPECT_EQ(hour_count(counters, 24 * 200 - 1), 1U);

@@ -8,7 +8,8 @@ namespace picket::digest {
 namespace {
 
 TEST(FormatMessage, FillsPrintfPlaceholdersInOrder) {
-  EXPECT_EQ(format_message("pump %d at %-5.2s (%%)", {{"", "7"}, {"", "dock"}}), "pump 7 at dock (%)");
+  EXPECT_EQ(format_message("pump %d at %-5.2s (%%)", {{"", "7"}, {"", "dock"}}),
+            "pump 7 at dock (%)");
 }
 
 TEST(FormatMessage, FillsNamedPlaceholders) {
@@ -33,7 +34,8 @@ TEST(ParseEvent, FormatsAMessageThatComesWithItsParametersOnly) {
 }
 
 TEST(ParseEvent, KeepsTheFormattedMessageOfTheSdk) {
-  const auto event = parse_event(R"({"logentry":{"message":"a %s","params":["b"],"formatted":"as the SDK says"}})");
+  const auto event = parse_event(
+      R"({"logentry":{"message":"a %s","params":["b"],"formatted":"as the SDK says"}})");
   ASSERT_TRUE(event);
   EXPECT_EQ(event->formatted, "as the SDK says");
 }

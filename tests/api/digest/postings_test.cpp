@@ -34,7 +34,8 @@ TEST(Postings, BehaveAsASetWhateverTheirNumber) {
   std::string row;
   std::set<std::uint64_t> want;
   for (int step = 0; step < 20'000; ++step) {
-    const std::uint64_t issue = posting_block * 3 + random() % (step < 10'000 ? posting_block : 300);
+    const std::uint64_t issue =
+        posting_block * 3 + random() % (step < 10'000 ? posting_block : 300);
     const bool add = step < 10'000 ? random() % 4 != 0 : random() % 2 == 0;
     EXPECT_EQ(add ? add_posting(row, issue) : remove_posting(row, issue),
               add ? want.insert(issue).second : want.erase(issue) == 1);
@@ -43,13 +44,15 @@ TEST(Postings, BehaveAsASetWhateverTheirNumber) {
       EXPECT_EQ(issues_in(row, issue), std::vector<std::uint64_t>(want.begin(), want.end()));
     }
   }
-  for (const auto issue : want) EXPECT_TRUE(remove_posting(row, issue));
+  for (const auto issue : want)
+    EXPECT_TRUE(remove_posting(row, issue));
   EXPECT_TRUE(row.empty());
 }
 
 TEST(Postings, OfAFullBlockAreTheWholeBlock) {
   std::string row;
-  for (std::uint64_t issue = posting_block; issue < 2 * posting_block; ++issue) add_posting(row, issue);
+  for (std::uint64_t issue = posting_block; issue < 2 * posting_block; ++issue)
+    add_posting(row, issue);
   const auto issues = issues_in(row, posting_block);
   ASSERT_EQ(issues.size(), posting_block);
   EXPECT_EQ(issues.front(), posting_block);
@@ -72,11 +75,13 @@ TEST(Postings, OfADamagedRowAreHarmless) {
 TEST(BatchSize, FollowsTheTimeWritesTake) {
   BatchSize size(2000);
   EXPECT_EQ(size.get(), 1000U);
-  for (int i = 0; i < 20; ++i) size.learn(10, 60);
+  for (int i = 0; i < 20; ++i)
+    size.learn(10, 60);
   EXPECT_EQ(size.get(), 2000U);
   size.learn(80, 60);
   EXPECT_EQ(size.get(), 1600U);
-  for (int i = 0; i < 20; ++i) size.learn(5000, 60);
+  for (int i = 0; i < 20; ++i)
+    size.learn(5000, 60);
   EXPECT_EQ(size.get(), 1000U);
 }
 

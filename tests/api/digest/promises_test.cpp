@@ -1,6 +1,5 @@
 // What the digest promises whatever comes: exactly once, nothing uncounted, never stopped.
 #include "api/digest/digest.h"
-
 #include "api/digest/digest_fixture.h"
 #include "relay/protocol/content_encoding.h"
 
@@ -18,9 +17,12 @@ class DigestPromises : public DigestTest {
   void receive_mixture(int count) {
     for (int i = 0; i < count; ++i) {
       const auto n = std::to_string(i % 7);
-      receive_event(R"(,"message":"kind )" + std::string(1, static_cast<char>('a' + i % 5)) + R"(","release":")" + n +
-                    R"(","user":{"id":")" + n + R"("},"tags":{"n":")" + n + "\"}");
-      if (i % 11 == 0) receive(envelope(item("event", "{broken"), id_text(1'000'000 + static_cast<std::uint64_t>(i))));
+      receive_event(R"(,"message":"kind )" + std::string(1, static_cast<char>('a' + i % 5)) +
+                    R"(","release":")" + n + R"(","user":{"id":")" + n + R"("},"tags":{"n":")" + n +
+                    "\"}");
+      if (i % 11 == 0)
+        receive(
+            envelope(item("event", "{broken"), id_text(1'000'000 + static_cast<std::uint64_t>(i))));
       if (i % 13 == 0) receive(envelope(item("event", R"({"message":"again"})"), id_text(1)));
       clock.advance(Duration(60'000));
     }
@@ -83,7 +85,8 @@ TEST_F(DigestPromises, ReadingOldRecordsAgainFindsOnlyDuplicates) {
   const auto accepted = outcomes()["error accepted"];
   const auto issue = issues().front().id();
   const auto seen = counters_of(issue).times_seen();
-  ASSERT_TRUE(tables->write([](buffer::Batch& batch) { batch.remove(Table::cursors, digest_consumer); }));
+  ASSERT_TRUE(
+      tables->write([](buffer::Batch& batch) { batch.remove(Table::cursors, digest_consumer); }));
   digest_all();
   EXPECT_EQ(outcomes()["error accepted"], accepted);
   EXPECT_EQ(counters_of(issue).times_seen(), seen);
@@ -97,12 +100,13 @@ TEST_F(DigestPromises, EveryItemIsCountedOnce) {
   receive(envelope(item("event", R"({"csp":{"effective_directive":"img-src"}})"), id_text(4)));
   receive(envelope("", id_text(5)));
   digest_all();
-  EXPECT_EQ(outcomes(), (std::map<std::string, std::uint64_t>{{"error accepted", 1},
-                                                              {"error invalid/duplicate", 1},
-                                                              {"error invalid/invalid_json", 1},
-                                                              {"security accepted", 1},
-                                                              {"session accepted", 1},
-                                                              {"transaction invalid/invalid_json", 1}}));
+  EXPECT_EQ(outcomes(),
+            (std::map<std::string, std::uint64_t>{{"error accepted", 1},
+                                                  {"error invalid/duplicate", 1},
+                                                  {"error invalid/invalid_json", 1},
+                                                  {"security accepted", 1},
+                                                  {"session accepted", 1},
+                                                  {"transaction invalid/invalid_json", 1}}));
 }
 
 TEST_F(DigestPromises, CountsFallIntoTheHourOfReceipt) {
@@ -137,7 +141,8 @@ TEST_F(DigestPromises, CountsWhatIntakeDropped) {
     receive(std::move(record));
   }
   digest_all();
-  EXPECT_EQ(outcomes(), (std::map<std::string, std::uint64_t>{{"transaction rate_limited/quota", 24}}));
+  EXPECT_EQ(outcomes(),
+            (std::map<std::string, std::uint64_t>{{"transaction rate_limited/quota", 24}}));
 }
 
 TEST_F(DigestPromises, CountsWhatSdksSayTheyDropped) {
@@ -153,18 +158,20 @@ TEST_F(DigestPromises, CountsWhatSdksSayTheyDropped) {
     "filtered_events":{"reason":"f","category":"error","quantity":6}})")));
   receive(envelope(item("client_report", "nonsense")));
   digest_all();
-  EXPECT_EQ(outcomes(), (std::map<std::string, std::uint64_t>{{"client_report accepted", 2},
-                                                              {"error client_discard/queue_overflow", 5},
-                                                              {"span client_discard/we_ird_", 4},
-                                                              {"unknown client_discard/x", 1},
-                                                              {"error rate_limited/q", 5},
-                                                              {"error filtered/f", 6}}));
+  EXPECT_EQ(outcomes(),
+            (std::map<std::string, std::uint64_t>{{"client_report accepted", 2},
+                                                  {"error client_discard/queue_overflow", 5},
+                                                  {"span client_discard/we_ird_", 4},
+                                                  {"unknown client_discard/x", 1},
+                                                  {"error rate_limited/q", 5},
+                                                  {"error filtered/f", 6}}));
 }
 
 TEST_F(DigestPromises, BoundsWhatAClientReportCanMakeItWrite) {
   std::string drops;
   for (int i = 0; i < 1000; ++i) {
-    drops += (i ? "," : "") + std::string(R"({"reason":")") + std::to_string(i) + R"(","category":"error","quantity":1})";
+    drops += (i ? "," : "") + std::string(R"({"reason":")") + std::to_string(i) +
+             R"(","category":"error","quantity":1})";
   }
   receive(envelope(item("client_report", R"({"discarded_events":[)" + drops + "]}")));
   digest_all();
@@ -226,15 +233,18 @@ TEST_F(DigestPromises, ARecordOfAKindFromTheFutureIsPassedOver) {
 TEST_F(DigestPromises, EventsOfADeletedProjectAreCountedButMakeNoRows) {
   receive(envelope(item("event", R"({"message":"m"})") + item("session", "{}"), id_text(1)), 99);
   digest_all();
-  EXPECT_EQ(outcomes(99), (std::map<std::string, std::uint64_t>{{"error invalid/project_id", 1},
-                                                               {"session invalid/project_id", 1}}));
-  EXPECT_EQ(rows(Table::issues) + rows(Table::events) + rows(Table::raw_items) + rows(Table::event_ids), 0U);
+  EXPECT_EQ(outcomes(99), (std::map<std::string, std::uint64_t>{
+                              {"error invalid/project_id", 1}, {"session invalid/project_id", 1}}));
+  EXPECT_EQ(
+      rows(Table::issues) + rows(Table::events) + rows(Table::raw_items) + rows(Table::event_ids),
+      0U);
 }
 
 TEST_F(DigestPromises, KeysOfAnyTextFitTheTables) {
   const std::string long_text(5000, 'x');
-  receive_event(R"(,"message":"m","release":")" + long_text + R"(","environment":")" + long_text + R"(","tags":{")" +
-                long_text + "\":\"" + long_text + R"(","zero":"a\u0000b"},"user":{"id":")" + long_text + "\"}");
+  receive_event(R"(,"message":"m","release":")" + long_text + R"(","environment":")" + long_text +
+                R"(","tags":{")" + long_text + "\":\"" + long_text +
+                R"(","zero":"a\u0000b"},"user":{"id":")" + long_text + "\"}");
   receive(envelope(item(std::string(300, 't'), "x")));
   digest_all();
   EXPECT_EQ(issues().size(), 1U);
@@ -243,7 +253,8 @@ TEST_F(DigestPromises, KeysOfAnyTextFitTheTables) {
 
 TEST_F(DigestPromises, ACrowdOfItemsInOneEnvelopeIsReadWhole) {
   std::string items;
-  for (int i = 0; i < 3000; ++i) items += item("session", "{}");
+  for (int i = 0; i < 3000; ++i)
+    items += item("session", "{}");
   receive(envelope(items));
   digest_all();
   EXPECT_EQ(outcomes()["session accepted"], 3000U);
@@ -264,7 +275,8 @@ TEST_P(CorrectedTimestamp, IsWhatTheServersClockWouldHaveSaid) {
   if (drift.timestamp) timestamp = received + *drift.timestamp * 1000;
   const auto sent_at = drift.sent_at ? received + *drift.sent_at * 1000 : 0;
   const Duration ninety_days(std::int64_t{90} * 24 * 3600 * 1000);
-  EXPECT_EQ(corrected_timestamp(timestamp, sent_at, received, ninety_days) - received, drift.want * 1000);
+  EXPECT_EQ(corrected_timestamp(timestamp, sent_at, received, ninety_days) - received,
+            drift.want * 1000);
 }
 
 constexpr std::int64_t hour = 3600;
@@ -286,7 +298,8 @@ INSTANTIATE_TEST_SUITE_P(Digest,
 
 TEST_F(DigestPromises, DriftIsMeasuredByTheEnvelopesSentAt) {
   const auto received = to_ms(clock.now());
-  receive(envelope(item("event", "{\"message\":\"m\",\"timestamp\":" + std::to_string((received - 7'205'000) / 1000) + "}"),
+  receive(envelope(item("event", "{\"message\":\"m\",\"timestamp\":" +
+                                     std::to_string((received - 7'205'000) / 1000) + "}"),
                    id_text(1), relay::render_timestamp(received - 7'200'000)));
   digest_all();
   EXPECT_EQ(counters_of(only_issue().id()).last_seen_ms(), received - 5000);

@@ -1,7 +1,7 @@
 #include "api/digest/trim.h"
 
-#include "api/digest/payload.h"
 #include "api/digest/digest_fixture.h"
+#include "api/digest/payload.h"
 #include "relay/protocol/content_encoding.h"
 
 namespace picket::digest {
@@ -14,15 +14,18 @@ class Trim : public DigestTest {
  protected:
   void receive_ten() {
     for (int i = 0; i < 10; ++i) {
-      receive(envelope(item("event", R"({"message":"m"})") + item("session", "{}") + item("attachment", "x"),
-                       id_text(++last_id)));
+      receive(envelope(
+          item("event", R"({"message":"m"})") + item("session", "{}") + item("attachment", "x"),
+          id_text(++last_id)));
     }
   }
   void set_floor(buffer::Sequence floor) {
-    ASSERT_TRUE(tables->write([&](buffer::Batch& batch) { batch.put(Table::meta, "journal_floor", Key().u64(floor)); }));
+    ASSERT_TRUE(tables->write(
+        [&](buffer::Batch& batch) { batch.put(Table::meta, "journal_floor", Key().u64(floor)); }));
   }
   std::vector<std::uint64_t> event_rows() const {
-    return {rows(Table::events), rows(Table::event_ids), rows(Table::events_by_issue), rows(Table::events_by_project)};
+    return {rows(Table::events), rows(Table::event_ids), rows(Table::events_by_issue),
+            rows(Table::events_by_project)};
   }
 };
 
@@ -93,8 +96,11 @@ TEST_F(Payload, IsReadWhereTheRowSays) {
   record.received = clock.now();
   record.project = test_project;
   record.coding = static_cast<std::uint8_t>(relay::Coding::zstd);
-  record.body = relay::encode_zstd(
-      envelope(item("event", R"({"message":"m"})") + item("attachment", "bytes", ",\"filename\":\"a.txt\""), id_text(1)), 1);
+  record.body =
+      relay::encode_zstd(envelope(item("event", R"({"message":"m"})") +
+                                      item("attachment", "bytes", ",\"filename\":\"a.txt\""),
+                                  id_text(1)),
+                         1);
   schema::IntakeMeta meta;
   meta.set_user_agent("agent");
   record.meta = meta.SerializeAsString();
