@@ -62,8 +62,8 @@ class IssueTables : public ::testing::Test {
     for (const auto& [name, value] : issue.tags) {
       buffer::put_row(batch, Table::issue_tags, Key().u64(issue.id).text(name).text(value), schema::TagCount());
       const auto posting = digest::posting_key(issue.project, Key().text(name).text(value), issue.id);
-      std::string row(batch.get(Table::issues_by_tag, posting).value_or(std::string_view()));
-      if (digest::add_posting(row, issue.id)) batch.put(Table::issues_by_tag, posting, row);
+      std::string holders(batch.get(Table::issues_by_tag, posting).value_or(std::string_view()));
+      if (digest::add_posting(holders, issue.id)) batch.put(Table::issues_by_tag, posting, holders);
     }
   }
   void put(const TestIssue& issue) {
