@@ -15,7 +15,8 @@ namespace json = boost::json;
 namespace {
 
 ExitCode list(CommandLine& line) {
-  if (!line.words.empty()) return fail(line, ExitCode::usage, "project ls takes no words; see `picket project ls --help`");
+  if (!line.words.empty())
+    return fail(line, ExitCode::usage, "project ls takes no words; see `picket project ls --help`");
   auto opened = open_tables(line, true);
   if (const auto* code = std::get_if<ExitCode>(&opened)) return *code;
   const auto snapshot = std::get<std::unique_ptr<buffer::Tables>>(opened)->snapshot();
@@ -33,7 +34,8 @@ ExitCode list(CommandLine& line) {
       if (line.json()) continue;
       line.out << std::setw(4) << project.id() << "  " << std::left << std::setw(32)
                << organization.slug() + "/" + project.slug() << ' ' << std::setw(12)
-               << (project.platform().empty() ? "-" : project.platform()) << ' ' << std::right << keys << '\n';
+               << (project.platform().empty() ? "-" : project.platform()) << ' ' << std::right
+               << keys << '\n';
     }
   }
   if (line.json()) line.out << json::serialize(rendered) << '\n';
@@ -41,7 +43,8 @@ ExitCode list(CommandLine& line) {
 }
 
 ExitCode create(CommandLine& line) {
-  if (line.words.size() != 1) return fail(line, ExitCode::usage, "name one project; see `picket project create --help`");
+  if (line.words.size() != 1)
+    return fail(line, ExitCode::usage, "name one project; see `picket project create --help`");
   const auto url = public_url(line);
   if (!url) return ExitCode::usage;
   const auto& name = line.words[0];
@@ -71,7 +74,9 @@ ExitCode create(CommandLine& line) {
     key = keys_of(batch, project.id()).front();
   });
   if (!written) return fail(line, ExitCode::io, "not stored: " + written.error().detail);
-  if (taken) return fail(line, ExitCode::no, "there is a project \"" + wanted.slug + "\" already; `picket dsn` lists its DSN");
+  if (taken)
+    return fail(line, ExitCode::no,
+                "there is a project \"" + wanted.slug + "\" already; `picket dsn` lists its DSN");
   const auto dsn = render_public_dsn(*url, key.public_key(), project.id());
   if (line.json()) {
     line.out << json::serialize(json::object{{"organization", organization->slug()},
@@ -90,15 +95,22 @@ ExitCode create(CommandLine& line) {
 
 std::vector<Command> project_commands() {
   return {
-      {"project ls", "Lists the projects.",
+      {"project ls",
+       "Lists the projects.",
        "usage: picket project ls [--json]\n\n"
        "example: picket project ls\n",
-       {"json"}, {}, &list},
-      {"project create", "Makes a project and prints its DSN.",
-       "usage: picket project create NAME [--platform NAME] [--organization SLUG] [--public-url URL] [--json]\n\n"
+       {"json"},
+       {},
+       &list},
+      {"project create",
+       "Makes a project and prints its DSN.",
+       "usage: picket project create NAME [--platform NAME] [--organization SLUG] [--public-url "
+       "URL] [--json]\n\n"
        "A running Picket takes events for it at once.\n\n"
        "example: picket project create \"Pump Station\" --platform python\n",
-       {"json"}, {"platform", "organization", "public-url"}, &create},
+       {"json"},
+       {"platform", "organization", "public-url"},
+       &create},
   };
 }
 

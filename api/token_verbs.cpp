@@ -33,13 +33,15 @@ std::vector<schema::Token> tokens(const buffer::Reader& reader) {
 std::string joined_scopes(const schema::Token& token) {
   if (static_cast<std::size_t>(token.scopes_size()) == all_scopes.size()) return "all";
   std::string text;
-  for (const auto& scope : token.scopes()) text += (text.empty() ? "" : ",") + scope;
+  for (const auto& scope : token.scopes())
+    text += (text.empty() ? "" : ",") + scope;
   return text;
 }
 
 ExitCode list(CommandLine& line) {
   if (!line.words.empty()) {
-    return fail(line, ExitCode::usage, "\"token " + line.words[0] + "\" is no command; there are ls, create and revoke");
+    return fail(line, ExitCode::usage,
+                "\"token " + line.words[0] + "\" is no command; there are ls, create and revoke");
   }
   auto opened = open_tables(line, true);
   if (const auto* code = std::get_if<ExitCode>(&opened)) return *code;
@@ -48,7 +50,8 @@ ExitCode list(CommandLine& line) {
   json::array rendered;
   for (const auto& token : rows) {
     json::array scopes;
-    for (const auto& scope : token.scopes()) scopes.emplace_back(scope);
+    for (const auto& scope : token.scopes())
+      scopes.emplace_back(scope);
     rendered.push_back(json::object{{"id", token.id()},
                                     {"label", token.label()},
                                     {"ends_in", token.last_characters()},
@@ -56,9 +59,10 @@ ExitCode list(CommandLine& line) {
                                     {"created", render_time(token.created_ms())},
                                     {"last_used", render_time(token.last_used_ms())}});
     if (line.json()) continue;
-    line.out << std::setw(4) << token.id() << "  " << std::left << std::setw(9) << token.last_characters()
-             << std::setw(12) << day(token.created_ms()) << std::setw(12) << day(token.last_used_ms()) << std::setw(18)
-             << token.label() << std::right << joined_scopes(token) << '\n';
+    line.out << std::setw(4) << token.id() << "  " << std::left << std::setw(9)
+             << token.last_characters() << std::setw(12) << day(token.created_ms()) << std::setw(12)
+             << day(token.last_used_ms()) << std::setw(18) << token.label() << std::right
+             << joined_scopes(token) << '\n';
   }
   if (line.json()) line.out << json::serialize(rendered) << '\n';
   return ExitCode::done;
@@ -75,7 +79,8 @@ std::optional<std::vector<std::string>> parse_scopes(CommandLine& line, std::str
     if (word.empty()) continue;
     if (!is_scope(word)) {
       line.err << "picket: \"" << word << "\" is no scope; there are:";
-      for (const auto scope : all_scopes) line.err << ' ' << scope;
+      for (const auto scope : all_scopes)
+        line.err << ' ' << scope;
       line.err << '\n';
       return std::nullopt;
     }
@@ -89,8 +94,10 @@ std::optional<std::vector<std::string>> parse_scopes(CommandLine& line, std::str
 }
 
 ExitCode create(CommandLine& line) {
-  if (!line.words.empty()) return fail(line, ExitCode::usage, "give the label as --label \"" + line.words[0] + "\"");
-  const auto scopes = parse_scopes(line, line.option("scopes", "org:read,member:read,team:read,project:read,event:read"));
+  if (!line.words.empty())
+    return fail(line, ExitCode::usage, "give the label as --label \"" + line.words[0] + "\"");
+  const auto scopes = parse_scopes(
+      line, line.option("scopes", "org:read,member:read,team:read,project:read,event:read"));
   if (!scopes) return ExitCode::usage;
   auto opened = open_tables(line, false);
   if (const auto* code = std::get_if<ExitCode>(&opened)) return *code;
@@ -103,13 +110,15 @@ ExitCode create(CommandLine& line) {
     const auto organization = named_organization(line, snapshot);
     if (!organization) return ExitCode::no;
     for (const auto& member : members_of(snapshot, organization->id())) {
-      if (wanted.user == 0 && member.user() != 0 && member.role() == "owner") wanted.user = member.user();
+      if (wanted.user == 0 && member.user() != 0 && member.role() == "owner")
+        wanted.user = member.user();
     }
     // Without an owner to act for, or when one organization was asked for, the token is that one's.
     if (line.has("organization") || wanted.user == 0) wanted.organization = organization->id();
   }
   std::string token;
-  const auto written = database.write([&](buffer::Batch& batch) { token = create_token(batch, wanted, SystemClock().now()); });
+  const auto written = database.write(
+      [&](buffer::Batch& batch) { token = create_token(batch, wanted, SystemClock().now()); });
   if (!written) return fail(line, ExitCode::io, "not stored: " + written.error().detail);
   if (line.json()) {
     line.out << json::serialize(json::object{{"token", token}, {"label", wanted.label}}) << '\n';
@@ -122,26 +131,31 @@ ExitCode create(CommandLine& line) {
 
 ExitCode revoke(CommandLine& line) {
   const auto id = line.words.size() == 1 ? parse_id(line.words[0]) : std::nullopt;
-  if (!id) return fail(line, ExitCode::usage, "name one token by its ID; `picket token ls` lists them");
+  if (!id)
+    return fail(line, ExitCode::usage, "name one token by its ID; `picket token ls` lists them");
   auto opened = open_tables(line, false);
   if (const auto* code = std::get_if<ExitCode>(&opened)) return *code;
   bool found = false;
-  const auto written = std::get<std::unique_ptr<buffer::Tables>>(opened)->write([&](buffer::Batch& batch) {
-    for (const auto& token : tokens(batch)) {
-      if (token.id() != *id) continue;
-      batch.remove(Table::tokens, token.hash());
-      found = true;
-    }
-  });
+  const auto written =
+      std::get<std::unique_ptr<buffer::Tables>>(opened)->write([&](buffer::Batch& batch) {
+        for (const auto& token : tokens(batch)) {
+          if (token.id() != *id) continue;
+          batch.remove(Table::tokens, token.hash());
+          found = true;
+        }
+      });
   if (!written) return fail(line, ExitCode::io, "not revoked: " + written.error().detail);
-  if (!found) return fail(line, ExitCode::no, "there is no token " + line.words[0] + "; `picket token ls` lists them");
+  if (!found)
+    return fail(line, ExitCode::no,
+                "there is no token " + line.words[0] + "; `picket token ls` lists them");
   line.out << "Token " << *id << " is no longer valid.\n";
   return ExitCode::done;
 }
 
 constexpr std::string_view list_help =
     "usage: picket token ls [--json]\n\n"
-    "Tokens themselves are not kept, only their hashes: the last four characters tell them apart.\n\n"
+    "Tokens themselves are not kept, only their hashes: the last four characters tell them "
+    "apart.\n\n"
     "See also `picket token create --help` and `picket token revoke --help`.\n\n"
     "example: picket token ls\n";
 
@@ -149,19 +163,32 @@ constexpr std::string_view list_help =
 
 std::vector<Command> token_commands() {
   return {
-      {"token", "Lists the API tokens; see also token create and token revoke.", list_help, {"json"}, {}, &list},
+      {"token",
+       "Lists the API tokens; see also token create and token revoke.",
+       list_help,
+       {"json"},
+       {},
+       &list},
       {"token ls", "Lists the API tokens.", list_help, {"json"}, {}, &list},
-      {"token create", "Makes an API token and prints it, this once.",
-       "usage: picket token create [--label WORDS] [--scopes LIST] [--organization SLUG] [--json]\n\n"
-       "LIST is comma-separated, or \"all\"; admin includes write, write includes read. Default: to\n"
+      {"token create",
+       "Makes an API token and prints it, this once.",
+       "usage: picket token create [--label WORDS] [--scopes LIST] [--organization SLUG] "
+       "[--json]\n\n"
+       "LIST is comma-separated, or \"all\"; admin includes write, write includes read. Default: "
+       "to\n"
        "read everything. With --organization, the token sees that organization only.\n\n"
        "example: picket token create --label ci --scopes project:releases,org:ci\n",
-       {"json"}, {"label", "scopes", "organization"}, &create},
-      {"token revoke", "Makes an API token invalid.",
+       {"json"},
+       {"label", "scopes", "organization"},
+       &create},
+      {"token revoke",
+       "Makes an API token invalid.",
        "usage: picket token revoke ID\n\n"
        "Takes effect with the next request.\n\n"
        "example: picket token revoke 3\n",
-       {}, {}, &revoke},
+       {},
+       {},
+       &revoke},
   };
 }
 

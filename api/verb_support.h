@@ -19,11 +19,13 @@ using OpenedTables = std::variant<std::unique_ptr<buffer::Tables>, ExitCode>;
 // What fails has been said on line.err.
 OpenedTables open_tables(CommandLine& line, bool read_only);
 
-// --public-url, else PICKET_API_PUBLIC_URL, else the default; nothing (and a message) when malformed.
+// --public-url, else PICKET_API_PUBLIC_URL, else the default; nothing (and a message) when
+// malformed.
 std::optional<std::string> public_url(CommandLine& line);
 
 // --organization, else the first one; nothing (and a message) when there is none.
-std::optional<schema::Organization> named_organization(CommandLine& line, const buffer::Reader& reader);
+std::optional<schema::Organization> named_organization(CommandLine& line,
+                                                       const buffer::Reader& reader);
 
 ExitCode fail(CommandLine& line, ExitCode code, std::string_view words);
 

@@ -7,7 +7,6 @@
 #include "api/verb_support.h"
 
 #include <boost/json.hpp>
-
 #include <sys/stat.h>
 
 #include <cerrno>
@@ -29,18 +28,22 @@ OpenedTables open_tables(CommandLine& line, bool read_only) {
   std::error_code ignored;
   if (read_only && !std::filesystem::exists(path, ignored)) {
     return fail(line, ExitCode::configuration,
-                "no data in " + line.storage.string() + "; `picket init --storage " + line.storage.string() + "` makes some");
+                "no data in " + line.storage.string() + "; `picket init --storage " +
+                    line.storage.string() + "` makes some");
   }
   if (!read_only) {
     std::filesystem::create_directories(line.storage.parent_path(), ignored);
-    const bool made = ::mkdir(line.storage.c_str(), S_IRWXU | S_IRGRP | S_IXGRP) == 0 || errno == EEXIST;
+    const bool made =
+        ::mkdir(line.storage.c_str(), S_IRWXU | S_IRGRP | S_IXGRP) == 0 || errno == EEXIST;
     if (!made) {
-      return fail(line, ExitCode::configuration, "cannot make " + line.storage.string() + ": " + std::strerror(errno));
+      return fail(line, ExitCode::configuration,
+                  "cannot make " + line.storage.string() + ": " + std::strerror(errno));
     }
   }
   auto tables = buffer::Tables::open({.path = path, .read_only = read_only});
   if (!tables) {
-    return fail(line, ExitCode::configuration, "cannot open " + path.string() + ": " + tables.error().detail);
+    return fail(line, ExitCode::configuration,
+                "cannot open " + path.string() + ": " + tables.error().detail);
   }
   return *std::move(tables);
 }
@@ -54,10 +57,12 @@ std::optional<std::string> public_url(CommandLine& line) {
   return std::nullopt;
 }
 
-std::optional<schema::Organization> named_organization(CommandLine& line, const buffer::Reader& reader) {
+std::optional<schema::Organization> named_organization(CommandLine& line,
+                                                       const buffer::Reader& reader) {
   if (line.has("organization")) {
     auto found = find_organization(reader, line.option("organization"));
-    if (!found) line.err << "picket: there is no organization \"" << line.option("organization") << "\"\n";
+    if (!found)
+      line.err << "picket: there is no organization \"" << line.option("organization") << "\"\n";
     return found;
   }
   const auto all = organizations(reader);
@@ -70,27 +75,32 @@ namespace {
 
 void print(CommandLine& line, const Setup& setup, const std::string& url) {
   const auto token_file = (line.storage / "token").string();
-  line.out << "Picket is set up in " << line.storage.string() << "\n\n"
-           << "  URL      " << url << "\n"
-           << "  project  " << setup.organization << "/" << setup.project << "\n"
-           << "  DSN      " << setup.dsn << "\n"
-           << "  token    in " << token_file << " (mode 0600)\n\n"
-           << "A first event:\n\n"
-           << "  curl -H 'Content-Type: application/json' -d '{\"message\":\"hello from curl\"}' \\\n"
-           << "    '" << url << "/api/" << setup.project_id << "/store/?sentry_key=" << setup.public_key << "'\n\n"
-           << "and where it is then:\n\n"
-           << "  curl -H \"Authorization: Bearer $(cat " << token_file << ")\" \\\n"
-           << "    " << url << "/api/0/projects/" << setup.organization << "/" << setup.project << "/issues/\n";
+  line.out
+      << "Picket is set up in " << line.storage.string() << "\n\n"
+      << "  URL      " << url << "\n"
+      << "  project  " << setup.organization << "/" << setup.project << "\n"
+      << "  DSN      " << setup.dsn << "\n"
+      << "  token    in " << token_file << " (mode 0600)\n\n"
+      << "A first event:\n\n"
+      << "  curl -H 'Content-Type: application/json' -d '{\"message\":\"hello from curl\"}' \\\n"
+      << "    '" << url << "/api/" << setup.project_id << "/store/?sentry_key=" << setup.public_key
+      << "'\n\n"
+      << "and where it is then:\n\n"
+      << "  curl -H \"Authorization: Bearer $(cat " << token_file << ")\" \\\n"
+      << "    " << url << "/api/0/projects/" << setup.organization << "/" << setup.project
+      << "/issues/\n";
 }
 
 ExitCode init(CommandLine& line) {
-  if (!line.words.empty()) return fail(line, ExitCode::usage, "init takes no words; see `picket init --help`");
+  if (!line.words.empty())
+    return fail(line, ExitCode::usage, "init takes no words; see `picket init --help`");
   const auto url = public_url(line);
   if (!url) return ExitCode::usage;
   auto opened = open_tables(line, false);
   if (const auto* code = std::get_if<ExitCode>(&opened)) return *code;
   auto& tables = *std::get<std::unique_ptr<buffer::Tables>>(opened);
-  const auto setup = ensure_first(tables, {.storage = line.storage, .public_url = *url}, SystemClock().now());
+  const auto setup =
+      ensure_first(tables, {.storage = line.storage, .public_url = *url}, SystemClock().now());
   if (!setup) return fail(line, ExitCode::io, "not set up: " + setup.error().detail);
   if (!line.json()) {
     print(line, *setup, *url);
@@ -107,7 +117,8 @@ ExitCode init(CommandLine& line) {
 }
 
 ExitCode list_dsns(CommandLine& line) {
-  if (!line.words.empty()) return fail(line, ExitCode::usage, "dsn takes no words; see `picket dsn --help`");
+  if (!line.words.empty())
+    return fail(line, ExitCode::usage, "dsn takes no words; see `picket dsn --help`");
   const auto url = public_url(line);
   if (!url) return ExitCode::usage;
   auto opened = open_tables(line, true);
@@ -136,30 +147,42 @@ ExitCode list_dsns(CommandLine& line) {
   }
   if (line.json()) line.out << json::serialize(rows) << '\n';
   if (!rows.empty() || line.json()) return rows.empty() ? ExitCode::no : ExitCode::done;
-  return fail(line, ExitCode::no, line.has("project") ? "project \"" + wanted + "\" has no enabled key; `picket project ls` lists projects"
-                                                      : "there is no enabled key; `picket init` makes one");
+  return fail(line, ExitCode::no,
+              line.has("project") ? "project \"" + wanted +
+                                        "\" has no enabled key; `picket project ls` lists projects"
+                                  : "there is no enabled key; `picket init` makes one");
 }
 
 }  // namespace
 
 std::vector<Command> api_commands() {
   std::vector<Command> commands = {
-      {"init", "Makes the data folder with a first organization, project, key and API token.",
+      {"init",
+       "Makes the data folder with a first organization, project, key and API token.",
        "usage: picket init [--storage DIR] [--public-url URL] [--json]\n\n"
-       "Makes what is missing and leaves the rest alone: running it again changes nothing. The API\n"
-       "token goes to DIR/token, readable by its owner only. --public-url is the address that SDKs\n"
+       "Makes what is missing and leaves the rest alone: running it again changes nothing. The "
+       "API\n"
+       "token goes to DIR/token, readable by its owner only. --public-url is the address that "
+       "SDKs\n"
        "reach (default: public_url of [api], http://localhost:3000). --json prints organization,\n"
        "project, project_id, public_key, dsn and token as one object.\n\n"
        "example: picket init --storage ./data --public-url https://errors.example.com\n",
-       {"json"}, {"public-url"}, &init},
-      {"dsn", "Lists the DSNs to put into applications.",
+       {"json"},
+       {"public-url"},
+       &init},
+      {"dsn",
+       "Lists the DSNs to put into applications.",
        "usage: picket dsn [--project SLUG] [--public-url URL] [--json]\n\n"
        "One line for each enabled key; with --project, the bare DSNs of that project.\n\n"
        "example: export SENTRY_DSN=$(picket dsn --project default)\n",
-       {"json"}, {"project", "public-url"}, &list_dsns},
+       {"json"},
+       {"project", "public-url"},
+       &list_dsns},
   };
-  for (auto& command : token_commands()) commands.push_back(std::move(command));
-  for (auto& command : project_commands()) commands.push_back(std::move(command));
+  for (auto& command : token_commands())
+    commands.push_back(std::move(command));
+  for (auto& command : project_commands())
+    commands.push_back(std::move(command));
   return commands;
 }
 

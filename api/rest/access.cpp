@@ -19,7 +19,8 @@ Key slug_key(SlugKind kind, std::uint64_t scope, std::string_view slug) {
 std::optional<std::uint64_t> parse_id(std::string_view text) {
   std::uint64_t id = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id);
-  if (text.empty() || error != std::errc() || end != text.data() + text.size() || id == 0) return std::nullopt;
+  if (text.empty() || error != std::errc() || end != text.data() + text.size() || id == 0)
+    return std::nullopt;
   return id;
 }
 
@@ -29,7 +30,9 @@ bool is_number(std::string_view text) {
   return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
-std::optional<std::uint64_t> find_id(const buffer::Reader& reader, SlugKind kind, std::uint64_t scope,
+std::optional<std::uint64_t> find_id(const buffer::Reader& reader,
+                                     SlugKind kind,
+                                     std::uint64_t scope,
                                      std::string_view id_or_slug) {
   if (is_number(id_or_slug)) return parse_id(id_or_slug);
   const auto stored = reader.get(Table::slugs, slug_key(kind, scope, id_or_slug));
@@ -48,7 +51,9 @@ std::vector<Row> rows_of(const buffer::Reader& reader, Table table, std::uint64_
   return rows;
 }
 
-std::vector<std::uint64_t> numbers_under(const buffer::Reader& reader, Table table, std::uint64_t id) {
+std::vector<std::uint64_t> numbers_under(const buffer::Reader& reader,
+                                         Table table,
+                                         std::uint64_t id) {
   std::vector<std::uint64_t> numbers;
   for_each(reader, table, Key().u64(id), [&](std::string_view rest, std::string_view) {
     numbers.push_back(KeyReader(rest).u64());
@@ -59,13 +64,15 @@ std::vector<std::uint64_t> numbers_under(const buffer::Reader& reader, Table tab
 
 }  // namespace
 
-std::optional<schema::Organization> find_organization(const buffer::Reader& reader, std::string_view id_or_slug) {
+std::optional<schema::Organization> find_organization(const buffer::Reader& reader,
+                                                      std::string_view id_or_slug) {
   const auto id = find_id(reader, SlugKind::organization, 0, id_or_slug);
   if (!id) return std::nullopt;
   return find_row<schema::Organization>(reader, Table::organizations, Key().u64(*id));
 }
 
-std::optional<schema::Project> find_project(const buffer::Reader& reader, std::uint64_t organization,
+std::optional<schema::Project> find_project(const buffer::Reader& reader,
+                                            std::uint64_t organization,
                                             std::string_view id_or_slug) {
   const auto id = find_id(reader, SlugKind::project, organization, id_or_slug);
   if (!id) return std::nullopt;
@@ -74,7 +81,8 @@ std::optional<schema::Project> find_project(const buffer::Reader& reader, std::u
   return row;
 }
 
-std::optional<schema::Team> find_team(const buffer::Reader& reader, std::uint64_t organization,
+std::optional<schema::Team> find_team(const buffer::Reader& reader,
+                                      std::uint64_t organization,
                                       std::string_view id_or_slug) {
   const auto id = find_id(reader, SlugKind::team, organization, id_or_slug);
   if (!id) return std::nullopt;
@@ -102,21 +110,24 @@ std::vector<schema::Team> teams_of(const buffer::Reader& reader, std::uint64_t o
 
 std::vector<schema::Member> members_of(const buffer::Reader& reader, std::uint64_t organization) {
   std::vector<schema::Member> rows;
-  for_each(reader, Table::members, Key().u64(organization), [&](std::string_view, std::string_view value) {
-    rows.push_back(buffer::parse_row<schema::Member>(value));
-    return true;
-  });
+  for_each(reader, Table::members, Key().u64(organization),
+           [&](std::string_view, std::string_view value) {
+             rows.push_back(buffer::parse_row<schema::Member>(value));
+             return true;
+           });
   return rows;
 }
 
-std::optional<schema::Member> find_membership(const buffer::Reader& reader, std::uint64_t organization,
+std::optional<schema::Member> find_membership(const buffer::Reader& reader,
+                                              std::uint64_t organization,
                                               std::uint64_t user) {
   std::optional<schema::Member> found;
-  for_each(reader, Table::members, Key().u64(organization), [&](std::string_view, std::string_view value) {
-    auto row = buffer::parse_row<schema::Member>(value);
-    if (row.user() == user) found = std::move(row);
-    return !found;
-  });
+  for_each(reader, Table::members, Key().u64(organization),
+           [&](std::string_view, std::string_view value) {
+             auto row = buffer::parse_row<schema::Member>(value);
+             if (row.user() == user) found = std::move(row);
+             return !found;
+           });
   return found;
 }
 
@@ -128,7 +139,9 @@ std::vector<std::uint64_t> team_member_ids(const buffer::Reader& reader, std::ui
   return numbers_under(reader, Table::team_members, team);
 }
 
-bool admit_to_organization(const buffer::Reader& reader, std::uint64_t organization, Caller& caller) {
+bool admit_to_organization(const buffer::Reader& reader,
+                           std::uint64_t organization,
+                           Caller& caller) {
   const auto bound_to = caller.token.organization();
   if (bound_to != 0 && bound_to != organization) return false;
   caller.role.clear();
@@ -144,11 +157,13 @@ bool admit_to_organization(const buffer::Reader& reader, std::uint64_t organizat
 namespace {
 
 // A project the query names by id or slug, or nothing.
-const schema::Project* among(const std::vector<schema::Project>& projects, std::string_view id_or_slug) {
+const schema::Project* among(const std::vector<schema::Project>& projects,
+                             std::string_view id_or_slug) {
   const auto id = is_number(id_or_slug) ? parse_id(id_or_slug) : std::nullopt;
-  const auto found = std::find_if(projects.begin(), projects.end(), [&](const schema::Project& project) {
-    return id ? project.id() == *id : project.slug() == id_or_slug;
-  });
+  const auto found =
+      std::find_if(projects.begin(), projects.end(), [&](const schema::Project& project) {
+        return id ? project.id() == *id : project.slug() == id_or_slug;
+      });
   return found == projects.end() ? nullptr : &*found;
 }
 
@@ -157,15 +172,17 @@ const schema::Project* among(const std::vector<schema::Project>& projects, std::
 std::variant<std::vector<schema::Project>, Reply> selected_projects(Api& api, const Call& call) {
   auto projects = projects_of(api.tables.snapshot(), call.organization->id());
   auto named = call.query.all("project");
-  for (const auto slug : call.query.all("projectSlug")) named.push_back(slug);
+  for (const auto slug : call.query.all("projectSlug"))
+    named.push_back(slug);
   std::vector<schema::Project> selected;
   for (const auto name : named) {
     if (name == "-1") return projects;
     if (name.empty()) continue;
     const auto* project = among(projects, name);
     if (project == nullptr) return Reply::forbidden();
-    const bool twice = std::any_of(selected.begin(), selected.end(),
-                                   [&](const schema::Project& one) { return one.id() == project->id(); });
+    const bool twice =
+        std::any_of(selected.begin(), selected.end(),
+                    [&](const schema::Project& one) { return one.id() == project->id(); });
     if (!twice) selected.push_back(*project);
   }
   if (selected.empty()) return projects;

@@ -12,11 +12,31 @@
 namespace picket::rest {
 
 const std::array<std::string_view, 25> all_scopes = {
-    "org:read",       "org:write",        "org:admin",            "org:integrations", "org:ci",
-    "member:read",    "member:write",     "member:admin",         "member:invite",    "team:read",
-    "team:write",     "team:admin",       "project:read",         "project:write",    "project:admin",
-    "project:releases", "project:distribution", "event:read",     "event:write",      "event:admin",
-    "alerts:read",    "alerts:write",     "openid",               "profile",          "email",
+    "org:read",
+    "org:write",
+    "org:admin",
+    "org:integrations",
+    "org:ci",
+    "member:read",
+    "member:write",
+    "member:admin",
+    "member:invite",
+    "team:read",
+    "team:write",
+    "team:admin",
+    "project:read",
+    "project:write",
+    "project:admin",
+    "project:releases",
+    "project:distribution",
+    "event:read",
+    "event:write",
+    "event:admin",
+    "alerts:read",
+    "alerts:write",
+    "openid",
+    "profile",
+    "email",
 };
 
 bool is_scope(std::string_view word) {
@@ -36,12 +56,13 @@ constexpr std::array<std::string_view, 4> roles = {"member", "admin", "manager",
 
 // The scopes of each role beyond those of the one before it.
 constexpr std::array<std::string_view, 12> member_scopes = {
-    "org:read",   "org:ci",       "member:read", "team:read", "project:read", "project:releases",
-    "event:read", "event:write",  "event:admin", "alerts:read", "alerts:write", "project:distribution"};
+    "org:read",     "org:ci",           "member:read",  "team:read",
+    "project:read", "project:releases", "event:read",   "event:write",
+    "event:admin",  "alerts:read",      "alerts:write", "project:distribution"};
 constexpr std::array<std::string_view, 5> admin_scopes = {
     "org:integrations", "team:write", "team:admin", "project:write", "project:admin"};
-constexpr std::array<std::string_view, 4> manager_scopes = {"org:write", "member:write", "member:admin",
-                                                            "member:invite"};
+constexpr std::array<std::string_view, 4> manager_scopes = {"org:write", "member:write",
+                                                            "member:admin", "member:invite"};
 
 template <std::size_t n>
 bool grants(const std::array<std::string_view, n>& scopes, std::string_view wanted) {
@@ -54,7 +75,8 @@ bool grants(const std::array<std::string_view, n>& scopes, std::string_view want
 bool implies(std::string_view held, std::string_view wanted) {
   if (held == wanted) return true;
   const auto colon = held.find(':');
-  if (colon == std::string_view::npos || wanted.substr(0, colon + 1) != held.substr(0, colon + 1)) return false;
+  if (colon == std::string_view::npos || wanted.substr(0, colon + 1) != held.substr(0, colon + 1))
+    return false;
   const auto held_access = held.substr(colon + 1);
   const auto wanted_access = wanted.substr(colon + 1);
   if (access_rank(wanted_access) > 0) {
@@ -63,7 +85,8 @@ bool implies(std::string_view held, std::string_view wanted) {
   }
   if (wanted == "org:integrations") return held == "org:admin";
   if (wanted == "member:invite") return access_rank(held_access) >= 2;
-  if (wanted == "project:releases" || wanted == "project:distribution") return access_rank(held_access) >= 2;
+  if (wanted == "project:releases" || wanted == "project:distribution")
+    return access_rank(held_access) >= 2;
   return false;
 }
 
@@ -96,9 +119,9 @@ bool role_allows(std::string_view role, std::string_view scope) {
 
 bool Caller::can(std::string_view scope) const {
   const auto& held = token.scopes();
-  return role_allows(role, scope) && std::any_of(held.begin(), held.end(), [&](const std::string& one) {
-           return implies(one, scope);
-         });
+  return role_allows(role, scope) &&
+         std::any_of(held.begin(), held.end(),
+                     [&](const std::string& one) { return implies(one, scope); });
 }
 
 std::string sha256(std::string_view bytes) {
@@ -148,7 +171,8 @@ void note_use(Api& api, const schema::Token& token) {
     buffer::put_row(batch, buffer::Table::tokens, token.hash(), *row);
   });
   // A full disk must not stop anybody from reading.
-  if (!written) log(Level::warning, "rest", "use of a token not noted", {{"reason", written.error().detail}});
+  if (!written)
+    log(Level::warning, "rest", "use of a token not noted", {{"reason", written.error().detail}});
 }
 
 }  // namespace
@@ -159,7 +183,8 @@ std::variant<Caller, Reply> authenticate(Api& api, const http::Headers& headers)
     return unauthorized("Authentication credentials were not provided.");
   }
   if (words.size() == 1) return unauthorized("Invalid token header. No credentials provided.");
-  if (words.size() > 2) return unauthorized("Invalid token header. Token string should not contain spaces.");
+  if (words.size() > 2)
+    return unauthorized("Invalid token header. Token string should not contain spaces.");
 
   const auto hash = sha256(words[1]);
   Caller caller;
@@ -168,7 +193,8 @@ std::variant<Caller, Reply> authenticate(Api& api, const http::Headers& headers)
     const auto row = buffer::find_row<schema::Token>(snapshot, buffer::Table::tokens, hash);
     const bool known = row && row->hash().size() == hash.size() &&
                        CRYPTO_memcmp(row->hash().data(), hash.data(), hash.size()) == 0;
-    if (!known) return unauthorized(words[1].starts_with("sntrys_") ? "Invalid org token" : "Invalid token");
+    if (!known)
+      return unauthorized(words[1].starts_with("sntrys_") ? "Invalid org token" : "Invalid token");
     caller.token = *row;
     if (row->user() != 0) {
       const auto key = buffer::Key().u64(row->user());

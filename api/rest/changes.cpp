@@ -16,7 +16,8 @@ using buffer::KeyReader;
 using buffer::put_row;
 using buffer::Table;
 
-std::optional<Reply> change_tables(Api& api, const std::function<std::optional<Reply>(Batch&)>& change) {
+std::optional<Reply> change_tables(Api& api,
+                                   const std::function<std::optional<Reply>(Batch&)>& change) {
   std::optional<Reply> refusal;
   const auto written = api.tables.write([&](Batch& batch) {
     refusal = change(batch);
@@ -60,7 +61,8 @@ void remove_slugs_of(Batch& batch, SlugKind kind, std::uint64_t scope, std::uint
     if (KeyReader(value).u64() == id) keys.push_back(prefix + std::string(rest));
     return true;
   });
-  for (const auto& key : keys) batch.remove(Table::slugs, key);
+  for (const auto& key : keys)
+    batch.remove(Table::slugs, key);
 }
 
 // In release_projects the project is the last of the key's fields.
@@ -69,10 +71,12 @@ void remove_release_links(Batch& batch, const schema::Project& project) {
   const auto suffix = Key().u64(project.id());
   std::vector<std::string> keys;
   for_each(batch, Table::release_projects, prefix, [&](std::string_view rest, std::string_view) {
-    if (rest.ends_with(suffix.view())) keys.push_back(std::string(prefix.view()) + std::string(rest));
+    if (rest.ends_with(suffix.view()))
+      keys.push_back(std::string(prefix.view()) + std::string(rest));
     return true;
   });
-  for (const auto& key : keys) batch.remove(Table::release_projects, key);
+  for (const auto& key : keys)
+    batch.remove(Table::release_projects, key);
 }
 
 }  // namespace
@@ -84,10 +88,14 @@ void remove_under(Batch& batch, Table table, std::string_view prefix) {
     keys.push_back(std::string(prefix) + std::string(rest));
     return true;
   });
-  for (const auto& key : keys) batch.remove(table, key);
+  for (const auto& key : keys)
+    batch.remove(table, key);
 }
 
-schema::Organization create_organization(Batch& batch, std::string_view slug, std::string_view name, Time now) {
+schema::Organization create_organization(Batch& batch,
+                                         std::string_view slug,
+                                         std::string_view name,
+                                         Time now) {
   schema::Organization row;
   row.set_id(batch.next_number("organization"));
   row.set_slug(std::string(slug));
@@ -98,7 +106,10 @@ schema::Organization create_organization(Batch& batch, std::string_view slug, st
   return row;
 }
 
-schema::Team create_team(Batch& batch, std::uint64_t organization, std::string_view slug, std::string_view name,
+schema::Team create_team(Batch& batch,
+                         std::uint64_t organization,
+                         std::string_view slug,
+                         std::string_view name,
                          Time now) {
   schema::Team row;
   row.set_id(batch.next_number("team"));
@@ -113,7 +124,8 @@ schema::Team create_team(Batch& batch, std::uint64_t organization, std::string_v
 
 void rename_team(Batch& batch, schema::Team& team, std::string_view slug) {
   batch.remove(Table::slugs, slug_key(SlugKind::team, team.organization(), team.slug()));
-  batch.put(Table::slugs, slug_key(SlugKind::team, team.organization(), slug), Key().u64(team.id()));
+  batch.put(Table::slugs, slug_key(SlugKind::team, team.organization(), slug),
+            Key().u64(team.id()));
   team.set_slug(std::string(slug));
 }
 
@@ -132,7 +144,8 @@ schema::Project create_project(Batch& batch, const NewProject& wanted, Time now)
   row.set_name(wanted.name);
   row.set_platform(wanted.platform);
   row.set_created_ms(to_ms(now));
-  batch.put(Table::slugs, slug_key(SlugKind::project, wanted.organization, wanted.slug), Key().u64(row.id()));
+  batch.put(Table::slugs, slug_key(SlugKind::project, wanted.organization, wanted.slug),
+            Key().u64(row.id()));
   put_project(batch, row);
   if (wanted.team != 0) batch.put(Table::team_projects, Key().u64(wanted.team).u64(row.id()), {});
   create_key(batch, row.id(), "Default", now);
@@ -140,7 +153,8 @@ schema::Project create_project(Batch& batch, const NewProject& wanted, Time now)
 }
 
 void rename_project(Batch& batch, schema::Project& project, std::string_view slug) {
-  batch.put(Table::slugs, slug_key(SlugKind::project, project.organization(), slug), Key().u64(project.id()));
+  batch.put(Table::slugs, slug_key(SlugKind::project, project.organization(), slug),
+            Key().u64(project.id()));
   project.set_slug(std::string(slug));
 }
 
@@ -150,7 +164,8 @@ void put_project(Batch& batch, const schema::Project& project) {
 }
 
 void delete_project(Batch& batch, const schema::Project& project) {
-  for (const auto& key : keys_of(batch, project.id())) delete_key(batch, key);
+  for (const auto& key : keys_of(batch, project.id()))
+    delete_key(batch, key);
   remove_slugs_of(batch, SlugKind::project, project.organization(), project.id());
   remove_under(batch, Table::environments, Key().u64(project.id()));
   for (const auto& team : teams_of(batch, project.organization())) {
@@ -161,7 +176,10 @@ void delete_project(Batch& batch, const schema::Project& project) {
   raise_projects_generation(batch);
 }
 
-schema::ProjectKey create_key(Batch& batch, std::uint64_t project, std::string_view label, Time now) {
+schema::ProjectKey create_key(Batch& batch,
+                              std::uint64_t project,
+                              std::string_view label,
+                              Time now) {
   schema::ProjectKey row;
   row.set_public_key(random_hex(16));
   row.set_secret_key(random_hex(16));
@@ -186,14 +204,17 @@ void delete_key(Batch& batch, const schema::ProjectKey& key) {
 
 std::vector<schema::ProjectKey> keys_of(const buffer::Reader& reader, std::uint64_t project) {
   std::vector<schema::ProjectKey> rows;
-  for_each(reader, Table::keys_by_project, Key().u64(project), [&](std::string_view rest, std::string_view) {
-    if (auto row = find_row<schema::ProjectKey>(reader, Table::project_keys, rest)) rows.push_back(*std::move(row));
-    return true;
-  });
+  for_each(reader, Table::keys_by_project, Key().u64(project),
+           [&](std::string_view rest, std::string_view) {
+             if (auto row = find_row<schema::ProjectKey>(reader, Table::project_keys, rest))
+               rows.push_back(*std::move(row));
+             return true;
+           });
   // As they were made: the first is the one that people are given.
-  std::stable_sort(rows.begin(), rows.end(), [](const schema::ProjectKey& a, const schema::ProjectKey& b) {
-    return a.created_ms() < b.created_ms();
-  });
+  std::stable_sort(rows.begin(), rows.end(),
+                   [](const schema::ProjectKey& a, const schema::ProjectKey& b) {
+                     return a.created_ms() < b.created_ms();
+                   });
   return rows;
 }
 
@@ -221,7 +242,8 @@ std::string create_token(Batch& batch, const NewToken& wanted, Time now) {
   row.set_hash(sha256(clear));
   row.set_id(batch.next_number("token"));
   row.set_label(wanted.label);
-  for (auto& scope : expand_scopes(wanted.scopes)) row.add_scopes(std::move(scope));
+  for (auto& scope : expand_scopes(wanted.scopes))
+    row.add_scopes(std::move(scope));
   row.set_user(wanted.user);
   row.set_organization(wanted.organization);
   row.set_created_ms(to_ms(now));

@@ -20,14 +20,16 @@ namespace picket::rest {
 
 // Runs `change` in one batch. A Reply that it returns refuses: nothing is written. Tables that
 // cannot be written answer 503.
-std::optional<Reply> change_tables(Api& api, const std::function<std::optional<Reply>(buffer::Batch&)>& change);
+std::optional<Reply> change_tables(
+    Api& api, const std::function<std::optional<Reply>(buffer::Batch&)>& change);
 
 void remove_under(buffer::Batch& batch, buffer::Table table, std::string_view prefix);
 
 // 2 × `bytes` lowercase hex digits from the system's cryptographic generator.
 std::string random_hex(std::size_t bytes);
 
-// ---- slugs ---------------------------------------------------------------------------------------
+// ---- slugs
+// ---------------------------------------------------------------------------------------
 
 constexpr std::size_t longest_slug = 50;
 
@@ -36,16 +38,29 @@ bool is_slug(std::string_view text);
 // The nearest slug to a name; `fallback` when nothing of it can be kept.
 std::string slug_from(std::string_view name, std::string_view fallback);
 // Whether the slug is in use; a redirect that a rename left behind is not use.
-bool slug_taken(const buffer::Reader& reader, SlugKind kind, std::uint64_t scope, std::string_view slug);
+bool slug_taken(const buffer::Reader& reader,
+                SlugKind kind,
+                std::uint64_t scope,
+                std::string_view slug);
 // `wanted`, or `wanted` with the first free number added.
-std::string free_slug(const buffer::Reader& reader, SlugKind kind, std::uint64_t scope, std::string_view wanted);
+std::string free_slug(const buffer::Reader& reader,
+                      SlugKind kind,
+                      std::uint64_t scope,
+                      std::string_view wanted);
 
-// ---- making and removing -------------------------------------------------------------------------
-// REQUIRES: slugs are valid and free.
+// ---- making and removing
+// ------------------------------------------------------------------------- REQUIRES: slugs are
+// valid and free.
 
-schema::Organization create_organization(buffer::Batch& batch, std::string_view slug, std::string_view name, Time now);
-schema::Team create_team(buffer::Batch& batch, std::uint64_t organization, std::string_view slug,
-                         std::string_view name, Time now);
+schema::Organization create_organization(buffer::Batch& batch,
+                                         std::string_view slug,
+                                         std::string_view name,
+                                         Time now);
+schema::Team create_team(buffer::Batch& batch,
+                         std::uint64_t organization,
+                         std::string_view slug,
+                         std::string_view name,
+                         Time now);
 void rename_team(buffer::Batch& batch, schema::Team& team, std::string_view slug);
 void delete_team(buffer::Batch& batch, const schema::Team& team);
 
@@ -64,7 +79,10 @@ void put_project(buffer::Batch& batch, const schema::Project& project);
 // With its keys, slugs, environments and team links. Issues and events stay behind, unreachable.
 void delete_project(buffer::Batch& batch, const schema::Project& project);
 
-schema::ProjectKey create_key(buffer::Batch& batch, std::uint64_t project, std::string_view label, Time now);
+schema::ProjectKey create_key(buffer::Batch& batch,
+                              std::uint64_t project,
+                              std::string_view label,
+                              Time now);
 void put_key(buffer::Batch& batch, const schema::ProjectKey& key);
 void delete_key(buffer::Batch& batch, const schema::ProjectKey& key);
 std::vector<schema::ProjectKey> keys_of(const buffer::Reader& reader, std::uint64_t project);

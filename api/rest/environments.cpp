@@ -16,10 +16,11 @@ using buffer::Table;
 
 std::vector<std::string> environment_names(const buffer::Reader& reader, std::uint64_t project) {
   std::vector<std::string> names;
-  for_each(reader, Table::environments, Key().u64(project), [&](std::string_view rest, std::string_view) {
-    names.emplace_back(KeyReader(rest).text());
-    return true;
-  });
+  for_each(reader, Table::environments, Key().u64(project),
+           [&](std::string_view rest, std::string_view) {
+             names.emplace_back(KeyReader(rest).text());
+             return true;
+           });
   return names;
 }
 
@@ -34,7 +35,8 @@ std::optional<Reply> check_visibility(const Call& call) {
   for (const std::string_view known : {"", "all", "hidden", "visible"}) {
     if (visibility == known) return std::nullopt;
   }
-  return Reply::error(400, "Invalid value for 'visibility', valid values are: ['all', 'hidden', 'visible']");
+  return Reply::error(
+      400, "Invalid value for 'visibility', valid values are: ['all', 'hidden', 'visible']");
 }
 
 bool wanted(const Call& call, const schema::EnvironmentRow& row) {
@@ -43,12 +45,14 @@ bool wanted(const Call& call, const schema::EnvironmentRow& row) {
 }
 
 // The environments of one project, by name.
-std::map<std::string, schema::EnvironmentRow> environments_of(const buffer::Reader& reader, std::uint64_t project) {
+std::map<std::string, schema::EnvironmentRow> environments_of(const buffer::Reader& reader,
+                                                              std::uint64_t project) {
   std::map<std::string, schema::EnvironmentRow> rows;
-  for_each(reader, Table::environments, Key().u64(project), [&](std::string_view rest, std::string_view value) {
-    rows.emplace(KeyReader(rest).text(), buffer::parse_row<schema::EnvironmentRow>(value));
-    return true;
-  });
+  for_each(reader, Table::environments, Key().u64(project),
+           [&](std::string_view rest, std::string_view value) {
+             rows.emplace(KeyReader(rest).text(), buffer::parse_row<schema::EnvironmentRow>(value));
+             return true;
+           });
   return rows;
 }
 
@@ -76,13 +80,16 @@ Reply list_of_organization(Api& api, const Call& call) {
     }
   }
   json::array list;
-  for (const auto& [name, id] : ids) list.push_back(json::object{{"id", std::to_string(id)}, {"name", name}});
+  for (const auto& [name, id] : ids)
+    list.push_back(json::object{{"id", std::to_string(id)}, {"name", name}});
   return Reply::json(std::move(list));
 }
 
-std::optional<schema::EnvironmentRow> find_environment(const buffer::Reader& reader, std::uint64_t project,
+std::optional<schema::EnvironmentRow> find_environment(const buffer::Reader& reader,
+                                                       std::uint64_t project,
                                                        std::string_view name) {
-  return buffer::find_row<schema::EnvironmentRow>(reader, Table::environments, Key().u64(project).text(name));
+  return buffer::find_row<schema::EnvironmentRow>(reader, Table::environments,
+                                                  Key().u64(project).text(name));
 }
 
 Reply get_environment(Api& api, const Call& call) {
@@ -92,12 +99,15 @@ Reply get_environment(Api& api, const Call& call) {
 }
 
 // Hides or shows all of `names`, or none when one of them does not exist.
-Reply set_hidden(Api& api, const Call& call, const std::vector<std::string>& names, bool hidden, bool one) {
+Reply set_hidden(
+    Api& api, const Call& call, const std::vector<std::string>& names, bool hidden, bool one) {
   json::array list;
   const auto refusal = change_tables(api, [&](Batch& batch) -> std::optional<Reply> {
     for (const auto& name : names) {
       auto row = find_environment(batch, call.project->id(), name);
-      if (!row) return one ? Reply::not_found() : Reply::field_error("environmentNames", "Unknown environment: " + name);
+      if (!row)
+        return one ? Reply::not_found()
+                   : Reply::field_error("environmentNames", "Unknown environment: " + name);
       row->set_hidden(hidden);
       buffer::put_row(batch, Table::environments, Key().u64(call.project->id()).text(name), *row);
       list.push_back(render_environment(name, *row));
@@ -134,7 +144,8 @@ Reply update_environments(Api& api, const Call& call) {
 }  // namespace
 
 std::vector<Route> environment_routes() {
-  constexpr std::string_view all = "/api/0/projects/{organization_id_or_slug}/{project_id_or_slug}/environments/";
+  constexpr std::string_view all =
+      "/api/0/projects/{organization_id_or_slug}/{project_id_or_slug}/environments/";
   constexpr std::string_view one =
       "/api/0/projects/{organization_id_or_slug}/{project_id_or_slug}/environments/{environment}/";
   return {
@@ -142,7 +153,10 @@ std::vector<Route> environment_routes() {
       {"PUT", all, {"project:write"}, update_environments},
       {"GET", one, {"project:read"}, get_environment},
       {"PUT", one, {"project:write"}, update_environment},
-      {"GET", "/api/0/organizations/{organization_id_or_slug}/environments/", {"org:read"}, list_of_organization},
+      {"GET",
+       "/api/0/organizations/{organization_id_or_slug}/environments/",
+       {"org:read"},
+       list_of_organization},
   };
 }
 

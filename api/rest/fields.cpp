@@ -57,13 +57,15 @@ std::string_view complaint(SettingKind kind) {
 }  // namespace
 
 std::size_t length_of(std::string_view text) {
-  return static_cast<std::size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
+  }));
 }
 
 Fields::Fields(const Call& call) : body_(call.body.if_object()) {
   if (body_ == nullptr && !call.body.is_null()) {
-    fail("non_field_errors", "Invalid data. Expected a dictionary, but got " + std::string(kind_of(call.body)) + ".");
+    fail("non_field_errors",
+         "Invalid data. Expected a dictionary, but got " + std::string(kind_of(call.body)) + ".");
   }
 }
 
@@ -87,7 +89,9 @@ std::optional<Reply> Fields::refusal() const {
   return Reply::invalid(errors_);
 }
 
-std::optional<std::string> Fields::text_item(std::string_view name, const json::value& value, const TextRule& rule) {
+std::optional<std::string> Fields::text_item(std::string_view name,
+                                             const json::value& value,
+                                             const TextRule& rule) {
   std::string text;
   if (const auto* string = value.if_string()) {
     text = trim(std::string_view(string->data(), string->size()));
@@ -130,7 +134,9 @@ std::optional<bool> Fields::flag(std::string_view name) {
   return std::nullopt;
 }
 
-std::optional<std::int64_t> Fields::integer(std::string_view name, std::int64_t least, std::int64_t most) {
+std::optional<std::int64_t> Fields::integer(std::string_view name,
+                                            std::int64_t least,
+                                            std::int64_t most) {
   const auto* value = find(name);
   if (value == nullptr || value->is_null()) return std::nullopt;
   if (!value->is_int64()) {
@@ -148,7 +154,8 @@ std::optional<std::int64_t> Fields::integer(std::string_view name, std::int64_t 
 const json::array* Fields::list(std::string_view name, bool required) {
   const auto* value = find(name);
   if (value == nullptr || value->is_null()) {
-    if (required) fail(name, value == nullptr ? "This field is required." : "This field may not be null.");
+    if (required)
+      fail(name, value == nullptr ? "This field is required." : "This field may not be null.");
     return nullptr;
   }
   if (const auto* array = value->if_array()) return array;
@@ -160,7 +167,8 @@ const json::object* Fields::object(std::string_view name) {
   const auto* value = find(name);
   if (value == nullptr || value->is_null()) return nullptr;
   if (const auto* object = value->if_object()) return object;
-  fail(name, "Expected a dictionary of items but got type \"" + std::string(kind_of(*value)) + "\".");
+  fail(name,
+       "Expected a dictionary of items but got type \"" + std::string(kind_of(*value)) + "\".");
   return nullptr;
 }
 

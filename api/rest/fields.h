@@ -37,7 +37,9 @@ class Fields {
 
   // nullopt: absent, null or wrong. Surrounding white space is cut off.
   std::optional<std::string> text(std::string_view name, const TextRule& rule = {});
-  std::optional<std::string> text_item(std::string_view name, const boost::json::value& value, const TextRule& rule);
+  std::optional<std::string> text_item(std::string_view name,
+                                       const boost::json::value& value,
+                                       const TextRule& rule);
   std::optional<bool> flag(std::string_view name);
   std::optional<std::int64_t> integer(std::string_view name, std::int64_t least, std::int64_t most);
   const boost::json::array* list(std::string_view name, bool required = false);

@@ -40,7 +40,8 @@ Reply list_organization_keys(Api& api, const Call& call) {
     if (!team) return Reply::error(404, "Team not found");
     projects = team_project_ids(snapshot, team->id());
   } else {
-    for (const auto& project : projects_of(snapshot, call.organization->id())) projects.push_back(project.id());
+    for (const auto& project : projects_of(snapshot, call.organization->id()))
+      projects.push_back(project.id());
   }
   json::array list;
   for (const auto project : projects) {
@@ -86,8 +87,8 @@ void parse_rate_limit(Fields& fields, KeyChange& change) {
     if (value->is_int64() && value->get_int64() >= 0 && value->get_int64() <= largest) {
       return static_cast<std::uint32_t>(value->get_int64());
     }
-    fields.fail("rateLimit", "A whole number from 0 to " + std::to_string(largest) + " is required for " +
-                                 std::string(name) + ".");
+    fields.fail("rateLimit", "A whole number from 0 to " + std::to_string(largest) +
+                                 " is required for " + std::string(name) + ".");
     return 0;
   };
   change.count = number("count", most);
@@ -101,9 +102,11 @@ KeyChange parse_change(Fields& fields) {
   change.active = fields.flag("isActive");
   parse_rate_limit(fields, change);
   using enum SettingKind;
-  fields.keep({{"browserSdkVersion", text}, {"dynamicSdkLoaderOptions", object}, {"useCase", text}}, change.options);
+  fields.keep({{"browserSdkVersion", text}, {"dynamicSdkLoaderOptions", object}, {"useCase", text}},
+              change.options);
   const auto version = fields.text("browserSdkVersion");
-  if (version && *version != "latest" && *version != "7.x" && version->find_first_not_of("0123456789.x") != std::string::npos) {
+  if (version && *version != "latest" && *version != "7.x" &&
+      version->find_first_not_of("0123456789.x") != std::string::npos) {
     fields.fail("browserSdkVersion", "\"" + *version + "\" is not a valid choice.");
   }
   return change;
@@ -128,7 +131,8 @@ Reply create(Api& api, const Call& call) {
   if (auto refusal = fields.refusal()) return *refusal;
   schema::ProjectKey row;
   const auto refusal = change_tables(api, [&](Batch& batch) -> std::optional<Reply> {
-    if (!find_project(batch, call.organization->id(), std::to_string(call.project->id()))) return Reply::not_found();
+    if (!find_project(batch, call.organization->id(), std::to_string(call.project->id())))
+      return Reply::not_found();
     const auto number = keys_of(batch, call.project->id()).size() + 1;
     row = create_key(batch, call.project->id(), "Key " + std::to_string(number), api.clock.now());
     auto refused = apply(row, change);
@@ -166,15 +170,20 @@ Reply remove(Api& api, const Call& call) {
 }  // namespace
 
 std::vector<Route> key_routes() {
-  constexpr std::string_view all = "/api/0/projects/{organization_id_or_slug}/{project_id_or_slug}/keys/";
-  constexpr std::string_view one = "/api/0/projects/{organization_id_or_slug}/{project_id_or_slug}/keys/{key_id}/";
+  constexpr std::string_view all =
+      "/api/0/projects/{organization_id_or_slug}/{project_id_or_slug}/keys/";
+  constexpr std::string_view one =
+      "/api/0/projects/{organization_id_or_slug}/{project_id_or_slug}/keys/{key_id}/";
   return {
       {"GET", all, {"project:read"}, list_keys},
       {"POST", all, {"project:write"}, create},
       {"GET", one, {"project:read"}, get_key},
       {"PUT", one, {"project:write"}, update},
       {"DELETE", one, {"project:admin"}, remove},
-      {"GET", "/api/0/organizations/{organization_id_or_slug}/project-keys/", {"org:read"}, list_organization_keys},
+      {"GET",
+       "/api/0/organizations/{organization_id_or_slug}/project-keys/",
+       {"org:read"},
+       list_organization_keys},
   };
 }
 

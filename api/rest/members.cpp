@@ -19,7 +19,8 @@ namespace {
 std::optional<schema::Member> find_member(const buffer::Reader& reader, const Call& call) {
   const auto text = call.path_text("member_id");
   const auto id = text == "me" ? call.caller.member : parse_id(text).value_or(0);
-  return buffer::find_row<schema::Member>(reader, Table::members, Key().u64(call.organization->id()).u64(id));
+  return buffer::find_row<schema::Member>(reader, Table::members,
+                                          Key().u64(call.organization->id()).u64(id));
 }
 
 bool is_only_owner(const buffer::Reader& reader, const schema::Member& member) {
@@ -38,14 +39,17 @@ json::value team_role(const schema::Member& member, std::uint64_t team) {
   return role == nullptr ? json::value("contributor") : *role;
 }
 
-json::object render_details(const buffer::Reader& reader, const Call& call, const schema::Member& member) {
+json::object render_details(const buffer::Reader& reader,
+                            const Call& call,
+                            const schema::Member& member) {
   auto rendered = render_member(reader, member);
   json::array slugs;
   json::array roles;
   for (const auto& team : teams_of(reader, member.organization())) {
     if (!reader.get(Table::team_members, Key().u64(team.id()).u64(member.id()))) continue;
     slugs.emplace_back(team.slug());
-    roles.push_back(json::object{{"teamSlug", team.slug()}, {"role", team_role(member, team.id())}});
+    roles.push_back(
+        json::object{{"teamSlug", team.slug()}, {"role", team_role(member, team.id())}});
   }
   rendered["teams"] = std::move(slugs);
   rendered["teamRoles"] = std::move(roles);
@@ -64,7 +68,8 @@ Reply list_members(Api& api, const Call& call) {
     auto rendered = render_member(snapshot, member);
     const std::string_view email = rendered["email"].as_string();
     const std::string_view name = rendered["name"].as_string();
-    if (contains_text(email, query) || contains_text(name, query)) list.push_back(std::move(rendered));
+    if (contains_text(email, query) || contains_text(name, query))
+      list.push_back(std::move(rendered));
   }
   return paginate(api, call, std::move(list));
 }
@@ -90,26 +95,31 @@ MemberChange parse_change(Fields& fields, const Call& call) {
   MemberChange change;
   change.role = fields.text("orgRole");
   if (!change.role) change.role = fields.text("role");
-  if (change.role && !is_role(*change.role)) fields.fail("orgRole", "\"" + *change.role + "\" is not a valid choice.");
+  if (change.role && !is_role(*change.role))
+    fields.fail("orgRole", "\"" + *change.role + "\" is not a valid choice.");
   if (const auto* teams = fields.list("teamRoles")) {
     change.teams.emplace();
     for (const auto& item : *teams) {
       const auto* object = item.if_object();
       const auto* slug = object == nullptr ? nullptr : object->if_contains("teamSlug");
       const auto* role = object == nullptr ? nullptr : object->if_contains("role");
-      const bool fits = slug != nullptr && slug->is_string() &&
-                        (role == nullptr || role->is_null() || *role == "contributor" || *role == "admin");
+      const bool fits =
+          slug != nullptr && slug->is_string() &&
+          (role == nullptr || role->is_null() || *role == "contributor" || *role == "admin");
       if (!fits) {
-        fields.fail("teamRoles", "Each entry needs a teamSlug, and a role of contributor or admin.");
+        fields.fail("teamRoles",
+                    "Each entry needs a teamSlug, and a role of contributor or admin.");
         break;
       }
-      change.teams->push_back({std::string(slug->as_string()),
-                               role == nullptr || role->is_null() ? "contributor" : std::string(role->as_string())});
+      change.teams->push_back(
+          {std::string(slug->as_string()),
+           role == nullptr || role->is_null() ? "contributor" : std::string(role->as_string())});
     }
   } else if (const auto* slugs = fields.list("teams")) {
     change.teams.emplace();
     for (const auto& item : *slugs) {
-      if (const auto slug = fields.text_item("teams", item, {})) change.teams->push_back({*slug, "contributor"});
+      if (const auto slug = fields.text_item("teams", item, {}))
+        change.teams->push_back({*slug, "contributor"});
     }
   }
   // Nobody hands out more than they have.
@@ -120,7 +130,9 @@ MemberChange parse_change(Fields& fields, const Call& call) {
 }
 
 // Puts the member into exactly these teams.
-std::optional<Reply> set_teams(Batch& batch, schema::Member& member, const std::vector<TeamRole>& wanted) {
+std::optional<Reply> set_teams(Batch& batch,
+                               schema::Member& member,
+                               const std::vector<TeamRole>& wanted) {
   json::object roles;
   std::vector<std::uint64_t> ids;
   for (const auto& [slug, role] : wanted) {
@@ -137,7 +149,8 @@ std::optional<Reply> set_teams(Batch& batch, schema::Member& member, const std::
       batch.remove(Table::team_members, key);
     }
   }
-  auto options = merge_options(member.options_json(), json::object{{"teamRoles", std::move(roles)}});
+  auto options =
+      merge_options(member.options_json(), json::object{{"teamRoles", std::move(roles)}});
   if (!options) return Reply::error(400, "The settings are too large.");
   member.set_options_json(*std::move(options));
   return std::nullopt;
@@ -145,7 +158,8 @@ std::optional<Reply> set_teams(Batch& batch, schema::Member& member, const std::
 
 bool is_email(std::string_view text) {
   const auto at = text.find('@');
-  return at != 0 && at != std::string_view::npos && at + 1 < text.size() && text.find('@', at + 1) == std::string_view::npos &&
+  return at != 0 && at != std::string_view::npos && at + 1 < text.size() &&
+         text.find('@', at + 1) == std::string_view::npos &&
          text.find_first_of(" \t\r\n<>,;\"") == std::string_view::npos;
 }
 
@@ -153,7 +167,8 @@ bool email_taken(const buffer::Reader& reader, std::uint64_t organization, std::
   for (const auto& member : members_of(reader, organization)) {
     auto known = member.email();
     if (member.user() != 0) {
-      const auto user = buffer::find_row<schema::User>(reader, Table::users, Key().u64(member.user()));
+      const auto user =
+          buffer::find_row<schema::User>(reader, Table::users, Key().u64(member.user()));
       if (user) known = user->email();
     }
     if (known.size() == email.size() && contains_text(known, email)) return true;
@@ -176,7 +191,8 @@ Reply invite(Api& api, const Call& call) {
     member.set_email(*email);
     member.set_role(change.role.value_or("member"));
     if (call.caller.user) {
-      member.set_options_json(json::serialize(json::object{{"inviterName", call.caller.user->name()}}));
+      member.set_options_json(
+          json::serialize(json::object{{"inviterName", call.caller.user->name()}}));
     }
     member = create_member(batch, member, api.clock.now());
     auto refused = set_teams(batch, member, change.teams.value_or(std::vector<TeamRole>()));
@@ -225,7 +241,8 @@ Reply remove(Api& api, const Call& call) {
     const auto member = find_member(batch, call);
     if (!member) return Reply::not_found();
     const bool oneself = member->id() == call.caller.member;
-    if (!oneself && (!call.caller.can("member:admin") || outranked(call, *member))) return Reply::forbidden();
+    if (!oneself && (!call.caller.can("member:admin") || outranked(call, *member)))
+      return Reply::forbidden();
     if (is_only_owner(batch, *member)) {
       return Reply::error(403, "You cannot remove the only remaining owner of the organization.");
     }
@@ -237,7 +254,8 @@ Reply remove(Api& api, const Call& call) {
 
 // Joining and leaving teams: oneself, or with the right to write teams.
 bool may_move(const Call& call, const schema::Member& member) {
-  return member.id() == call.caller.member || call.caller.can("org:write") || call.caller.can("team:write");
+  return member.id() == call.caller.member || call.caller.can("org:write") ||
+         call.caller.can("team:write");
 }
 
 Reply join_team(Api& api, const Call& call) {
@@ -277,7 +295,8 @@ Reply leave_team(Api& api, const Call& call) {
 Reply set_team_role(Api& api, const Call& call) {
   Fields fields(call);
   const auto role = fields.text("teamRole");
-  if (role && *role != "contributor" && *role != "admin") fields.fail("teamRole", "\"" + *role + "\" is not a valid choice.");
+  if (role && *role != "contributor" && *role != "admin")
+    fields.fail("teamRole", "\"" + *role + "\" is not a valid choice.");
   if (auto refusal = fields.refusal()) return *refusal;
   const auto chosen = role.value_or("contributor");
   const auto refusal = change_tables(api, [&](Batch& batch) -> std::optional<Reply> {
@@ -305,7 +324,8 @@ Reply set_team_role(Api& api, const Call& call) {
 
 std::vector<Route> member_routes() {
   constexpr std::string_view all = "/api/0/organizations/{organization_id_or_slug}/members/";
-  constexpr std::string_view one = "/api/0/organizations/{organization_id_or_slug}/members/{member_id}/";
+  constexpr std::string_view one =
+      "/api/0/organizations/{organization_id_or_slug}/members/{member_id}/";
   constexpr std::string_view team =
       "/api/0/organizations/{organization_id_or_slug}/members/{member_id}/teams/{team_id_or_slug}/";
   return {

@@ -60,7 +60,8 @@ json::object render_organization(const Api& api, const schema::Organization& org
       {"requireEmailVerification", false},
       {"avatar", render_avatar()},
       {"features", json::array()},
-      {"links", json::object{{"organizationUrl", api.public_url + "/organizations/" + organization.slug() + "/"},
+      {"links", json::object{{"organizationUrl",
+                              api.public_url + "/organizations/" + organization.slug() + "/"},
                              {"regionUrl", tls ? api.public_url : ""}}},
       {"hasAuthProvider", false},
       {"allowMemberInvite", true},
@@ -69,7 +70,8 @@ json::object render_organization(const Api& api, const schema::Organization& org
   };
 }
 
-json::object render_organization_details(const buffer::Reader& reader, const OrganizationView& view) {
+json::object render_organization_details(const buffer::Reader& reader,
+                                         const OrganizationView& view) {
   auto rendered = render_organization(view.api, view.organization);
   const auto options = parse_options(view.organization.options_json());
   for (const auto& [setting, neutral] : settings()) {
@@ -100,7 +102,8 @@ json::object render_organization_details(const buffer::Reader& reader, const Org
   rendered["autoOpenPrs"] = false;
   rendered["defaultCodeReviewTriggers"] = json::array();
   json::array teams;
-  for (const auto& team : view.teams) teams.push_back(render_team(view, team));
+  for (const auto& team : view.teams)
+    teams.push_back(render_team(view, team));
   rendered["teams"] = std::move(teams);
   rendered["projects"] = render_project_list(reader, view, view.projects);
   return rendered;
@@ -116,7 +119,8 @@ Reply list_organizations(Api& api, const Call& call) {
   const auto snapshot = api.tables.snapshot();
   for (const auto& organization : organizations(snapshot)) {
     if (!admit_to_organization(snapshot, organization.id(), caller)) continue;
-    if (!contains_text(organization.name(), wanted) && !contains_text(organization.slug(), wanted)) continue;
+    if (!contains_text(organization.name(), wanted) && !contains_text(organization.slug(), wanted))
+      continue;
     auto rendered = render_organization(api, organization);
     if (!owned) {
       list.push_back(std::move(rendered));
@@ -138,7 +142,8 @@ Reply get_organization(Api& api, const Call& call) {
 std::optional<Reply> check_roles(Fields& fields) {
   for (const std::string_view name : {"defaultRole", "attachmentsRole", "debugFilesRole"}) {
     const auto role = fields.text(name);
-    const bool known = !role || *role == "member" || *role == "admin" || *role == "manager" || *role == "owner";
+    const bool known =
+        !role || *role == "member" || *role == "admin" || *role == "manager" || *role == "owner";
     if (!known) fields.fail(name, "\"" + *role + "\" is not a valid choice.");
   }
   return fields.refusal();
@@ -149,11 +154,14 @@ Reply update_organization(Api& api, const Call& call) {
   const auto name = fields.text("name", {.most = 64});
   const auto slug = fields.text("slug", {.most = longest_slug});
   if (slug && !is_slug(*slug)) {
-    fields.fail("slug", "Enter a valid slug of lowercase letters, digits, underscores or hyphens, not of digits only.");
+    fields.fail("slug",
+                "Enter a valid slug of lowercase letters, digits, underscores or hyphens, not of "
+                "digits only.");
   }
   json::object changes;
   std::vector<Setting> known;
-  for (const auto& [setting, neutral] : settings()) known.push_back(setting);
+  for (const auto& [setting, neutral] : settings())
+    known.push_back(setting);
   fields.keep(known, changes);
   if (auto refusal = check_roles(fields)) return *refusal;
 
@@ -194,21 +202,25 @@ Reply list_projects(Api& api, const Call& call) {
 }  // namespace
 
 bool contains_text(std::string_view text, std::string_view part) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+  const auto lower = [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  };
   return std::search(text.begin(), text.end(), part.begin(), part.end(),
                      [&](char a, char b) { return lower(a) == lower(b); }) != text.end();
 }
 
 std::vector<schema::Project> search_projects(const OrganizationView& view, std::string_view query) {
   std::vector<schema::Project> matches;
-  while (query.starts_with(' ')) query.remove_prefix(1);
+  while (query.starts_with(' '))
+    query.remove_prefix(1);
   const bool by_slug = query.starts_with("slug:");
   const bool by_id = query.starts_with("id:");
   if (by_slug || by_id) query.remove_prefix(query.find(':') + 1);
   for (const auto& project : view.projects) {
-    const bool found = by_slug ? project.slug() == query
-                       : by_id ? std::to_string(project.id()) == query
-                               : contains_text(project.slug(), query) || contains_text(project.name(), query);
+    const bool found =
+        by_slug ? project.slug() == query
+        : by_id ? std::to_string(project.id()) == query
+                : contains_text(project.slug(), query) || contains_text(project.name(), query);
     if (found) matches.push_back(project);
   }
   // As Sentry lists them.
@@ -221,8 +233,14 @@ std::vector<Route> organization_routes() {
   return {
       {"GET", "/api/0/organizations/", {"org:read"}, list_organizations},
       {"GET", "/api/0/organizations/{organization_id_or_slug}/", {"org:read"}, get_organization},
-      {"PUT", "/api/0/organizations/{organization_id_or_slug}/", {"org:write"}, update_organization},
-      {"GET", "/api/0/organizations/{organization_id_or_slug}/projects/", {"org:read"}, list_projects},
+      {"PUT",
+       "/api/0/organizations/{organization_id_or_slug}/",
+       {"org:write"},
+       update_organization},
+      {"GET",
+       "/api/0/organizations/{organization_id_or_slug}/projects/",
+       {"org:read"},
+       list_projects},
   };
 }
 

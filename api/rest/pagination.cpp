@@ -20,7 +20,8 @@ std::optional<std::uint64_t> parse_cursor_value(std::string_view text) {
   }
   std::uint64_t value = 0;
   const auto [end, error] = std::from_chars(whole.data(), whole.data() + whole.size(), value);
-  if (error != std::errc() || end != whole.data() + whole.size() || whole.empty()) return std::nullopt;
+  if (error != std::errc() || end != whole.data() + whole.size() || whole.empty())
+    return std::nullopt;
   return value;
 }
 
@@ -34,7 +35,8 @@ bool parse_cursor(std::string_view text, Page& page) {
   const auto value = parse_cursor_value(text.substr(0, first));
   const auto offset = parse_cursor_value(text.substr(first + 1, second - first - 1));
   const auto previous = text.substr(second + 1);
-  if (!value || !offset || *offset > largest_offset || (previous != "0" && previous != "1")) return false;
+  if (!value || !offset || *offset > largest_offset || (previous != "0" && previous != "1"))
+    return false;
   page.value = *value;
   page.offset = *offset;
   page.previous = previous == "1";
@@ -49,10 +51,14 @@ std::optional<std::int64_t> parse_integer(std::string_view text) {
 }
 
 std::string render_cursor(const Page& page) {
-  return std::to_string(page.value) + ":" + std::to_string(page.offset) + (page.previous ? ":1" : ":0");
+  return std::to_string(page.value) + ":" + std::to_string(page.offset) +
+         (page.previous ? ":1" : ":0");
 }
 
-std::string render_link(const std::string& url, std::string_view relation, const Page& page, bool results) {
+std::string render_link(const std::string& url,
+                        std::string_view relation,
+                        const Page& page,
+                        bool results) {
   const auto cursor = render_cursor(page);
   return "<" + url + "&cursor=" + cursor + ">; rel=\"" + std::string(relation) + "\"; results=\"" +
          (results ? "true" : "false") + "\"; cursor=\"" + cursor + "\"";
@@ -89,7 +95,8 @@ std::variant<Page, Reply> parse_page(const Query& query, std::size_t most) {
     if (!number) return Reply::error(400, "Invalid per_page parameter.");
     if (*number < 1) return Reply::error(400, "Invalid per_page value. Cannot be less than 1.");
     if (*number > static_cast<std::int64_t>(most)) {
-      return Reply::error(400, "Invalid per_page value. Cannot exceed " + std::to_string(most) + ".");
+      return Reply::error(400,
+                          "Invalid per_page value. Cannot exceed " + std::to_string(most) + ".");
     }
     page.per_page = static_cast<std::size_t>(*number);
   } else if (const auto limit = query.find("limit")) {
@@ -107,11 +114,16 @@ std::variant<Page, Reply> parse_page(const Query& query, std::size_t most) {
 
 void add_links(Reply& reply, const Api& api, const Call& call, const Links& links) {
   const auto url = request_url(api, call);
-  reply.headers.set("Link", render_link(url, "previous", links.previous, links.has_previous) + ", " +
-                                render_link(url, "next", links.next, links.has_next));
+  reply.headers.set("Link", render_link(url, "previous", links.previous, links.has_previous) +
+                                ", " + render_link(url, "next", links.next, links.has_next));
 }
 
-void add_links(Reply& reply, const Api& api, const Call& call, const Page& page, std::size_t shown, bool more) {
+void add_links(Reply& reply,
+               const Api& api,
+               const Call& call,
+               const Page& page,
+               std::size_t shown,
+               bool more) {
   Links links;
   links.previous.value = page.value;
   links.previous.offset = page.offset > page.per_page ? page.offset - page.per_page : 0;
@@ -131,7 +143,8 @@ Reply paginate(const Api& api, const Call& call, boost::json::array items) {
   const auto to = std::min(from + page.per_page, items.size());
   boost::json::array shown;
   shown.reserve(to - from);
-  for (auto i = from; i < to; ++i) shown.push_back(std::move(items[i]));
+  for (auto i = from; i < to; ++i)
+    shown.push_back(std::move(items[i]));
   const bool more = to < items.size();
   auto reply = Reply::json(std::move(shown));
   add_links(reply, api, call, page, to - from, more);

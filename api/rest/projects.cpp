@@ -55,7 +55,8 @@ Reply list_all_projects(Api& api, const Call& call) {
   json::array list;
   const auto snapshot = api.tables.snapshot();
   for (const auto& organization : organizations(snapshot)) {
-    if (!admit_to_organization(snapshot, organization.id(), caller) || !caller.can("project:read")) continue;
+    if (!admit_to_organization(snapshot, organization.id(), caller) || !caller.can("project:read"))
+      continue;
     const Call within{call.request, caller, {}, call.query, nullptr, organization, {}, {}};
     const OrganizationView view(snapshot, api, within);
     for (const auto& project : search_projects(view, call.query.text("query"))) {
@@ -80,7 +81,8 @@ std::variant<NewProject, Reply> parse_new_project(const Call& call) {
   wanted.organization = call.organization->id();
   wanted.name = fields.text("name", {.most = 200, .required = true}).value_or("");
   wanted.slug = fields.text("slug", {.most = longest_slug}).value_or("");
-  wanted.platform = fields.text("platform", {.most = 64, .required = false, .blank = true}).value_or("");
+  wanted.platform =
+      fields.text("platform", {.most = 64, .required = false, .blank = true}).value_or("");
   if (!wanted.slug.empty() && !is_slug(wanted.slug)) fields.fail("slug", slug_complaint);
   fields.flag("default_rules");
   if (auto refusal = fields.refusal()) return *refusal;
@@ -90,7 +92,8 @@ std::variant<NewProject, Reply> parse_new_project(const Call& call) {
 // Gives `wanted` its slug, or says that it is taken.
 std::optional<Reply> settle_slug(const buffer::Reader& reader, NewProject& wanted) {
   if (wanted.slug.empty()) {
-    wanted.slug = free_slug(reader, SlugKind::project, wanted.organization, slug_from(wanted.name, "project"));
+    wanted.slug = free_slug(reader, SlugKind::project, wanted.organization,
+                            slug_from(wanted.name, "project"));
   } else if (slug_taken(reader, SlugKind::project, wanted.organization, wanted.slug)) {
     return Reply::error(409, "A project with this slug already exists.");
   }
@@ -124,7 +127,8 @@ Reply create_in_team(Api& api, const Call& call) {
 // The caller's own team, made when it does not exist: "team-<name>".
 schema::Team own_team(Batch& batch, const Call& call, Time now) {
   const auto& user = *call.caller.user;
-  const auto name = user.email().empty() ? user.username() : user.email().substr(0, user.email().find('@'));
+  const auto name =
+      user.email().empty() ? user.username() : user.email().substr(0, user.email().find('@'));
   const auto slug = slug_from("team-" + name, "team");
   const auto organization = call.organization->id();
   if (auto team = find_team(batch, organization, slug)) return *team;
@@ -134,7 +138,8 @@ schema::Team own_team(Batch& batch, const Call& call, Time now) {
 }
 
 Reply create_in_organization(Api& api, const Call& call) {
-  if (!call.caller.user) return Reply::error(400, "You do not have permission to join a new team as a Team Admin.");
+  if (!call.caller.user)
+    return Reply::error(400, "You do not have permission to join a new team as a Team Admin.");
   auto parsed = parse_new_project(call);
   if (auto* refusal = std::get_if<Reply>(&parsed)) return *refusal;
   auto& wanted = std::get<NewProject>(parsed);
@@ -206,7 +211,8 @@ Reply update_project(Api& api, const Call& call) {
 
 Reply remove_project(Api& api, const Call& call) {
   const auto refusal = change_tables(api, [&](Batch& batch) -> std::optional<Reply> {
-    const auto row = find_project(batch, call.organization->id(), std::to_string(call.project->id()));
+    const auto row =
+        find_project(batch, call.organization->id(), std::to_string(call.project->id()));
     if (!row) return Reply::not_found();
     delete_project(batch, *row);
     return std::nullopt;
@@ -217,14 +223,21 @@ Reply remove_project(Api& api, const Call& call) {
 }  // namespace
 
 std::vector<Route> project_routes() {
-  constexpr std::string_view one = "/api/0/projects/{organization_id_or_slug}/{project_id_or_slug}/";
+  constexpr std::string_view one =
+      "/api/0/projects/{organization_id_or_slug}/{project_id_or_slug}/";
   return {
       {"GET", "/api/0/projects/", {"project:read"}, list_all_projects},
       {"GET", one, {"project:read"}, get_project},
       {"PUT", one, {"project:read"}, update_project},
       {"DELETE", one, {"project:admin"}, remove_project},
-      {"POST", "/api/0/teams/{organization_id_or_slug}/{team_id_or_slug}/projects/", {"project:write"}, create_in_team},
-      {"POST", "/api/0/organizations/{organization_id_or_slug}/projects/", {"project:read"}, create_in_organization},
+      {"POST",
+       "/api/0/teams/{organization_id_or_slug}/{team_id_or_slug}/projects/",
+       {"project:write"},
+       create_in_team},
+      {"POST",
+       "/api/0/organizations/{organization_id_or_slug}/projects/",
+       {"project:read"},
+       create_in_organization},
   };
 }
 

@@ -7,16 +7,19 @@ namespace json = boost::json;
 
 namespace {
 
-// One commit with the members that are kept; text is bounded, the rest of what clients send dropped.
+// One commit with the members that are kept; text is bounded, the rest of what clients send
+// dropped.
 std::optional<json::object> parse_commit(Fields& fields, const json::value& item) {
   const auto* given = item.if_object();
   const auto* id = given == nullptr ? nullptr : given->if_contains("id");
-  if (id == nullptr || !id->is_string() || id->get_string().empty() || id->get_string().size() > 64) {
+  if (id == nullptr || !id->is_string() || id->get_string().empty() ||
+      id->get_string().size() > 64) {
     fields.fail("commits", "Every commit needs an id of at most 64 characters.");
     return std::nullopt;
   }
   json::object commit;
-  for (const std::string_view name : {"id", "message", "author_name", "author_email", "repository"}) {
+  for (const std::string_view name :
+       {"id", "message", "author_name", "author_email", "repository"}) {
     const auto* value = given->if_contains(name);
     constexpr std::size_t most_bytes = 16 * 1024;
     if (value == nullptr || value->is_null()) continue;
@@ -29,7 +32,8 @@ std::optional<json::object> parse_commit(Fields& fields, const json::value& item
   if (const auto* time = given->if_contains("timestamp"); time != nullptr && time->is_string()) {
     if (const auto ms = fields.time_item("commits", *time)) commit["timestamp"] = render_time(*ms);
   }
-  if (const auto* patches = given->if_contains("patch_set"); patches != nullptr && patches->is_array()) {
+  if (const auto* patches = given->if_contains("patch_set");
+      patches != nullptr && patches->is_array()) {
     commit["patch_set"] = *patches;
   }
   return commit;

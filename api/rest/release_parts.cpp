@@ -58,10 +58,12 @@ Reply create_deploy(Api& api, const Call& call) {
     deploy["id"] = std::to_string(batch.next_number("deploy"));
     auto deploys = deploys_of(*release);
     deploys.push_back(deploy);
-    auto options = merge_options(release->options_json(), json::object{{"deploys", std::move(deploys)}});
+    auto options =
+        merge_options(release->options_json(), json::object{{"deploys", std::move(deploys)}});
     if (!options) return Reply::error(400, "This release has too many deploys.");
     release->set_options_json(*std::move(options));
-    buffer::put_row(batch, Table::releases, release_key(release->organization(), release->version()), *release);
+    buffer::put_row(batch, Table::releases,
+                    release_key(release->organization(), release->version()), *release);
     return std::nullopt;
   });
   return refusal ? *refusal : Reply::json(render_deploy(deploy), 201);
@@ -73,21 +75,25 @@ Reply get_previous_with_commits(Api& api, const Call& call) {
   const auto release = find_release(snapshot, call);
   if (!release) return Reply::not_found();
   std::vector<std::uint64_t> projects;
-  for (const auto& [project, counts] : projects_of_release(snapshot, *release)) projects.push_back(project.id());
+  for (const auto& [project, counts] : projects_of_release(snapshot, *release))
+    projects.push_back(project.id());
   std::optional<schema::Release> best;
-  for_each(snapshot, Table::releases, Key().u64(release->organization()), [&](std::string_view, std::string_view value) {
-    auto other = buffer::parse_row<schema::Release>(value);
-    const bool earlier = other.id() != release->id() && other.created_ms() <= release->created_ms();
-    if (!earlier || parse_list(other.commits_json()).empty()) return true;
-    if (best && other.created_ms() <= best->created_ms()) return true;
-    for (const auto project : projects) {
-      const auto key = release_project_key(release->organization(), other.version(), project);
-      if (!snapshot.get(Table::release_projects, key)) continue;
-      best = std::move(other);
-      break;
-    }
-    return true;
-  });
+  for_each(snapshot, Table::releases, Key().u64(release->organization()),
+           [&](std::string_view, std::string_view value) {
+             auto other = buffer::parse_row<schema::Release>(value);
+             const bool earlier =
+                 other.id() != release->id() && other.created_ms() <= release->created_ms();
+             if (!earlier || parse_list(other.commits_json()).empty()) return true;
+             if (best && other.created_ms() <= best->created_ms()) return true;
+             for (const auto project : projects) {
+               const auto key =
+                   release_project_key(release->organization(), other.version(), project);
+               if (!snapshot.get(Table::release_projects, key)) continue;
+               best = std::move(other);
+               break;
+             }
+             return true;
+           });
   if (!best) return Reply::json(json::object());
   return Reply::json(render_release(snapshot, call, *best));
 }
@@ -95,15 +101,20 @@ Reply get_previous_with_commits(Api& api, const Call& call) {
 }  // namespace
 
 std::vector<Route> release_part_routes() {
-  constexpr std::string_view deploys = "/api/0/organizations/{organization_id_or_slug}/releases/{version}/deploys/";
+  constexpr std::string_view deploys =
+      "/api/0/organizations/{organization_id_or_slug}/releases/{version}/deploys/";
   const std::vector<std::string_view> readers = {"project:read", "project:releases", "org:ci"};
   return {
-      {"GET", "/api/0/organizations/{organization_id_or_slug}/releases/{version}/commits/", readers, list_commits},
-      {"GET", "/api/0/projects/{organization_id_or_slug}/{project_id_or_slug}/releases/{version}/commits/", readers, list_commits},
+      {"GET", "/api/0/organizations/{organization_id_or_slug}/releases/{version}/commits/", readers,
+       list_commits},
+      {"GET",
+       "/api/0/projects/{organization_id_or_slug}/{project_id_or_slug}/releases/{version}/commits/",
+       readers, list_commits},
       {"GET", deploys, readers, list_deploys},
       {"POST", deploys, {"project:write", "project:releases", "org:ci"}, create_deploy},
-      {"GET", "/api/0/organizations/{organization_id_or_slug}/releases/{version}/previous-with-commits/", readers,
-       get_previous_with_commits},
+      {"GET",
+       "/api/0/organizations/{organization_id_or_slug}/releases/{version}/previous-with-commits/",
+       readers, get_previous_with_commits},
   };
 }
 

@@ -16,17 +16,21 @@ Key release_key(std::uint64_t organization, std::string_view version) {
   return Key().u64(organization).text(version);
 }
 
-Key release_project_key(std::uint64_t organization, std::string_view version, std::uint64_t project) {
+Key release_project_key(std::uint64_t organization,
+                        std::string_view version,
+                        std::uint64_t project) {
   return Key().u64(organization).text(version).u64(project);
 }
 
 std::optional<schema::Release> find_release(const buffer::Reader& reader, const Call& call) {
   const auto version = call.path_text("version");
   const auto organization = call.organization->id();
-  auto release = find_row<schema::Release>(reader, Table::releases, release_key(organization, version));
+  auto release =
+      find_row<schema::Release>(reader, Table::releases, release_key(organization, version));
   if (!release || release->version() != version) return std::nullopt;
-  const bool elsewhere = call.project && !reader.get(Table::release_projects,
-                                                     release_project_key(organization, version, call.project->id()));
+  const bool elsewhere =
+      call.project && !reader.get(Table::release_projects,
+                                  release_project_key(organization, version, call.project->id()));
   if (elsewhere) return std::nullopt;
   return release;
 }
@@ -34,12 +38,14 @@ std::optional<schema::Release> find_release(const buffer::Reader& reader, const 
 ReleaseProjects projects_of_release(const buffer::Reader& reader, const schema::Release& release) {
   ReleaseProjects found;
   const auto prefix = release_key(release.organization(), release.version());
-  for_each(reader, Table::release_projects, prefix, [&](std::string_view rest, std::string_view value) {
-    const auto id = KeyReader(rest).u64();
-    auto project = find_row<schema::Project>(reader, Table::projects, Key().u64(id));
-    if (project) found.emplace_back(*std::move(project), buffer::parse_row<schema::ReleaseProject>(value));
-    return true;
-  });
+  for_each(
+      reader, Table::release_projects, prefix, [&](std::string_view rest, std::string_view value) {
+        const auto id = KeyReader(rest).u64();
+        auto project = find_row<schema::Project>(reader, Table::projects, Key().u64(id));
+        if (project)
+          found.emplace_back(*std::move(project), buffer::parse_row<schema::ReleaseProject>(value));
+        return true;
+      });
   return found;
 }
 
@@ -47,32 +53,38 @@ std::int64_t release_time(const schema::Release& release) {
   return release.released_ms() != 0 ? release.released_ms() : release.created_ms();
 }
 
-std::map<std::uint64_t, std::string> latest_releases(const buffer::Reader& reader, std::uint64_t organization) {
+std::map<std::uint64_t, std::string> latest_releases(const buffer::Reader& reader,
+                                                     std::uint64_t organization) {
   struct Dated {
     std::int64_t time_ms = 0;
     std::uint64_t id = 0;
     std::string version;
-    bool newer_than(const Dated& other) const { return std::pair(time_ms, id) > std::pair(other.time_ms, other.id); }
+    bool newer_than(const Dated& other) const {
+      return std::pair(time_ms, id) > std::pair(other.time_ms, other.id);
+    }
   };
   std::map<std::string, Dated, std::less<>> releases;  // by the version as it stands in keys
-  for_each(reader, Table::releases, Key().u64(organization), [&](std::string_view rest, std::string_view value) {
-    const auto release = buffer::parse_row<schema::Release>(value);
-    releases.emplace(rest, Dated{release_time(release), release.id(), release.version()});
-    return true;
-  });
+  for_each(reader, Table::releases, Key().u64(organization),
+           [&](std::string_view rest, std::string_view value) {
+             const auto release = buffer::parse_row<schema::Release>(value);
+             releases.emplace(rest, Dated{release_time(release), release.id(), release.version()});
+             return true;
+           });
   std::map<std::uint64_t, Dated> latest;
-  for_each(reader, Table::release_projects, Key().u64(organization), [&](std::string_view rest, std::string_view) {
-    constexpr std::size_t project_bytes = 8;
-    if (rest.size() < project_bytes) return true;
-    const auto version = rest.substr(0, rest.size() - project_bytes);
-    const auto release = releases.find(version);
-    if (release == releases.end()) return true;
-    auto& best = latest[KeyReader(rest.substr(version.size())).u64()];
-    if (release->second.newer_than(best)) best = release->second;
-    return true;
-  });
+  for_each(reader, Table::release_projects, Key().u64(organization),
+           [&](std::string_view rest, std::string_view) {
+             constexpr std::size_t project_bytes = 8;
+             if (rest.size() < project_bytes) return true;
+             const auto version = rest.substr(0, rest.size() - project_bytes);
+             const auto release = releases.find(version);
+             if (release == releases.end()) return true;
+             auto& best = latest[KeyReader(rest.substr(version.size())).u64()];
+             if (release->second.newer_than(best)) best = release->second;
+             return true;
+           });
   std::map<std::uint64_t, std::string> versions;
-  for (auto& [project, best] : latest) versions.emplace(project, std::move(best.version));
+  for (auto& [project, best] : latest)
+    versions.emplace(project, std::move(best.version));
   return versions;
 }
 
@@ -120,7 +132,8 @@ json::array render_authors(const json::array& commits) {
     const std::string text(email->as_string());
     if (std::find(seen.begin(), seen.end(), text) != seen.end()) continue;
     seen.push_back(text);
-    authors.push_back(json::object{{"name", option(*commit, "author_name", nullptr)}, {"email", text}});
+    authors.push_back(
+        json::object{{"name", option(*commit, "author_name", nullptr)}, {"email", text}});
   }
   return authors;
 }
@@ -152,39 +165,47 @@ json::object render_commit(const schema::Release& release, const json::object& c
       {"pullRequest", nullptr},
       {"suspectCommitType", ""},
   };
-  if (rendered["dateCreated"].is_null()) rendered["dateCreated"] = render_time(release.created_ms());
+  if (rendered["dateCreated"].is_null())
+    rendered["dateCreated"] = render_time(release.created_ms());
   const auto email = text("author_email");
-  rendered["author"] = email.is_null() ? json::object() : json::object{{"name", text("author_name")}, {"email", email}};
+  rendered["author"] = email.is_null()
+                           ? json::object()
+                           : json::object{{"name", text("author_name")}, {"email", email}};
   const auto repository = text("repository");
   if (!repository.is_null()) {
-    rendered["repository"] = json::object{{"id", ""},
-                                          {"name", repository},
-                                          {"url", nullptr},
-                                          {"provider", json::object{{"id", "unknown"}, {"name", "Unknown Provider"}}},
-                                          {"status", "active"},
-                                          {"dateCreated", render_time(release.created_ms())},
-                                          {"integrationId", nullptr},
-                                          {"externalSlug", nullptr},
-                                          {"externalId", nullptr}};
+    rendered["repository"] =
+        json::object{{"id", ""},
+                     {"name", repository},
+                     {"url", nullptr},
+                     {"provider", json::object{{"id", "unknown"}, {"name", "Unknown Provider"}}},
+                     {"status", "active"},
+                     {"dateCreated", render_time(release.created_ms())},
+                     {"integrationId", nullptr},
+                     {"externalSlug", nullptr},
+                     {"externalId", nullptr}};
   }
-  rendered["releases"] = json::array{json::object{{"version", release.version()},
-                                                  {"shortVersion", release.version()},
-                                                  {"ref", text_or_null(release.ref())},
-                                                  {"url", text_or_null(release.url())},
-                                                  {"dateReleased", render_time(release.released_ms())},
-                                                  {"dateCreated", render_time(release.created_ms())}}};
+  rendered["releases"] =
+      json::array{json::object{{"version", release.version()},
+                               {"shortVersion", release.version()},
+                               {"ref", text_or_null(release.ref())},
+                               {"url", text_or_null(release.url())},
+                               {"dateReleased", render_time(release.released_ms())},
+                               {"dateCreated", render_time(release.created_ms())}}};
   return rendered;
 }
 
 json::object render_deploy(const json::object& deploy) {
   json::object rendered;
-  for (const std::string_view name : {"id", "environment", "dateStarted", "dateFinished", "name", "url"}) {
+  for (const std::string_view name :
+       {"id", "environment", "dateStarted", "dateFinished", "name", "url"}) {
     rendered[name] = option(deploy, name, nullptr);
   }
   return rendered;
 }
 
-json::object render_release(const buffer::Reader& reader, const Call& call, const schema::Release& release) {
+json::object render_release(const buffer::Reader& reader,
+                            const Call& call,
+                            const schema::Release& release) {
   const auto projects = projects_of_release(reader, release);
   std::int64_t first_ms = 0;
   std::int64_t last_ms = 0;
@@ -232,7 +253,8 @@ json::object render_release(const buffer::Reader& reader, const Call& call, cons
   }
   if (deploy_count > 0 && deploys.get_array().back().is_object()) {
     auto last = render_deploy(deploys.get_array().back().get_object());
-    if (last["name"].is_null()) last["name"] = "";  // here, unlike in the list of deploys, it is text
+    if (last["name"].is_null())
+      last["name"] = "";  // here, unlike in the list of deploys, it is text
     rendered["lastDeploy"] = std::move(last);
   }
   if (!call.query.text("adoptionStages").empty()) rendered["adoptionStages"] = json::object();

@@ -16,7 +16,9 @@
 namespace picket::rest {
 
 buffer::Key release_key(std::uint64_t organization, std::string_view version);
-buffer::Key release_project_key(std::uint64_t organization, std::string_view version, std::uint64_t project);
+buffer::Key release_project_key(std::uint64_t organization,
+                                std::string_view version,
+                                std::uint64_t project);
 
 // The release that the path names; within the project when the path names one.
 std::optional<schema::Release> find_release(const buffer::Reader& reader, const Call& call);
@@ -28,10 +30,14 @@ ReleaseProjects projects_of_release(const buffer::Reader& reader, const schema::
 // When a release counts as made, for ordering: released, else created.
 std::int64_t release_time(const schema::Release& release);
 
-boost::json::array parse_list(std::string_view text);  // of commits_json, refs_json; [] when there is none
+boost::json::array parse_list(
+    std::string_view text);  // of commits_json, refs_json; [] when there is none
 
-boost::json::object render_release(const buffer::Reader& reader, const Call& call, const schema::Release& release);
-boost::json::object render_commit(const schema::Release& release, const boost::json::object& commit);
+boost::json::object render_release(const buffer::Reader& reader,
+                                   const Call& call,
+                                   const schema::Release& release);
+boost::json::object render_commit(const schema::Release& release,
+                                  const boost::json::object& commit);
 boost::json::object render_deploy(const boost::json::object& deploy);
 
 // What a creation or an update says.

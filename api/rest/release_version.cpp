@@ -14,13 +14,14 @@ bool is_digit(char c) {
 
 bool is_word(std::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
-           return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '.';
-         });
+    return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '.';
+  });
 }
 
 bool is_hash(std::string_view text) {
   const auto size = text.size();
-  const bool fits = size == 12 || size == 16 || size == 20 || size == 32 || size == 40 || size == 64;
+  const bool fits =
+      size == 12 || size == 16 || size == 20 || size == 32 || size == 40 || size == 64;
   return fits && std::all_of(text.begin(), text.end(), [](char c) {
            return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
          });
@@ -33,7 +34,8 @@ std::size_t parse_numbers(std::string_view text, ReleaseVersion& version) {
     const std::size_t from = version.components == 0 ? at : at + 1;
     if (version.components > 0 && (at >= text.size() || text[at] != '.')) break;
     std::size_t to = from;
-    while (to < text.size() && is_digit(text[to])) ++to;
+    while (to < text.size() && is_digit(text[to]))
+      ++to;
     constexpr std::size_t most_digits = 9;  // fits 32 bits
     if (to == from || to - from > most_digits) break;
     std::from_chars(text.data() + from, text.data() + to, version.numbers[version.components++]);
@@ -47,12 +49,14 @@ std::size_t parse_numbers(std::string_view text, ReleaseVersion& version) {
 bool is_release_version(std::string_view version) {
   constexpr std::size_t longest = 200;
   if (version.empty() || length_of(version) > longest) return false;
-  const bool control = std::any_of(version.begin(), version.end(),
-                                   [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+  const bool control = std::any_of(version.begin(), version.end(), [](char c) {
+    return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+  });
   const bool blank = version.front() == ' ' || version.back() == ' ';
   std::string lower(version);
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  std::transform(lower.begin(), lower.end(), lower.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
   return !control && !blank && version != "." && version != ".." && lower != "latest";
 }
 
@@ -81,7 +85,8 @@ ReleaseVersion parse_release_version(std::string_view version) {
     const bool dash = rest.front() == '-';
     if (dash) rest.remove_prefix(1);
     // Without a dash it must be a letter that ends the numbers: "1.0rc1", not "1.2.3.4.5".
-    const bool letter = !rest.empty() && !is_digit(rest.front()) && rest.front() != '.' && rest.front() != '-';
+    const bool letter =
+        !rest.empty() && !is_digit(rest.front()) && rest.front() != '.' && rest.front() != '-';
     if (!is_word(rest) || (!dash && !letter)) return parsed;
     numbers.pre = rest;
   }

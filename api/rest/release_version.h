@@ -14,9 +14,9 @@ struct ReleaseVersion {
   std::string_view raw;      // what follows the package
   bool numbered = false;     // has the numbers below
   std::array<std::uint32_t, 4> numbers{};
-  unsigned components = 0;     // how many of them were given, 1 … 4
-  std::string_view pre;        // "rc.1"
-  std::string_view build;      // "build"
+  unsigned components = 0;      // how many of them were given, 1 … 4
+  std::string_view pre;         // "rc.1"
+  std::string_view build;       // "build"
   std::string_view build_hash;  // a commit's hash, as the version or as its build
 };
 

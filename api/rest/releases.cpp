@@ -1,4 +1,5 @@
-// Releases: list, create, get, update, delete; by organization and, with the same answers, by project.
+// Releases: list, create, get, update, delete; by organization and, with the same answers, by
+// project.
 #include "api/rest/changes.h"
 #include "api/rest/release_rows.h"
 #include "api/rest/release_version.h"
@@ -28,14 +29,18 @@ std::variant<std::vector<std::uint64_t>, Reply> listed_projects(Api& api, const 
   } else if (call.query.find("project") || call.query.find("projectSlug")) {
     const auto selected = selected_projects(api, call);
     if (const auto* refusal = std::get_if<Reply>(&selected)) return *refusal;
-    for (const auto& project : std::get<std::vector<schema::Project>>(selected)) ids.push_back(project.id());
+    for (const auto& project : std::get<std::vector<schema::Project>>(selected))
+      ids.push_back(project.id());
   }
   return ids;
 }
 
-bool in_any(const buffer::Reader& reader, const schema::Release& release, const std::vector<std::uint64_t>& projects) {
+bool in_any(const buffer::Reader& reader,
+            const schema::Release& release,
+            const std::vector<std::uint64_t>& projects) {
   return std::any_of(projects.begin(), projects.end(), [&](std::uint64_t project) {
-    return reader.get(Table::release_projects, release_project_key(release.organization(), release.version(), project));
+    return reader.get(Table::release_projects,
+                      release_project_key(release.organization(), release.version(), project));
   });
 }
 
@@ -45,8 +50,10 @@ std::string_view version_query(const Call& call) {
   for (const std::string_view prefix : {"release:", "version:"}) {
     if (query.starts_with(prefix)) query.remove_prefix(prefix.size());
   }
-  while (query.starts_with('*')) query.remove_prefix(1);
-  while (query.ends_with('*')) query.remove_suffix(1);
+  while (query.starts_with('*'))
+    query.remove_prefix(1);
+  while (query.ends_with('*'))
+    query.remove_suffix(1);
   return query;
 }
 
@@ -62,21 +69,24 @@ Reply list_releases(Api& api, const Call& call) {
 
   const auto snapshot = api.tables.snapshot();
   std::vector<Listed> found;
-  for_each(snapshot, Table::releases, Key().u64(call.organization->id()), [&](std::string_view, std::string_view value) {
-    auto release = buffer::parse_row<schema::Release>(value);
-    const bool archived = release.status() == 1;
-    const bool fits = (status.empty() || (status == "archived") == archived) && contains_text(release.version(), query) &&
-                      (projects.empty() || in_any(snapshot, release, projects));
-    if (fits) found.push_back({release_time(release), release.id(), std::move(release)});
-    return true;
-  });
+  for_each(snapshot, Table::releases, Key().u64(call.organization->id()),
+           [&](std::string_view, std::string_view value) {
+             auto release = buffer::parse_row<schema::Release>(value);
+             const bool archived = release.status() == 1;
+             const bool fits = (status.empty() || (status == "archived") == archived) &&
+                               contains_text(release.version(), query) &&
+                               (projects.empty() || in_any(snapshot, release, projects));
+             if (fits) found.push_back({release_time(release), release.id(), std::move(release)});
+             return true;
+           });
   std::sort(found.begin(), found.end(), [](const Listed& a, const Listed& b) {
     return std::pair(a.time_ms, a.id) > std::pair(b.time_ms, b.id);
   });
   const auto from = std::min<std::size_t>(page.offset, found.size());
   const auto to = std::min(from + page.per_page, found.size());
   json::array list;
-  for (auto i = from; i < to; ++i) list.push_back(render_release(snapshot, call, found[i].release));
+  for (auto i = from; i < to; ++i)
+    list.push_back(render_release(snapshot, call, found[i].release));
   auto reply = Reply::json(std::move(list));
   add_links(reply, api, call, page, to - from, to < found.size());
   return reply;
@@ -108,7 +118,8 @@ std::variant<NewRelease, Reply> parse_new_release(Api& api, const Call& call) {
     const auto snapshot = api.tables.snapshot();
     for (const auto& item : *names) {
       const auto name = fields.text_item("projects", item, {});
-      const auto project = name ? find_project(snapshot, call.organization->id(), *name) : std::nullopt;
+      const auto project =
+          name ? find_project(snapshot, call.organization->id(), *name) : std::nullopt;
       if (name && !project) fields.fail("projects", "Invalid project ids or slugs");
       if (!project) break;
       wanted.projects.push_back(project->id());
@@ -160,7 +171,8 @@ Reply create(Api& api, const Call& call) {
     return std::nullopt;
   });
   if (refusal) return *refusal;
-  return Reply::json(render_release(api.tables.snapshot(), call, release), existed && all_linked ? 208 : 201);
+  return Reply::json(render_release(api.tables.snapshot(), call, release),
+                     existed && all_linked ? 208 : 201);
 }
 
 Reply update(Api& api, const Call& call) {
@@ -172,7 +184,8 @@ Reply update(Api& api, const Call& call) {
     release = find_release(batch, call);
     if (!release) return Reply::not_found();
     apply(change, *release);
-    buffer::put_row(batch, Table::releases, release_key(release->organization(), release->version()), *release);
+    buffer::put_row(batch, Table::releases,
+                    release_key(release->organization(), release->version()), *release);
     return std::nullopt;
   });
   if (refusal) return *refusal;
@@ -201,7 +214,8 @@ Reply remove(Api& api, const Call& call) {
     const auto release = find_release(batch, call);
     if (!release) return Reply::not_found();
     if (is_referenced(batch, *release)) {
-      return Reply::error(400, "This release is referenced by active issues and cannot be removed.");
+      return Reply::error(400,
+                          "This release is referenced by active issues and cannot be removed.");
     }
     const auto organization = release->organization();
     remove_under(batch, Table::release_projects, release_key(organization, release->version()));
@@ -226,9 +240,9 @@ std::vector<Route> routes_under(std::string_view all, std::string_view one) {
 std::vector<Route> release_routes() {
   auto routes = routes_under("/api/0/organizations/{organization_id_or_slug}/releases/",
                              "/api/0/organizations/{organization_id_or_slug}/releases/{version}/");
-  for (auto& route :
-       routes_under("/api/0/projects/{organization_id_or_slug}/{project_id_or_slug}/releases/",
-                    "/api/0/projects/{organization_id_or_slug}/{project_id_or_slug}/releases/{version}/")) {
+  for (auto& route : routes_under(
+           "/api/0/projects/{organization_id_or_slug}/{project_id_or_slug}/releases/",
+           "/api/0/projects/{organization_id_or_slug}/{project_id_or_slug}/releases/{version}/")) {
     routes.push_back(std::move(route));
   }
   return routes;

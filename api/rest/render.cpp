@@ -53,10 +53,12 @@ json::object parse_options(std::string_view options_json) {
   return std::move(value.as_object());
 }
 
-std::optional<std::string> merge_options(std::string_view options_json, const json::object& changes) {
+std::optional<std::string> merge_options(std::string_view options_json,
+                                         const json::object& changes) {
   constexpr std::size_t most_bytes = 256 * 1024;
   auto options = parse_options(options_json);
-  for (const auto& [name, value] : changes) options[name] = value;
+  for (const auto& [name, value] : changes)
+    options[name] = value;
   auto text = json::serialize(options);
   if (text.size() > most_bytes) return std::nullopt;
   return text;
@@ -70,7 +72,8 @@ json::value option(const json::object& options, std::string_view name, json::val
 json::array render_access(const Caller& caller) {
   json::array access;
   for (const auto scope : all_scopes) {
-    if (scope.find(':') != std::string_view::npos && caller.can(scope)) access.emplace_back(json::string(scope));
+    if (scope.find(':') != std::string_view::npos && caller.can(scope))
+      access.emplace_back(json::string(scope));
   }
   return access;
 }
@@ -86,7 +89,8 @@ namespace {
 
 std::string_view role_description(std::string_view role) {
   if (role == "owner") return "May do everything in the organization.";
-  if (role == "manager") return "May change the organization's settings, and add and remove members.";
+  if (role == "manager")
+    return "May change the organization's settings, and add and remove members.";
   if (role == "admin") return "May create, change and remove teams and projects.";
   return "May see everything and work with issues.";
 }
@@ -98,7 +102,8 @@ json::array render_organization_roles(const Caller& caller) {
   for (const std::string_view role : {"member", "admin", "manager", "owner"}) {
     json::array scopes;
     for (const auto scope : all_scopes) {
-      if (scope.find(':') != std::string_view::npos && role_allows(role, scope)) scopes.emplace_back(json::string(scope));
+      if (scope.find(':') != std::string_view::npos && role_allows(role, scope))
+        scopes.emplace_back(json::string(scope));
     }
     const bool allowed = caller.role.empty() || role_rank(caller.role) >= role_rank(role);
     const bool global = role_rank(role) >= role_rank("manager");
@@ -121,20 +126,23 @@ json::array render_team_roles() {
   json::array list;
   for (const std::string_view role : {"contributor", "admin"}) {
     const bool admin = role == "admin";
-    list.push_back(json::object{{"id", role},
-                                {"name", admin ? "Team Admin" : "Contributor"},
-                                {"desc", admin ? "May change the team and its projects." : "May work with issues."},
-                                {"scopes", json::array()},
-                                {"allowed", true},
-                                {"isAllowed", true},
-                                {"isRetired", false},
-                                {"isTeamRolesAllowed", true},
-                                {"isMinimumRoleFor", admin ? json::value("admin") : json::value(nullptr)}});
+    list.push_back(json::object{
+        {"id", role},
+        {"name", admin ? "Team Admin" : "Contributor"},
+        {"desc", admin ? "May change the team and its projects." : "May work with issues."},
+        {"scopes", json::array()},
+        {"allowed", true},
+        {"isAllowed", true},
+        {"isRetired", false},
+        {"isTeamRolesAllowed", true},
+        {"isMinimumRoleFor", admin ? json::value("admin") : json::value(nullptr)}});
   }
   return list;
 }
 
-OrganizationView::OrganizationView(const buffer::Reader& reader, const Api& its_api, const Call& call)
+OrganizationView::OrganizationView(const buffer::Reader& reader,
+                                   const Api& its_api,
+                                   const Call& call)
     : api(its_api),
       caller(call.caller),
       organization(*call.organization),
@@ -161,8 +169,8 @@ bool OrganizationView::is_member(std::uint64_t team) const {
 }
 
 const schema::Project* OrganizationView::find_project(std::uint64_t id) const {
-  const auto found =
-      std::find_if(projects.begin(), projects.end(), [&](const schema::Project& one) { return one.id() == id; });
+  const auto found = std::find_if(projects.begin(), projects.end(),
+                                  [&](const schema::Project& one) { return one.id() == id; });
   return found == projects.end() ? nullptr : &*found;
 }
 
@@ -188,7 +196,8 @@ json::object render_team_with_projects(const OrganizationView& view, const schem
   auto rendered = render_team(view, team);
   json::array projects;
   for (const auto id : view.team_projects.at(team.id())) {
-    if (const auto* project = view.find_project(id)) projects.push_back(render_project(view, *project));
+    if (const auto* project = view.find_project(id))
+      projects.push_back(render_project(view, *project));
   }
   rendered["projects"] = std::move(projects);
   rendered["externalTeams"] = json::array();
@@ -198,7 +207,8 @@ json::object render_team_with_projects(const OrganizationView& view, const schem
 json::object render_member(const buffer::Reader& reader, const schema::Member& member) {
   std::optional<schema::User> user;
   if (member.user() != 0) {
-    user = buffer::find_row<schema::User>(reader, buffer::Table::users, buffer::Key().u64(member.user()));
+    user = buffer::find_row<schema::User>(reader, buffer::Table::users,
+                                          buffer::Key().u64(member.user()));
   }
   const auto& email = user ? user->email() : member.email();
   const auto options = parse_options(member.options_json());

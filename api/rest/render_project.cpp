@@ -15,14 +15,16 @@ std::string color_of(std::string_view slug) {
   constexpr std::string_view digits = "0123456789abcdef";
   const auto hash = buffer::stable_hash(slug);
   std::string color = "#";
-  for (int shift = 20; shift >= 0; shift -= 4) color += digits[(hash >> shift) & 0xf];
+  for (int shift = 20; shift >= 0; shift -= 4)
+    color += digits[(hash >> shift) & 0xf];
   return color;
 }
 
 json::array render_team_refs(const std::vector<const schema::Team*>& teams) {
   json::array list;
   for (const auto* team : teams) {
-    list.push_back(json::object{{"id", std::to_string(team->id())}, {"slug", team->slug()}, {"name", team->name()}});
+    list.push_back(json::object{
+        {"id", std::to_string(team->id())}, {"slug", team->slug()}, {"name", team->name()}});
   }
   return list;
 }
@@ -33,7 +35,8 @@ json::array render_platforms(const schema::Project& project) {
   return platforms;
 }
 
-json::value render_latest(const std::map<std::uint64_t, std::string>& latest, std::uint64_t project) {
+json::value render_latest(const std::map<std::uint64_t, std::string>& latest,
+                          std::uint64_t project) {
   const auto found = latest.find(project);
   if (found == latest.end()) return nullptr;
   return json::object{{"version", found->second}};
@@ -43,8 +46,9 @@ json::value render_latest(const std::map<std::uint64_t, std::string>& latest, st
 
 json::object render_project(const OrganizationView& view, const schema::Project& project) {
   const auto teams = view.teams_of_project(project.id());
-  const bool member = std::any_of(teams.begin(), teams.end(),
-                                  [&](const schema::Team* team) { return view.is_member(team->id()); });
+  const bool member = std::any_of(teams.begin(), teams.end(), [&](const schema::Team* team) {
+    return view.is_member(team->id());
+  });
   json::object rendered{
       {"id", std::to_string(project.id())},
       {"slug", project.slug()},
@@ -63,18 +67,34 @@ json::object render_project(const OrganizationView& view, const schema::Project&
       {"color", color_of(project.slug())},
       {"status", project.status() == 0 ? "active" : "disabled"},
   };
-  for (const std::string_view feature :
-       {"firstTransactionEvent", "hasFeedbacks", "hasFlags", "hasMinifiedStackTrace", "hasMonitors",
-        "hasNewFeedbacks", "hasProfiles", "hasReplays", "hasSessions", "hasInsightsHttp", "hasInsightsDb",
-        "hasInsightsAssets", "hasInsightsAppStart", "hasInsightsScreenLoad", "hasInsightsVitals",
-        "hasInsightsCaches", "hasInsightsQueues", "hasInsightsAgentMonitoring", "hasInsightsMCP", "hasLogs",
-        "hasTraceMetrics"}) {
+  for (const std::string_view feature : {"firstTransactionEvent",
+                                         "hasFeedbacks",
+                                         "hasFlags",
+                                         "hasMinifiedStackTrace",
+                                         "hasMonitors",
+                                         "hasNewFeedbacks",
+                                         "hasProfiles",
+                                         "hasReplays",
+                                         "hasSessions",
+                                         "hasInsightsHttp",
+                                         "hasInsightsDb",
+                                         "hasInsightsAssets",
+                                         "hasInsightsAppStart",
+                                         "hasInsightsScreenLoad",
+                                         "hasInsightsVitals",
+                                         "hasInsightsCaches",
+                                         "hasInsightsQueues",
+                                         "hasInsightsAgentMonitoring",
+                                         "hasInsightsMCP",
+                                         "hasLogs",
+                                         "hasTraceMetrics"}) {
     rendered[feature] = false;
   }
   return rendered;
 }
 
-json::array render_project_list(const buffer::Reader& reader, const OrganizationView& view,
+json::array render_project_list(const buffer::Reader& reader,
+                                const OrganizationView& view,
                                 const std::vector<schema::Project>& projects) {
   const auto latest = latest_releases(reader, view.organization.id());
   json::array list;
@@ -86,7 +106,8 @@ json::array render_project_list(const buffer::Reader& reader, const Organization
     rendered["platforms"] = render_platforms(project);
     rendered["hasUserReports"] = false;
     json::array environments;
-    for (const auto& name : environment_names(reader, project.id())) environments.emplace_back(name);
+    for (const auto& name : environment_names(reader, project.id()))
+      environments.emplace_back(name);
     rendered["environments"] = std::move(environments);
     rendered["latestRelease"] = render_latest(latest, project.id());
     rendered["latestDeploys"] = nullptr;
@@ -95,13 +116,15 @@ json::array render_project_list(const buffer::Reader& reader, const Organization
   return list;
 }
 
-json::object render_project_details(const buffer::Reader& reader, const OrganizationView& view,
+json::object render_project_details(const buffer::Reader& reader,
+                                    const OrganizationView& view,
                                     const schema::Project& project) {
   auto rendered = render_project(view, project);
   auto teams = render_team_refs(view.teams_of_project(project.id()));
   if (!teams.empty()) rendered["team"] = teams.front();
   rendered["teams"] = std::move(teams);
-  rendered["latestRelease"] = render_latest(latest_releases(reader, view.organization.id()), project.id());
+  rendered["latestRelease"] =
+      render_latest(latest_releases(reader, view.organization.id()), project.id());
   rendered["organization"] = render_organization(view.api, view.organization);
   rendered["platforms"] = render_platforms(project);
   rendered["processingIssues"] = 0;
@@ -156,7 +179,9 @@ json::object render_project_details(const buffer::Reader& reader, const Organiza
   return rendered;
 }
 
-std::string render_public_dsn(std::string_view public_url, std::string_view key, std::uint64_t project) {
+std::string render_public_dsn(std::string_view public_url,
+                              std::string_view key,
+                              std::uint64_t project) {
   const auto authority = public_url.find("://");
   if (authority == std::string_view::npos) return {};
   std::string dsn(public_url.substr(0, authority + 3));
@@ -174,7 +199,8 @@ json::object render_key(const Api& api, const schema::ProjectKey& key) {
   const auto options = parse_options(key.options_json());
   json::value rate_limit;
   if (key.rate_limit_count() != 0) {
-    rate_limit = json::object{{"window", key.rate_limit_window_s()}, {"count", key.rate_limit_count()}};
+    rate_limit =
+        json::object{{"window", key.rate_limit_window_s()}, {"count", key.rate_limit_count()}};
   }
   const json::object no_loader{{"hasReplay", false},
                                {"hasPerformance", false},
@@ -182,7 +208,9 @@ json::object render_key(const Api& api, const schema::ProjectKey& key) {
                                {"hasFeedback", false},
                                {"hasLogsAndMetrics", false}};
   json::object dsn{
-      {"secret", render_public_dsn(url, hex + (key.secret_key().empty() ? "" : ":" + key.secret_key()), key.project())},
+      {"secret",
+       render_public_dsn(url, hex + (key.secret_key().empty() ? "" : ":" + key.secret_key()),
+                         key.project())},
       {"public", render_public_dsn(url, hex, key.project())},
       {"csp", base + "/csp-report" + by_query},
       {"security", base + "/security" + by_query},
@@ -207,7 +235,8 @@ json::object render_key(const Api& api, const schema::ProjectKey& key) {
       {"rateLimit", std::move(rate_limit)},
       {"dsn", std::move(dsn)},
       {"browserSdkVersion", option(options, "browserSdkVersion", "latest")},
-      {"browserSdk", json::object{{"choices", json::array{json::array{"latest", "latest"}, json::array{"7.x", "7.x"}}}}},
+      {"browserSdk", json::object{{"choices", json::array{json::array{"latest", "latest"},
+                                                          json::array{"7.x", "7.x"}}}}},
       {"dateCreated", render_time(key.created_ms())},
       {"dynamicSdkLoaderOptions", option(options, "dynamicSdkLoaderOptions", no_loader)},
       {"useCase", option(options, "useCase", "user")},

@@ -1,11 +1,10 @@
 // Replies, and what a Call says about its path, query and body.
 #include "api/rest/router.h"
 
-#include <ctime>
-
 #include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 
 namespace picket::rest {
 namespace {
@@ -122,9 +121,10 @@ boost::json::value render_time(std::int64_t ms) {
   std::tm parts{};
   ::gmtime_r(&seconds, &parts);
   std::array<char, 40> text{};
-  const int length = std::snprintf(text.data(), text.size(), "%04d-%02d-%02dT%02d:%02d:%02d.%03d000Z",
-                                   parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday, parts.tm_hour,
-                                   parts.tm_min, parts.tm_sec, static_cast<int>(ms % 1000));
+  const int length =
+      std::snprintf(text.data(), text.size(), "%04d-%02d-%02dT%02d:%02d:%02d.%03d000Z",
+                    parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday, parts.tm_hour,
+                    parts.tm_min, parts.tm_sec, static_cast<int>(ms % 1000));
   return boost::json::string(std::string_view(text.data(), static_cast<std::size_t>(length)));
 }
 

@@ -14,7 +14,8 @@ json::value render_caller(const Caller& caller) {
 
 Reply get_root(Api&, const Call& call) {
   json::array scopes;
-  for (const auto& scope : call.caller.token.scopes()) scopes.emplace_back(scope);
+  for (const auto& scope : call.caller.token.scopes())
+    scopes.emplace_back(scope);
   return Reply::json(json::object{{"version", "0"},
                                   {"auth", json::object{{"scopes", std::move(scopes)}}},
                                   {"user", render_caller(call.caller)}});
@@ -22,12 +23,9 @@ Reply get_root(Api&, const Call& call) {
 
 json::object render_self(const schema::User& user) {
   auto self = render_user(user);
-  self["options"] = json::object{{"theme", "system"},
-                                 {"language", "en"},
-                                 {"stacktraceOrder", -1},
-                                 {"defaultIssueEvent", "recommended"},
-                                 {"timezone", "UTC"},
-                                 {"clock24Hours", true}};
+  self["options"] = json::object{{"theme", "system"},     {"language", "en"},
+                                 {"stacktraceOrder", -1}, {"defaultIssueEvent", "recommended"},
+                                 {"timezone", "UTC"},     {"clock24Hours", true}};
   self["flags"] = json::object{{"newsletter_consent_prompt", false}};
   self["identities"] = json::array();
   self["authenticators"] = json::array();
@@ -41,7 +39,8 @@ Reply get_self(Api&, const Call& call) {
   return Reply::json(render_self(*call.caller.user));
 }
 
-// One region: this machine. Its URL is left to the client on plain http, as organizations' links are.
+// One region: this machine. Its URL is left to the client on plain http, as organizations' links
+// are.
 Reply get_regions(Api& api, const Call&) {
   const json::object region{{"name", "picket"}, {"url", api.public_url}};
   return Reply::json(json::object{{"regions", json::array{region}}});

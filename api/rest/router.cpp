@@ -63,17 +63,17 @@ using RouteList = std::vector<Route> (*)();
 
 // One line per topic; see the declarations in router.h.
 constexpr RouteList topics[] = {
-    root_routes,        organization_routes, project_routes,      key_routes,
-    team_routes,        member_routes,       environment_routes,  release_routes,
-    release_part_routes, issue_routes,        event_routes,        tag_routes,
-    stats_routes,
+    root_routes,   organization_routes, project_routes, key_routes,          team_routes,
+    member_routes, environment_routes,  release_routes, release_part_routes, issue_routes,
+    event_routes,  tag_routes,          stats_routes,
 };
 
 const Node& route_tree() {
   static const Node tree = [] {
     Node root;
     for (const auto topic : topics) {
-      for (const auto& route : topic()) add_route(root, route);
+      for (const auto& route : topic())
+        add_route(root, route);
     }
     return root;
   }();
@@ -122,7 +122,8 @@ http::Response render(Reply reply) {
 }
 
 http::Response unknown_route(const http::RequestHead& head) {
-  if (head.path.ends_with('/')) return {.status = 404, .headers = {}, .body = {}, .content_type = {}};
+  if (head.path.ends_with('/'))
+    return {.status = 404, .headers = {}, .body = {}, .content_type = {}};
   constexpr std::string_view hint = "Route not found, did you forget a trailing slash?";
   if (head.headers.find("Content-Type").starts_with("application/json")) {
     return render(Reply::json(boost::json::object{{"info", hint}}, 404));
@@ -140,7 +141,8 @@ Reply method_not_allowed(const Node& node, std::string_view method) {
 // Decoded, or nothing for a value that no stored name can have.
 std::optional<std::string> decode_segment(std::string_view raw) {
   auto text = http::percent_decode(raw, false);
-  if (text.find('\0') != std::string::npos || replace_invalid_utf8(text) != text) return std::nullopt;
+  if (text.find('\0') != std::string::npos || replace_invalid_utf8(text) != text)
+    return std::nullopt;
   return text;
 }
 
@@ -149,7 +151,8 @@ Reply moved(const schema::Project& project, std::string_view named, const Call& 
   std::string url;
   bool replaced = false;
   for (const auto segment : segments) {
-    const bool is_slug = !replaced && url.starts_with("/api/0/projects/") && decode_segment(segment) == named;
+    const bool is_slug =
+        !replaced && url.starts_with("/api/0/projects/") && decode_segment(segment) == named;
     replaced = replaced || is_slug;
     url += "/" + (is_slug ? project.slug() : std::string(segment));
   }
@@ -170,7 +173,8 @@ std::optional<Reply> resolve(Api& api, Caller& caller, Call& call) {
     if (name == "organization_id_or_slug") {
       call.organization = find_organization(snapshot, value);
       if (!call.organization) return Reply::not_found();
-      if (!admit_to_organization(snapshot, call.organization->id(), caller)) return Reply::forbidden();
+      if (!admit_to_organization(snapshot, call.organization->id(), caller))
+        return Reply::forbidden();
     } else if (name == "project_id_or_slug") {
       call.project = find_project(snapshot, call.organization->id(), value);
       if (!call.project) return Reply::not_found();
@@ -195,8 +199,8 @@ std::optional<Reply> parse_body(std::string_view bytes, boost::json::value& body
 }
 
 bool has_any(const Caller& caller, const std::vector<std::string_view>& scopes) {
-  return scopes.empty() ||
-         std::any_of(scopes.begin(), scopes.end(), [&](std::string_view scope) { return caller.can(scope); });
+  return scopes.empty() || std::any_of(scopes.begin(), scopes.end(),
+                                       [&](std::string_view scope) { return caller.can(scope); });
 }
 
 // REQUIRES: `node` is the path's, `values` its raw parameters.
@@ -216,7 +220,8 @@ Reply answer(Api& api, const http::Request& request, const Node& node, const Seg
     call.path.emplace_back(compiled->names[i], *std::move(value));
   }
   if (auto refusal = resolve(api, caller, call)) return *std::move(refusal);
-  if (!has_any(caller, compiled->route.scopes)) return Reply::forbidden();  // by the role, now known
+  if (!has_any(caller, compiled->route.scopes))
+    return Reply::forbidden();  // by the role, now known
 
   const bool reads = compiled->route.method == "GET";
   if (!reads) {
@@ -231,7 +236,8 @@ Reply answer(Api& api, const http::Request& request, const Node& node, const Seg
 http::Response serve(Api& api, const http::Request& request) {
   Segments values;
   const bool closed = request.head.path.ends_with('/');
-  const Node* node = closed ? match(route_tree(), split_path(request.head.path), 0, values) : nullptr;
+  const Node* node =
+      closed ? match(route_tree(), split_path(request.head.path), 0, values) : nullptr;
   if (node == nullptr) return unknown_route(request.head);
   if (request.head.method == "OPTIONS") {
     http::Response response;
@@ -242,7 +248,8 @@ http::Response serve(Api& api, const http::Request& request) {
     return render(answer(api, request, *node, values));
   } catch (const std::exception& exception) {
     // One request that hits a flaw of ours must not take the others with it.
-    log(Level::error, "rest", "endpoint failed", {{"method", request.head.method}, {"reason", exception.what()}});
+    log(Level::error, "rest", "endpoint failed",
+        {{"method", request.head.method}, {"reason", exception.what()}});
     return render(Reply::error(500, "Internal Error"));
   }
 }

@@ -1,8 +1,8 @@
 // The table of Sentry's REST routes and what every endpoint is handed: an authenticated caller, the
 // decoded path, query and body.
 //
-// An endpoint is a plain function `Reply (Api&, const Call&)`; the router has checked the method, the
-// token, its scopes and that organization and project of the path exist and belong together. An
+// An endpoint is a plain function `Reply (Api&, const Call&)`; the router has checked the method,
+// the token, its scopes and that organization and project of the path exist and belong together. An
 // unknown route is 404 as Sentry answers it (see router.cpp).
 //
 // THREADS  Endpoints run on the server's pool, several at once; all state is in the tables.
@@ -11,10 +11,9 @@
 #include "api/query/issue_search.h"
 #include "buffer/clock.h"
 #include "buffer/journal.h"
+#include "buffer/schema/rows.pb.h"
 #include "buffer/tables.h"
 #include "relay/http/message.h"
-
-#include "buffer/schema/rows.pb.h"
 
 #include <boost/json.hpp>
 
@@ -33,7 +32,8 @@ struct Api {
   buffer::Tables& tables;
   buffer::Journal& journal;
   const Clock& clock;
-  std::string public_url;  // "http://localhost:3000", without trailing slash; part of links and DSNs
+  std::string
+      public_url;  // "http://localhost:3000", without trailing slash; part of links and DSNs
   // Remembers the issues' columns from one search to the next.
   std::shared_ptr<query::IssueSearch> issue_search = std::make_shared<query::IssueSearch>();
 };
@@ -56,18 +56,19 @@ struct Reply {
   static Reply json(boost::json::value body, unsigned status = 200);
   static Reply none(unsigned status = 204);
   static Reply error(unsigned status, std::string_view detail);  // {"detail": …}
-  static Reply invalid(boost::json::value body);  // 400 with a body of one's own
-  static Reply field_error(std::string_view field, std::string_view message);  // 400 {"field": ["…"]}
-  static Reply not_found();   // 404 {"detail": "The requested resource does not exist"}
-  static Reply forbidden();   // 403 {"detail": "You do not have permission to perform this action."}
+  static Reply invalid(boost::json::value body);                 // 400 with a body of one's own
+  static Reply field_error(std::string_view field,
+                           std::string_view message);  // 400 {"field": ["…"]}
+  static Reply not_found();  // 404 {"detail": "The requested resource does not exist"}
+  static Reply forbidden();  // 403 {"detail": "You do not have permission to perform this action."}
 };
 
 class Query {
  public:
   explicit Query(std::string_view query);
-  std::optional<std::string_view> find(std::string_view name) const;      // the first
-  std::string_view text(std::string_view name) const;                     // "" when absent
-  std::vector<std::string_view> all(std::string_view name) const;         // repeated
+  std::optional<std::string_view> find(std::string_view name) const;  // the first
+  std::string_view text(std::string_view name) const;                 // "" when absent
+  std::vector<std::string_view> all(std::string_view name) const;     // repeated
   const std::vector<std::pair<std::string, std::string>>& pairs() const { return pairs_; }
 
  private:
@@ -96,7 +97,7 @@ using Endpoint = Reply (*)(Api& api, const Call& call);
 
 struct Route {
   std::string_view method;
-  std::string_view pattern;  // "/api/0/organizations/{organization_id_or_slug}/issues/"
+  std::string_view pattern;              // "/api/0/organizations/{organization_id_or_slug}/issues/"
   std::vector<std::string_view> scopes;  // any one of them suffices; empty: any valid token
   Endpoint endpoint;
 };
@@ -110,11 +111,11 @@ std::vector<Route> member_routes();
 std::vector<Route> release_routes();
 std::vector<Route> release_part_routes();  // commits, deploys
 std::vector<Route> environment_routes();
-std::vector<Route> root_routes();    // /api/0/, auth/, users/me/…
-std::vector<Route> issue_routes();   // lists, one issue, bulk mutation
-std::vector<Route> event_routes();   // of issues and projects, by id
+std::vector<Route> root_routes();   // /api/0/, auth/, users/me/…
+std::vector<Route> issue_routes();  // lists, one issue, bulk mutation
+std::vector<Route> event_routes();  // of issues and projects, by id
 std::vector<Route> tag_routes();
-std::vector<Route> stats_routes();   // project stats, stats_v2
+std::vector<Route> stats_routes();  // project stats, stats_v2
 
 // The HTTP side: answers requests under /api/0/. Errors of authentication, scopes, routes, JSON
 // bodies as Sentry's.
@@ -123,11 +124,13 @@ http::Response serve(Api& api, const http::Request& request);
 // Bodies beyond this answer 413 (release commits with their patch sets are the large ones).
 constexpr std::size_t max_body_bytes = std::size_t{5} << 20;
 
-// ---- what endpoints share ------------------------------------------------------------------------
+// ---- what endpoints share
+// ------------------------------------------------------------------------
 
 // Sentry's Link header for `per_page` items (pagination.cpp): cursor = value:offset:is_prev.
-// In a list by offset, `value` is 0 and `offset` the items before the page, in both directions. In a
-// list by key, `value` is the last key shown (a time in ms), `offset` the items of that value shown.
+// In a list by offset, `value` is 0 and `offset` the items before the page, in both directions. In
+// a list by key, `value` is the last key shown (a time in ms), `offset` the items of that value
+// shown.
 struct Page {
   std::uint64_t value = 0;
   std::uint64_t offset = 0;
@@ -144,8 +147,10 @@ struct Links {
 // The page asked for, or the 400 that Sentry answers. `per_page` beyond `most` is an error, `limit`
 // (issue lists) is cut to it.
 std::variant<Page, Reply> parse_page(const Query& query, std::size_t most = 100);
-// Adds the Link header of a list by offset: `shown` items on this page, `more` when there is a next one.
-void add_links(Reply& reply, const Api& api, const Call& call, const Page& page, std::size_t shown, bool more);
+// Adds the Link header of a list by offset: `shown` items on this page, `more` when there is a next
+// one.
+void add_links(
+    Reply& reply, const Api& api, const Call& call, const Page& page, std::size_t shown, bool more);
 // The same for a list by key.
 void add_links(Reply& reply, const Api& api, const Call& call, const Links& links);
 // A whole list that is in memory: cuts out the page asked for and adds the Link header.
@@ -167,6 +172,7 @@ boost::json::value render_time(std::int64_t ms);
 // The projects a query names (project=…, projectSlug=…; none or -1: all of the organization's), or
 // the Reply (403/404/400) for one that is not accessible.
 std::variant<std::vector<schema::Project>, Reply> selected_projects(Api& api, const Call& call);
-boost::json::object render_project_summary(const schema::Project& project);  // id, slug, name, platform
+boost::json::object render_project_summary(
+    const schema::Project& project);  // id, slug, name, platform
 
 }  // namespace picket::rest

@@ -21,7 +21,8 @@ using buffer::Table;
 namespace {
 
 Error file_error(const std::filesystem::path& path, std::string_view doing) {
-  return Error{Fault::unavailable, std::string(doing) + " " + path.string() + ": " + std::strerror(errno)};
+  return Error{Fault::unavailable,
+               std::string(doing) + " " + path.string() + ": " + std::strerror(errno)};
 }
 
 class Descriptor {
@@ -46,7 +47,8 @@ Result<void> write_secret_file(const std::filesystem::path& path, std::string_vi
   auto temporary = path;
   temporary += ".new";
   ::unlink(temporary.c_str());  // left behind by a run that was cut short
-  Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR));
+  Descriptor file(
+      ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR));
   if (!file.valid()) return file_error(temporary, "cannot create");
   for (std::size_t written = 0; written < text.size();) {
     const auto count = ::write(file.get(), text.data() + written, text.size() - written);
@@ -55,9 +57,11 @@ Result<void> write_secret_file(const std::filesystem::path& path, std::string_vi
     written += static_cast<std::size_t>(count);
   }
   if (::fsync(file.get()) != 0 || !file.close()) return file_error(temporary, "cannot sync");
-  if (::rename(temporary.c_str(), path.c_str()) != 0) return file_error(path, "cannot put in place");
+  if (::rename(temporary.c_str(), path.c_str()) != 0)
+    return file_error(path, "cannot put in place");
   Descriptor folder(::open(path.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!folder.valid() || ::fsync(folder.get()) != 0) return file_error(path.parent_path(), "cannot sync");
+  if (!folder.valid() || ::fsync(folder.get()) != 0)
+    return file_error(path.parent_path(), "cannot sync");
   return {};
 }
 
@@ -181,7 +185,8 @@ Result<Setup> ensure_first(buffer::Tables& tables, const SetupOptions& options, 
       token = create_token(batch, wanted, now);
       // Before the commit: a token in the tables that nobody knows would be worse than a file
       // whose token the next run replaces.
-      if (const auto stored = write_secret_file(path, token + "\n"); !stored) batch.fail(stored.error());
+      if (const auto stored = write_secret_file(path, token + "\n"); !stored)
+        batch.fail(stored.error());
     });
     if (!written) return written.error();
   }

@@ -20,7 +20,8 @@ constexpr std::string_view slug_complaint =
 // Words of a repeated, comma-separated parameter.
 bool asks_for(const Call& call, std::string_view parameter, std::string_view word) {
   for (const auto values : call.query.all(parameter)) {
-    if (values == word || ("," + std::string(values) + ",").find("," + std::string(word) + ",") != std::string::npos) {
+    if (values == word || ("," + std::string(values) + ",").find("," + std::string(word) + ",") !=
+                              std::string::npos) {
       return true;
     }
   }
@@ -45,7 +46,8 @@ Reply create(Api& api, const Call& call) {
   const auto name = fields.text("name", {.most = 64});
   const auto slug = fields.text("slug", {.most = longest_slug});
   if (slug && !is_slug(*slug)) fields.fail("slug", slug_complaint);
-  if (!name && !slug && !fields.refusal()) fields.fail("non_field_errors", "Name or slug is required");
+  if (!name && !slug && !fields.refusal())
+    fields.fail("non_field_errors", "Name or slug is required");
   if (auto refusal = fields.refusal()) return *refusal;
   schema::Team team;
   const auto refusal = change_tables(api, [&](Batch& batch) -> std::optional<Reply> {
@@ -53,11 +55,13 @@ Reply create(Api& api, const Call& call) {
     const auto wanted = slug ? *slug : slug_from(*name, "team");
     if (slug_taken(batch, SlugKind::team, organization, wanted)) {
       constexpr std::string_view taken = "A team with this slug already exists.";
-      return Reply::json(json::object{{"non_field_errors", json::array{taken}}, {"detail", taken}}, 409);
+      return Reply::json(json::object{{"non_field_errors", json::array{taken}}, {"detail", taken}},
+                         409);
     }
     team = create_team(batch, organization, wanted, name ? *name : wanted, api.clock.now());
     // Who makes a team belongs to it.
-    if (call.caller.member != 0) batch.put(Table::team_members, Key().u64(team.id()).u64(call.caller.member), {});
+    if (call.caller.member != 0)
+      batch.put(Table::team_members, Key().u64(team.id()).u64(call.caller.member), {});
     return std::nullopt;
   });
   if (refusal) return *refusal;
@@ -142,7 +146,8 @@ Reply list_project_teams(Api& api, const Call& call) {
   const auto snapshot = api.tables.snapshot();
   const OrganizationView view(snapshot, api, call);
   json::array list;
-  for (const auto* team : view.teams_of_project(call.project->id())) list.push_back(render_team(view, *team));
+  for (const auto* team : view.teams_of_project(call.project->id()))
+    list.push_back(render_team(view, *team));
   return paginate(api, call, std::move(list));
 }
 
@@ -208,10 +213,22 @@ std::vector<Route> team_routes() {
       {"GET", one, {"team:read"}, get_team},
       {"PUT", one, {"team:write"}, update},
       {"DELETE", one, {"team:admin"}, remove},
-      {"GET", "/api/0/teams/{organization_id_or_slug}/{team_id_or_slug}/projects/", {"project:read"}, list_team_projects},
-      {"GET", "/api/0/teams/{organization_id_or_slug}/{team_id_or_slug}/members/", {"team:read"}, list_team_members},
-      {"GET", "/api/0/projects/{organization_id_or_slug}/{project_id_or_slug}/teams/", {"project:read"}, list_project_teams},
-      {"GET", "/api/0/projects/{organization_id_or_slug}/{project_id_or_slug}/members/", {"project:read"}, list_project_members},
+      {"GET",
+       "/api/0/teams/{organization_id_or_slug}/{team_id_or_slug}/projects/",
+       {"project:read"},
+       list_team_projects},
+      {"GET",
+       "/api/0/teams/{organization_id_or_slug}/{team_id_or_slug}/members/",
+       {"team:read"},
+       list_team_members},
+      {"GET",
+       "/api/0/projects/{organization_id_or_slug}/{project_id_or_slug}/teams/",
+       {"project:read"},
+       list_project_teams},
+      {"GET",
+       "/api/0/projects/{organization_id_or_slug}/{project_id_or_slug}/members/",
+       {"project:read"},
+       list_project_members},
       {"POST", link, {"project:write"}, add_project},
       {"DELETE", link, {"project:write"}, drop_project},
   };

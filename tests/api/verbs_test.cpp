@@ -5,7 +5,6 @@
 
 #include <boost/json.hpp>
 #include <gtest/gtest.h>
-
 #include <sys/stat.h>
 
 #include <sstream>
@@ -20,7 +19,9 @@ class Verbs : public ::testing::Test {
     std::string out;
     std::string err;
   };
-  Run run(std::string_view name, std::map<std::string, std::string> options = {}, std::vector<std::string> words = {}) {
+  Run run(std::string_view name,
+          std::map<std::string, std::string> options = {},
+          std::vector<std::string> words = {}) {
     for (const auto& command : api_commands()) {
       if (command.name != name) continue;
       std::ostringstream out;
@@ -52,7 +53,8 @@ TEST_F(Verbs, InitPrintsExactlyWhatScriptsRead) {
   EXPECT_EQ(json.at("organization"), "picket");
   EXPECT_EQ(json.at("project_id"), 1);
   EXPECT_TRUE(std::string(json.at("dsn").as_string()).starts_with("https://"));
-  EXPECT_EQ(run("init", {{"json", ""}, {"public-url", "https://errors.example.com"}}).out, made.out);
+  EXPECT_EQ(run("init", {{"json", ""}, {"public-url", "https://errors.example.com"}}).out,
+            made.out);
   struct stat status {};
   ASSERT_EQ(::stat(storage_.c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0007, 0U) << "nobody else looks in";
@@ -67,7 +69,8 @@ TEST_F(Verbs, InitShowsAPersonWhatToDoButNotTheToken) {
 }
 
 TEST_F(Verbs, RefuseAnAddressThatIsNone) {
-  for (const std::string url : {"localhost:3000", "ftp://x", "http://", "http://a/b", "http://key@host", "http://:3000"}) {
+  for (const std::string url :
+       {"localhost:3000", "ftp://x", "http://", "http://a/b", "http://key@host", "http://:3000"}) {
     EXPECT_EQ(run("init", {{"public-url", url}}).code, ExitCode::usage) << url;
   }
   EXPECT_FALSE(std::filesystem::exists(storage_));
@@ -89,7 +92,8 @@ TEST_F(Verbs, SayWhyTheDataFolderCannotBeMade) {
 }
 
 TEST_F(Verbs, DsnListsEnabledKeysOfOneOrAllProjects) {
-  const auto dsn = std::string(boost::json::parse(run("init", {{"json", ""}}).out).at("dsn").as_string());
+  const auto dsn =
+      std::string(boost::json::parse(run("init", {{"json", ""}}).out).at("dsn").as_string());
   EXPECT_EQ(run("dsn").out, "picket/default  " + dsn + "\n");
   EXPECT_EQ(run("dsn", {{"project", "default"}}).out, dsn + "\n");
   EXPECT_EQ(run("dsn", {{"project", "1"}}).out, dsn + "\n");

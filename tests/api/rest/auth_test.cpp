@@ -34,7 +34,8 @@ TEST(Scopes, ExpandsToAllThatIsImpliedAndDropsUnknownWords) {
 
 TEST(Roles, LimitWhatATokenGrants) {
   Caller caller;
-  for (const auto scope : all_scopes) caller.token.add_scopes(std::string(scope));
+  for (const auto scope : all_scopes)
+    caller.token.add_scopes(std::string(scope));
   caller.role = "member";
   EXPECT_TRUE(caller.can("event:admin"));
   EXPECT_FALSE(caller.can("project:write"));
@@ -95,7 +96,9 @@ TEST_F(Authentication, RefusesInactiveAndMissingUsers) {
 
 TEST_F(Authentication, NotesTheUseOfATokenAtMostOnceAMinute) {
   const auto last_used = [&] {
-    return buffer::find_row<schema::Token>(tables_->snapshot(), buffer::Table::tokens, sha256(token))->last_used_ms();
+    return buffer::find_row<schema::Token>(tables_->snapshot(), buffer::Table::tokens,
+                                           sha256(token))
+        ->last_used_ms();
   };
   clock_.advance(std::chrono::hours(1));
   get("/api/0/organizations/");
@@ -144,7 +147,8 @@ TEST_F(Authentication, ChecksTheScopesOfEachOperation) {
   };
   for (const auto& [method, path, scope, status] : cases) {
     const auto answer = call(method, path, "{}", make_token({scope}));
-    EXPECT_EQ(answer.status, status) << method << ' ' << path << " with " << scope << ": " << answer.text;
+    EXPECT_EQ(answer.status, status)
+        << method << ' ' << path << " with " << scope << ": " << answer.text;
     if (status != 403) continue;
     EXPECT_EQ(answer.detail(), "You do not have permission to perform this action.");
   }
@@ -152,7 +156,8 @@ TEST_F(Authentication, ChecksTheScopesOfEachOperation) {
 
 TEST_F(Authentication, ARoleTakesAwayWhatTheTokenWouldGrant) {
   const auto user = make_user("junior", 1, "member");
-  const auto all = make_token_for(user, std::vector<std::string>(all_scopes.begin(), all_scopes.end()));
+  const auto all =
+      make_token_for(user, std::vector<std::string>(all_scopes.begin(), all_scopes.end()));
   EXPECT_EQ(call("GET", "/api/0/projects/picket/default/", {}, all).status, 200U);
   EXPECT_EQ(call("DELETE", "/api/0/projects/picket/default/", {}, all).status, 403U);
   EXPECT_EQ(call("PUT", "/api/0/organizations/picket/", "{\"name\":\"mine\"}", all).status, 403U);
@@ -161,10 +166,14 @@ TEST_F(Authentication, ARoleTakesAwayWhatTheTokenWouldGrant) {
 TEST_F(Authentication, TenantsDoNotSeeEachOther) {
   const auto other = make_organization("other");
   write([&](buffer::Batch& batch) {
-    create_project(batch, {.organization = other, .slug = "secret", .name = "secret", .platform = {}, .team = 0}, clock_.now());
+    create_project(
+        batch,
+        {.organization = other, .slug = "secret", .name = "secret", .platform = {}, .team = 0},
+        clock_.now());
   });
-  const auto stranger = make_token_for(make_user("stranger", other, "owner"),
-                                       std::vector<std::string>(all_scopes.begin(), all_scopes.end()));
+  const auto stranger =
+      make_token_for(make_user("stranger", other, "owner"),
+                     std::vector<std::string>(all_scopes.begin(), all_scopes.end()));
   const auto bound = make_token({"org:read", "project:read"}, other, false);
   for (const auto& with : {stranger, bound}) {
     EXPECT_EQ(call("GET", "/api/0/organizations/other/", {}, with).status, 200U);
@@ -191,7 +200,8 @@ TEST_F(Authentication, AKeyOfAnotherProjectIsNotFoundUnderThisOne) {
   ASSERT_EQ(made.status, 201U);
   EXPECT_EQ(get("/api/0/projects/picket/default/keys/" + first.public_key + "/").status, 200U);
   EXPECT_EQ(get("/api/0/projects/picket/second/keys/" + first.public_key + "/").status, 404U);
-  EXPECT_EQ(call("DELETE", "/api/0/projects/picket/second/keys/" + first.public_key + "/").status, 404U);
+  EXPECT_EQ(call("DELETE", "/api/0/projects/picket/second/keys/" + first.public_key + "/").status,
+            404U);
 }
 
 }  // namespace

@@ -15,12 +15,14 @@ TEST_F(Organizations, ListsWhatClientsInsistOn) {
   }
   EXPECT_TRUE(one.at("features").is_array());
   EXPECT_EQ(one.at("links").at("regionUrl"), "");
-  EXPECT_EQ(one.at("links").at("organizationUrl"), "http://picket.example:3000/organizations/picket/");
+  EXPECT_EQ(one.at("links").at("organizationUrl"),
+            "http://picket.example:3000/organizations/picket/");
 }
 
 TEST_F(Organizations, NamesTheRegionOnlyOverTls) {
   api_.public_url = "https://errors.example.com";
-  EXPECT_EQ(get("/api/0/organizations/picket/")["links"].at("regionUrl"), "https://errors.example.com");
+  EXPECT_EQ(get("/api/0/organizations/picket/")["links"].at("regionUrl"),
+            "https://errors.example.com");
 }
 
 TEST_F(Organizations, FiltersTheListByNameAndOwner) {
@@ -36,23 +38,27 @@ TEST_F(Organizations, GivesDetailsUnlessToldNotTo) {
 }
 
 TEST_F(Organizations, KeepsSettingsThatNothingActsOnYet) {
-  const auto answer = call("PUT", "/api/0/organizations/picket/",
-                           R"({"name":"Ünïcode ✓","openMembership":false,"sensitiveFields":["pin"],"unheardOf":1})");
+  const auto answer = call(
+      "PUT", "/api/0/organizations/picket/",
+      R"({"name":"Ünïcode ✓","openMembership":false,"sensitiveFields":["pin"],"unheardOf":1})");
   ASSERT_EQ(answer.status, 200U) << answer.text;
   EXPECT_EQ(answer["name"], "Ünïcode ✓");
   const auto again = get("/api/0/organizations/picket/");
   EXPECT_EQ(again["openMembership"], false);
   EXPECT_EQ(again["sensitiveFields"].at(0), "pin");
   EXPECT_FALSE(again.json.as_object().contains("unheardOf"));
-  ASSERT_EQ(call("PUT", "/api/0/organizations/picket/", R"({"eventsMemberAdmin":false})").status, 200U);
+  ASSERT_EQ(call("PUT", "/api/0/organizations/picket/", R"({"eventsMemberAdmin":false})").status,
+            200U);
   EXPECT_EQ(get("/api/0/organizations/picket/")["openMembership"], false);
 }
 
 TEST_F(Organizations, RefusesSettingsOfTheWrongKind) {
-  const auto answer = call("PUT", "/api/0/organizations/picket/",
-                           R"({"name":"","openMembership":"yes","storeCrashReports":1.5,"defaultRole":"king","sensitiveFields":{}})");
+  const auto answer = call(
+      "PUT", "/api/0/organizations/picket/",
+      R"({"name":"","openMembership":"yes","storeCrashReports":1.5,"defaultRole":"king","sensitiveFields":{}})");
   EXPECT_EQ(answer.status, 400U);
-  for (const std::string_view field : {"name", "openMembership", "storeCrashReports", "defaultRole", "sensitiveFields"}) {
+  for (const std::string_view field :
+       {"name", "openMembership", "storeCrashReports", "defaultRole", "sensitiveFields"}) {
     EXPECT_TRUE(answer.json.as_object().contains(field)) << field << answer.text;
   }
   EXPECT_EQ(get("/api/0/organizations/picket/")["name"], "Picket");
@@ -60,7 +66,8 @@ TEST_F(Organizations, RefusesSettingsOfTheWrongKind) {
 
 TEST_F(Organizations, RefusesSettingsPastAllReason) {
   const std::string large(400'000, 'x');
-  const auto answer = call("PUT", "/api/0/organizations/picket/", "{\"sensitiveFields\":[\"" + large + "\"]}");
+  const auto answer =
+      call("PUT", "/api/0/organizations/picket/", "{\"sensitiveFields\":[\"" + large + "\"]}");
   EXPECT_EQ(answer.status, 400U);
 }
 
@@ -68,7 +75,9 @@ TEST_F(Organizations, CanBeRenamed) {
   make_organization("taken");
   EXPECT_EQ(call("PUT", "/api/0/organizations/picket/", R"({"slug":"taken"})").status, 400U);
   for (const std::string slug : {"12", "Big", "a b", "", "ü"}) {
-    EXPECT_EQ(call("PUT", "/api/0/organizations/picket/", "{\"slug\":\"" + slug + "\"}").status, 400U) << slug;
+    EXPECT_EQ(call("PUT", "/api/0/organizations/picket/", "{\"slug\":\"" + slug + "\"}").status,
+              400U)
+        << slug;
   }
   ASSERT_EQ(call("PUT", "/api/0/organizations/picket/", R"({"slug":"outpost"})").status, 200U);
   EXPECT_EQ(get("/api/0/organizations/picket/").status, 404U);
@@ -79,13 +88,16 @@ TEST_F(Organizations, ListsItsEnvironmentsAndThoseOfChosenProjects) {
   write([&](buffer::Batch& batch) {
     schema::EnvironmentRow row;
     row.set_id(7);
-    buffer::put_row(batch, buffer::Table::environments, buffer::Key().u64(1).text("production"), row);
+    buffer::put_row(batch, buffer::Table::environments, buffer::Key().u64(1).text("production"),
+                    row);
     row.set_id(8);
     row.set_hidden(true);
     buffer::put_row(batch, buffer::Table::environments, buffer::Key().u64(1).text("staging"), row);
   });
-  EXPECT_EQ(get("/api/0/organizations/picket/environments/").text, R"([{"id":"7","name":"production"}])");
-  EXPECT_EQ(get("/api/0/organizations/picket/environments/?visibility=all").json.as_array().size(), 2U);
+  EXPECT_EQ(get("/api/0/organizations/picket/environments/").text,
+            R"([{"id":"7","name":"production"}])");
+  EXPECT_EQ(get("/api/0/organizations/picket/environments/?visibility=all").json.as_array().size(),
+            2U);
   EXPECT_EQ(get("/api/0/organizations/picket/environments/?visibility=none").status, 400U);
   EXPECT_EQ(get("/api/0/organizations/picket/environments/?project=99").status, 403U);
   EXPECT_EQ(get("/api/0/organizations/picket/environments/?project=1&project=-1").status, 200U);
@@ -94,12 +106,16 @@ TEST_F(Organizations, ListsItsEnvironmentsAndThoseOfChosenProjects) {
   EXPECT_EQ(get(project).json.as_array().size(), 1U);
   EXPECT_EQ(get(std::string(project) + "staging/")["isHidden"], true);
   EXPECT_EQ(get(std::string(project) + "nowhere/").status, 404U);
-  EXPECT_EQ(call("PUT", std::string(project) + "staging/", R"({"isHidden":false})")["isHidden"], false);
+  EXPECT_EQ(call("PUT", std::string(project) + "staging/", R"({"isHidden":false})")["isHidden"],
+            false);
   EXPECT_EQ(call("PUT", std::string(project) + "staging/", "{}").status, 400U);
-  const auto both = call("PUT", project, R"({"environmentNames":["staging","production"],"isHidden":true})");
+  const auto both =
+      call("PUT", project, R"({"environmentNames":["staging","production"],"isHidden":true})");
   EXPECT_EQ(both.json.as_array().size(), 2U);
   EXPECT_EQ(get(project).json.as_array().size(), 0U);
-  EXPECT_EQ(call("PUT", project, R"({"environmentNames":["staging","nowhere"],"isHidden":false})").status, 400U);
+  EXPECT_EQ(
+      call("PUT", project, R"({"environmentNames":["staging","nowhere"],"isHidden":false})").status,
+      400U);
   EXPECT_EQ(get(project).json.as_array().size(), 0U) << "all or nothing";
 }
 

@@ -10,7 +10,10 @@ class Pagination : public Rest {
  protected:
   void make_teams(int count) {
     for (int i = 0; i < count; ++i) {
-      ASSERT_EQ(call("POST", "/api/0/organizations/picket/teams/", "{\"name\":\"t" + std::to_string(i) + "x\"}").status, 201U);
+      ASSERT_EQ(call("POST", "/api/0/organizations/picket/teams/",
+                     "{\"name\":\"t" + std::to_string(i) + "x\"}")
+                    .status,
+                201U);
     }
   }
 };
@@ -18,16 +21,20 @@ class Pagination : public Rest {
 TEST_F(Pagination, AlwaysNamesBothRelations) {
   const auto answer = get("/api/0/organizations/picket/teams/");
   EXPECT_EQ(answer.headers.find("Link"),
-            "<http://picket.example:3000/api/0/organizations/picket/teams/?&cursor=0:0:1>; rel=\"previous\"; "
+            "<http://picket.example:3000/api/0/organizations/picket/teams/?&cursor=0:0:1>; "
+            "rel=\"previous\"; "
             "results=\"false\"; cursor=\"0:0:1\", "
-            "<http://picket.example:3000/api/0/organizations/picket/teams/?&cursor=0:100:0>; rel=\"next\"; "
+            "<http://picket.example:3000/api/0/organizations/picket/teams/?&cursor=0:100:0>; "
+            "rel=\"next\"; "
             "results=\"false\"; cursor=\"0:100:0\"");
 }
 
 TEST_F(Pagination, KeepsTheQueryAndDropsTheOldCursor) {
   const auto answer = get("/api/0/organizations/picket/teams/?query=a%20b%3Ac&cursor=&detailed=0");
   const auto next = relation(answer.headers.find("Link"), "next");
-  EXPECT_EQ(next.url, "http://picket.example:3000/api/0/organizations/picket/teams/?query=a%20b%3Ac&detailed=0&cursor=0:100:0");
+  EXPECT_EQ(next.url,
+            "http://picket.example:3000/api/0/organizations/picket/teams/"
+            "?query=a%20b%3Ac&detailed=0&cursor=0:100:0");
 }
 
 TEST_F(Pagination, WalksForthAndBackWithoutLossOrRepetition) {
@@ -38,7 +45,8 @@ TEST_F(Pagination, WalksForthAndBackWithoutLossOrRepetition) {
   for (int pages = 0; pages < 20; ++pages) {
     const auto answer = get("/api/0/organizations/picket/teams/?per_page=4&cursor=" + cursor);
     ASSERT_EQ(answer.status, 200U);
-    for (const auto& team : answer.json.as_array()) seen.push_back(text_of(team.at("id")));
+    for (const auto& team : answer.json.as_array())
+      seen.push_back(text_of(team.at("id")));
     const auto next = relation(answer.headers.find("Link"), "next");
     cursors.push_back(cursor);
     if (next.results != "true") break;
@@ -52,7 +60,8 @@ TEST_F(Pagination, WalksForthAndBackWithoutLossOrRepetition) {
   std::vector<std::string> back;
   for (;;) {
     std::vector<std::string> page;
-    for (const auto& team : answer.json.as_array()) page.push_back(text_of(team.at("id")));
+    for (const auto& team : answer.json.as_array())
+      page.push_back(text_of(team.at("id")));
     back.insert(back.begin(), page.begin(), page.end());
     const auto previous = relation(answer.headers.find("Link"), "previous");
     if (previous.results != "true") break;
@@ -70,8 +79,9 @@ TEST_F(Pagination, AnswersAPagePastTheEndEmpty) {
 }
 
 TEST_F(Pagination, RefusesCursorsThatAreNone) {
-  for (const std::string cursor : {"x", "0:0", "0:0:2", "0:0:", ":0:0", "-1:0:0", "0:-5:0", "0:99999999999999999999:0",
-                                   "0:281474976710657:0", "0:0:0:0", "1.x:0:0", "%00:0:0"}) {
+  for (const std::string cursor :
+       {"x", "0:0", "0:0:2", "0:0:", ":0:0", "-1:0:0", "0:-5:0", "0:99999999999999999999:0",
+        "0:281474976710657:0", "0:0:0:0", "1.x:0:0", "%00:0:0"}) {
     const auto answer = get("/api/0/organizations/picket/teams/?cursor=" + cursor);
     EXPECT_EQ(answer.status, 400U) << cursor;
     EXPECT_EQ(answer.detail(), "Invalid cursor parameter.");
@@ -133,7 +143,8 @@ std::string refusal_of(std::string_view query) {
 
 TEST(ParsePeriod, ReadsEveryUnit) {
   const std::pair<std::string_view, std::int64_t> cases[] = {
-      {"90", 90'000}, {"90s", 90'000}, {"5m", 300'000}, {"24h", 86'400'000}, {"14d", 1'209'600'000}, {"2w", 1'209'600'000}};
+      {"90", 90'000},      {"90s", 90'000},        {"5m", 300'000},
+      {"24h", 86'400'000}, {"14d", 1'209'600'000}, {"2w", 1'209'600'000}};
   for (const auto& [text, ms] : cases) {
     const auto period = period_of("statsPeriod=" + std::string(text));
     EXPECT_EQ(period.to, now);
@@ -142,8 +153,11 @@ TEST(ParsePeriod, ReadsEveryUnit) {
 }
 
 TEST(ParsePeriod, RefusesWhatIsNoPeriod) {
-  for (const std::string text : {"h", "1y", "-1d", "1.5h", "1 d", "99999999999999999999d", "4294967295w", "+1d", "1dd"}) {
-    EXPECT_TRUE(refusal_of("statsPeriod=" + http::percent_encode(text)).starts_with("Invalid statsPeriod: '")) << text;
+  for (const std::string text :
+       {"h", "1y", "-1d", "1.5h", "1 d", "99999999999999999999d", "4294967295w", "+1d", "1dd"}) {
+    EXPECT_TRUE(refusal_of("statsPeriod=" + http::percent_encode(text))
+                    .starts_with("Invalid statsPeriod: '"))
+        << text;
   }
   EXPECT_EQ(refusal_of("statsPeriod=1y"), "Invalid statsPeriod: '1y'");
 }
@@ -151,8 +165,10 @@ TEST(ParsePeriod, RefusesWhatIsNoPeriod) {
 TEST(ParsePeriod, NeedsStartAndEndInOrder) {
   EXPECT_EQ(refusal_of("start=2024-01-01"), "start and end are both required");
   EXPECT_EQ(refusal_of("end=2024-01-01"), "start and end are both required");
-  EXPECT_EQ(refusal_of("start=2024-01-02T00:00:00&end=2024-01-01T00:00:00"), "start must be before end");
-  EXPECT_EQ(refusal_of("start=2024-01-01T00:00:00&end=2024-01-01T00:00:00"), "start must be before end");
+  EXPECT_EQ(refusal_of("start=2024-01-02T00:00:00&end=2024-01-01T00:00:00"),
+            "start must be before end");
+  EXPECT_EQ(refusal_of("start=2024-01-01T00:00:00&end=2024-01-01T00:00:00"),
+            "start must be before end");
   EXPECT_NE(refusal_of("start=yesterday&end=2024-01-01T00:00:00"), "");
 }
 

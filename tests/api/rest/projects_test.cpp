@@ -5,7 +5,9 @@ namespace {
 
 class Projects : public Rest {
  protected:
-  Answer create(const std::string& body) { return call("POST", "/api/0/teams/picket/picket/projects/", body); }
+  Answer create(const std::string& body) {
+    return call("POST", "/api/0/teams/picket/picket/projects/", body);
+  }
 };
 
 TEST_F(Projects, AreCreatedWithATeamAndAKey) {
@@ -22,9 +24,11 @@ TEST_F(Projects, AreCreatedWithATeamAndAKey) {
 
 TEST_F(Projects, GetASlugOfTheirOwnFromTheirName) {
   const std::pair<std::string, std::string> cases[] = {
-      {"Default", "default-2"}, {"default!", "default-3"}, {"123", "project"}, {"Ünïcode", "n-code"},
-      {"日本語", "project-2"},  {"--a--b--", "a-b"},       {"...", "project-3"}};
-  for (const auto& [name, slug] : cases) EXPECT_EQ(text_of(create("{\"name\":\"" + name + "\"}")["slug"]), slug) << name;
+      {"Default", "default-2"}, {"default!", "default-3"}, {"123", "project"},
+      {"Ünïcode", "n-code"},    {"日本語", "project-2"},   {"--a--b--", "a-b"},
+      {"...", "project-3"}};
+  for (const auto& [name, slug] : cases)
+    EXPECT_EQ(text_of(create("{\"name\":\"" + name + "\"}")["slug"]), slug) << name;
   const auto longest = create("{\"name\":\"" + std::string(200, 'x') + "\"}");
   EXPECT_EQ(text_of(longest["slug"]).size(), longest_slug);
   const auto again = create("{\"name\":\"" + std::string(200, 'x') + "\"}");
@@ -38,7 +42,8 @@ TEST_F(Projects, RefuseWhatIsWrongFieldByField) {
   EXPECT_EQ(create(R"({"name":null})").text, R"({"name":["This field may not be null."]})");
   EXPECT_EQ(create(R"({"name":"  "})").text, R"({"name":["This field may not be blank."]})");
   EXPECT_EQ(create(R"({"name":[]})").text, R"({"name":["Not a valid string."]})");
-  EXPECT_EQ(create(R"({"name":"a\u0000b"})").text, R"({"name":["Null characters are not allowed."]})");
+  EXPECT_EQ(create(R"({"name":"a\u0000b"})").text,
+            R"({"name":["Null characters are not allowed."]})");
   EXPECT_EQ(create("{\"name\":\"" + std::string(201, 'x') + "\"}").status, 400U);
   for (const std::string slug : {"42", "A", "a b", "a/b", "ä"}) {
     EXPECT_EQ(create("{\"name\":\"x\",\"slug\":\"" + slug + "\"}").status, 400U) << slug;
@@ -67,15 +72,18 @@ TEST_F(Projects, AreListedAcrossTheOrganization) {
   ASSERT_EQ(list.json.as_array().size(), 2U);
   EXPECT_EQ(list.json.at(0).at("slug"), "alpha");
   EXPECT_EQ(get("/api/0/organizations/picket/projects/?query=ALPH").json.as_array().size(), 1U);
-  EXPECT_EQ(get("/api/0/organizations/picket/projects/?query=slug:default").json.as_array().size(), 1U);
-  EXPECT_EQ(get("/api/0/organizations/picket/projects/?query=id:1").json.at(0).at("slug"), "default");
+  EXPECT_EQ(get("/api/0/organizations/picket/projects/?query=slug:default").json.as_array().size(),
+            1U);
+  EXPECT_EQ(get("/api/0/organizations/picket/projects/?query=id:1").json.at(0).at("slug"),
+            "default");
   EXPECT_EQ(get("/api/0/projects/?per_page=1").json.at(0).at("organization").at("slug"), "picket");
 }
 
 TEST_F(Projects, KeepWhatAnUpdateSays) {
   const auto before = generation();
-  const auto answer = call("PUT", "/api/0/projects/picket/default/",
-                           R"({"name":"Renamed","platform":"go","subjectPrefix":"[x]","resolveAge":24,
+  const auto answer =
+      call("PUT", "/api/0/projects/picket/default/",
+           R"({"name":"Renamed","platform":"go","subjectPrefix":"[x]","resolveAge":24,
                                "highlightTags":["a"],"highlightContext":{"browser":["name"]},"unheardOf":true})");
   ASSERT_EQ(answer.status, 200U) << answer.text;
   const auto again = get("/api/0/projects/picket/default/");
@@ -85,7 +93,9 @@ TEST_F(Projects, KeepWhatAnUpdateSays) {
   EXPECT_EQ(again["resolveAge"], 24);
   EXPECT_EQ(again["highlightTags"].at(0), "a");
   EXPECT_GT(generation(), before);
-  ASSERT_EQ(call("PUT", "/api/0/projects/picket/default/", R"({"platform":null,"resolveAge":null})").status, 200U);
+  ASSERT_EQ(call("PUT", "/api/0/projects/picket/default/", R"({"platform":null,"resolveAge":null})")
+                .status,
+            200U);
   EXPECT_TRUE(get("/api/0/projects/picket/default/")["platform"].is_null());
   EXPECT_EQ(get("/api/0/projects/picket/default/")["resolveAge"], 0);
 }
@@ -111,12 +121,14 @@ TEST_F(Projects, ARenamedProjectGivesItsOldSlugToWhoeverTakesIt) {
 
 TEST_F(Projects, AreGoneAtOnceWhenDeleted) {
   ASSERT_EQ(call("PUT", "/api/0/projects/picket/default/", R"({"slug":"first"})").status, 200U);
-  call("POST", "/api/0/organizations/picket/releases/", R"({"version":"1.0","projects":["first"]})");
+  call("POST", "/api/0/organizations/picket/releases/",
+       R"({"version":"1.0","projects":["first"]})");
   const auto before = generation();
   EXPECT_EQ(call("DELETE", "/api/0/projects/picket/first/").status, 204U);
   EXPECT_GT(generation(), before);
-  for (const std::string_view path : {"/api/0/projects/picket/first/", "/api/0/projects/picket/default/",
-                                      "/api/0/projects/picket/1/", "/api/0/projects/picket/1/keys/"}) {
+  for (const std::string_view path :
+       {"/api/0/projects/picket/first/", "/api/0/projects/picket/default/",
+        "/api/0/projects/picket/1/", "/api/0/projects/picket/1/keys/"}) {
     EXPECT_EQ(get(path).status, 404U) << path;
   }
   EXPECT_EQ(get("/api/0/organizations/picket/project-keys/").json.as_array().size(), 0U);
@@ -144,8 +156,10 @@ TEST_F(Keys, CarryTheDsnOfEveryWayIn) {
   EXPECT_EQ(key.at("projectId"), 1);
   EXPECT_EQ(text_of(key.at("dsn").at("public")), "http://" + hex + "@picket.example:3000/1");
   EXPECT_EQ(text_of(key.at("dsn").at("public")), first.dsn);
-  EXPECT_EQ(text_of(key.at("dsn").at("secret")), "http://" + hex + ":" + text_of(key.at("secret")) + "@picket.example:3000/1");
-  EXPECT_EQ(text_of(key.at("dsn").at("minidump")), "http://picket.example:3000/api/1/minidump/?sentry_key=" + hex);
+  EXPECT_EQ(text_of(key.at("dsn").at("secret")),
+            "http://" + hex + ":" + text_of(key.at("secret")) + "@picket.example:3000/1");
+  EXPECT_EQ(text_of(key.at("dsn").at("minidump")),
+            "http://picket.example:3000/api/1/minidump/?sentry_key=" + hex);
   EXPECT_TRUE(key.at("rateLimit").is_null());
 }
 
@@ -159,7 +173,8 @@ TEST_F(Keys, LiveFromCreationToDeletion) {
   const auto one = std::string(all) + text_of(made["id"]) + "/";
   EXPECT_EQ(get(one)["label"], "mobile");
 
-  const auto changed = call("PUT", one, R"({"name":"old","isActive":false,"rateLimit":null,"browserSdkVersion":"7.x",
+  const auto changed =
+      call("PUT", one, R"({"name":"old","isActive":false,"rateLimit":null,"browserSdkVersion":"7.x",
                                             "dynamicSdkLoaderOptions":{"hasReplay":true}})");
   EXPECT_EQ(changed["isActive"], false);
   EXPECT_TRUE(changed["rateLimit"].is_null());
@@ -176,13 +191,15 @@ TEST_F(Keys, LiveFromCreationToDeletion) {
 
 TEST_F(Keys, AreNamedWhenNobodyNamesThem) {
   EXPECT_EQ(call("POST", "/api/0/projects/picket/default/keys/").status, 201U);
-  EXPECT_EQ(call("POST", "/api/0/projects/picket/default/keys/", R"({"name":""})")["name"], "Key 3");
+  EXPECT_EQ(call("POST", "/api/0/projects/picket/default/keys/", R"({"name":""})")["name"],
+            "Key 3");
 }
 
 TEST_F(Keys, RefuseLimitsThatAreNone) {
   const auto all = "/api/0/projects/picket/default/keys/";
-  for (const std::string limit : {R"("fast")", R"({"count":-1,"window":60})", R"({"count":1.5,"window":60})",
-                                  R"({"count":1,"window":86401})", R"({"count":99999999999,"window":60})", "[]"}) {
+  for (const std::string limit :
+       {R"("fast")", R"({"count":-1,"window":60})", R"({"count":1.5,"window":60})",
+        R"({"count":1,"window":86401})", R"({"count":99999999999,"window":60})", "[]"}) {
     EXPECT_EQ(call("POST", all, "{\"rateLimit\":" + limit + "}").status, 400U) << limit;
   }
   EXPECT_TRUE(call("POST", all, R"({"rateLimit":{"count":10}})")["rateLimit"].is_null());
@@ -192,7 +209,8 @@ TEST_F(Keys, RefuseLimitsThatAreNone) {
 TEST_F(Keys, OfAnOrganizationCanBeFilteredByTeam) {
   call("POST", "/api/0/organizations/picket/teams/", R"({"name":"empty"})");
   EXPECT_EQ(get("/api/0/organizations/picket/project-keys/").json.as_array().size(), 1U);
-  EXPECT_EQ(get("/api/0/organizations/picket/project-keys/?team=picket").json.as_array().size(), 1U);
+  EXPECT_EQ(get("/api/0/organizations/picket/project-keys/?team=picket").json.as_array().size(),
+            1U);
   EXPECT_EQ(get("/api/0/organizations/picket/project-keys/?team=empty").json.as_array().size(), 0U);
   EXPECT_EQ(get("/api/0/organizations/picket/project-keys/?team=none").status, 404U);
 }

@@ -42,7 +42,8 @@ class Releases : public Rest {
 };
 
 TEST_F(Releases, AnswerAsTheCommandLineClientExpects) {
-  const auto made = create(R"({"version":"app@1.0","projects":["default"],"dateStarted":null,"dateReleased":null})");
+  const auto made = create(
+      R"({"version":"app@1.0","projects":["default"],"dateStarted":null,"dateReleased":null})");
   ASSERT_EQ(made.status, 201U) << made.text;
   EXPECT_EQ(made["version"], "app@1.0");
   EXPECT_EQ(made["dateCreated"], "2023-11-14T22:13:20.000000Z");
@@ -51,9 +52,12 @@ TEST_F(Releases, AnswerAsTheCommandLineClientExpects) {
   EXPECT_EQ(made["projects"].at(0).at("slug"), "default");
   EXPECT_EQ(create(R"({"version":"app@1.0","projects":["default"]})").status, 208U);
 
-  const auto finalized = call("PUT", one("app@1.0"), R"({"projects":["default"],"dateReleased":"2024-01-01T10:00:00Z","url":"http://x"})");
+  const auto finalized =
+      call("PUT", one("app@1.0"),
+           R"({"projects":["default"],"dateReleased":"2024-01-01T10:00:00Z","url":"http://x"})");
   EXPECT_EQ(finalized["dateReleased"], "2024-01-01T10:00:00.000000Z");
-  EXPECT_EQ(create(R"({"version":"app@1.0","projects":[],"status":"archived"})")["status"], "archived");
+  EXPECT_EQ(create(R"({"version":"app@1.0","projects":[],"status":"archived"})")["status"],
+            "archived");
   EXPECT_EQ(get(all + "?status=open").json.as_array().size(), 0U);
   EXPECT_EQ(create(R"({"version":"app@1.0","projects":[],"status":"open"})")["status"], "open");
   EXPECT_EQ(get(one("app@1.0"))["url"], "http://x");
@@ -71,14 +75,16 @@ TEST_F(Releases, AddingAProjectToOneIsACreation) {
 }
 
 TEST_F(Releases, MayHaveAnyNameButAFew) {
-  for (const std::string version : {"a/b", "feature/x@1.0", "with space", "ü→1", "a+b&c=d", "%2e%2e", "..."}) {
+  for (const std::string version :
+       {"a/b", "feature/x@1.0", "with space", "ü→1", "a+b&c=d", "%2e%2e", "..."}) {
     boost::json::object body{{"version", version}, {"projects", boost::json::array{"default"}}};
     ASSERT_EQ(create(boost::json::serialize(body)).status, 201U) << version;
     EXPECT_EQ(text_of(get(one(version))["version"]), version);
     EXPECT_EQ(call("DELETE", one(version)).status, 204U) << version;
   }
   const std::string too_long(201, 'x');
-  for (const std::string& version : std::vector<std::string>{"", ".", "..", "latest", "LATEST", "a\nb", "a\tb", too_long}) {
+  for (const std::string& version :
+       std::vector<std::string>{"", ".", "..", "latest", "LATEST", "a\nb", "a\tb", too_long}) {
     boost::json::object body{{"version", version}, {"projects", boost::json::array{"default"}}};
     EXPECT_EQ(create(boost::json::serialize(body)).status, 400U) << version;
   }
@@ -86,7 +92,8 @@ TEST_F(Releases, MayHaveAnyNameButAFew) {
 
 TEST_F(Releases, LongNamesThatDifferAtTheEndAreDifferent) {
   std::string wide;
-  for (int i = 0; i < 199; ++i) wide += "ü";
+  for (int i = 0; i < 199; ++i)
+    wide += "ü";
   for (const std::string end : {"1", "2"}) {
     boost::json::object body{{"version", wide + end}, {"projects", boost::json::array{"default"}}};
     ASSERT_EQ(create(boost::json::serialize(body)).status, 201U);
@@ -99,12 +106,15 @@ TEST_F(Releases, LongNamesThatDifferAtTheEndAreDifferent) {
 
 TEST_F(Releases, RefuseWhatIsWrong) {
   EXPECT_EQ(create(R"({"version":"1"})").text, R"({"projects":["This field is required."]})");
-  EXPECT_EQ(create(R"({"version":"1","projects":["nowhere"]})").text, R"({"projects":["Invalid project ids or slugs"]})");
+  EXPECT_EQ(create(R"({"version":"1","projects":["nowhere"]})").text,
+            R"({"projects":["Invalid project ids or slugs"]})");
   EXPECT_EQ(create(R"({"version":"1","projects":"default"})").status, 400U);
-  for (const std::string field : {R"("dateReleased":"tomorrow")", R"("dateReleased":true)", R"("status":"odd")",
-                                  R"("commits":{})", R"("commits":[1])", R"("commits":[{"message":"no id"}])",
-                                  R"("commits":[{"id":"a","message":5}])", R"("refs":"x")"}) {
-    EXPECT_EQ(create(R"({"version":"1","projects":["default"],)" + field + "}").status, 400U) << field;
+  for (const std::string field :
+       {R"("dateReleased":"tomorrow")", R"("dateReleased":true)", R"("status":"odd")",
+        R"("commits":{})", R"("commits":[1])", R"("commits":[{"message":"no id"}])",
+        R"("commits":[{"id":"a","message":5}])", R"("refs":"x")"}) {
+    EXPECT_EQ(create(R"({"version":"1","projects":["default"],)" + field + "}").status, 400U)
+        << field;
   }
   EXPECT_EQ(get(all).json.as_array().size(), 0U);
   EXPECT_EQ(call("PUT", one("none"), "{}").status, 404U);
@@ -122,7 +132,10 @@ TEST_F(Releases, AreListedNewestFirstAndPaged) {
   EXPECT_EQ(list.json.at(1).at("version"), "3.0");
   const auto next = relation(list.headers.find("Link"), "next");
   EXPECT_EQ(next.results, "true");
-  EXPECT_EQ(get("/api/0/projects/picket/default/releases/?per_page=2&cursor=" + next.cursor).json.at(0).at("version"), "2.0");
+  EXPECT_EQ(get("/api/0/projects/picket/default/releases/?per_page=2&cursor=" + next.cursor)
+                .json.at(0)
+                .at("version"),
+            "2.0");
   EXPECT_EQ(get(all + "?query=2.").json.as_array().size(), 1U);
   EXPECT_EQ(get(all + "?query=release:2*").json.as_array().size(), 1U);
   EXPECT_EQ(get(all + "?project=99").status, 403U);
@@ -145,7 +158,8 @@ TEST_F(Releases, SumWhatTheDigestCounted) {
     row.set_new_issues(3);
     row.set_first_event_ms(1'700'000'000'000);
     row.set_last_event_ms(1'700'000'060'000);
-    buffer::put_row(batch, buffer::Table::release_projects, buffer::Key().u64(1).text("1.0").u64(1), row);
+    buffer::put_row(batch, buffer::Table::release_projects, buffer::Key().u64(1).text("1.0").u64(1),
+                    row);
   });
   const auto release = get(one("1.0"));
   EXPECT_EQ(release["newGroups"], 3);
@@ -159,7 +173,8 @@ TEST_F(Releases, StayWhileAnIssueRefersToThem) {
   write([&](buffer::Batch& batch) {
     schema::ReleaseProject counts;
     counts.set_new_issues(1);
-    buffer::put_row(batch, buffer::Table::release_projects, buffer::Key().u64(1).text("1.0").u64(1), counts);
+    buffer::put_row(batch, buffer::Table::release_projects, buffer::Key().u64(1).text("1.0").u64(1),
+                    counts);
     schema::Issue issue;
     issue.set_id(1);
     issue.set_project(1);
@@ -187,7 +202,8 @@ TEST_F(Releases, CarryCommitsAndDeploys) {
   EXPECT_EQ(release["lastCommit"].at("id"), "abc");
   EXPECT_EQ(release["authors"].as_array().size(), 1U);
 
-  const auto deploy = call("POST", one("1.0") + "deploys/", R"({"environment":"production","name":"blue"})");
+  const auto deploy =
+      call("POST", one("1.0") + "deploys/", R"({"environment":"production","name":"blue"})");
   ASSERT_EQ(deploy.status, 201U) << deploy.text;
   EXPECT_EQ(deploy["dateFinished"], "2023-11-14T22:13:20.000000Z");
   EXPECT_EQ(call("POST", one("1.0") + "deploys/", "{}").status, 400U);

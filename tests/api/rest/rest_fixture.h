@@ -22,7 +22,9 @@ class NoJournal final : public buffer::Journal {
  public:
   Result<void> offer(buffer::Record, buffer::OnDurable) override { return missing(); }
   bool full() const override { return false; }
-  Result<buffer::ReadBatch> read(buffer::Sequence, std::size_t, std::size_t) const override { return missing(); }
+  Result<buffer::ReadBatch> read(buffer::Sequence, std::size_t, std::size_t) const override {
+    return missing();
+  }
   Result<buffer::ReadBatch> read_one(buffer::Sequence) const override { return missing(); }
   bool wait_for(buffer::Sequence, Duration) const override { return false; }
   void interrupt() override {}
@@ -49,20 +51,25 @@ struct Answer {
 class Rest : public ::testing::Test {
  protected:
   Rest() : tables_(open()), api_{*tables_, journal_, clock_, "http://picket.example:3000"} {
-    auto setup = ensure_first(*tables_, {.storage = dir_.path(), .public_url = api_.public_url}, clock_.now());
+    auto setup = ensure_first(*tables_, {.storage = dir_.path(), .public_url = api_.public_url},
+                              clock_.now());
     if (!setup) throw std::runtime_error(setup.error().detail);
     first = *std::move(setup);
     token = first.token;
   }
 
-  Answer call(std::string_view method, std::string_view target, std::string body = {}, std::string_view with = {}) {
+  Answer call(std::string_view method,
+              std::string_view target,
+              std::string body = {},
+              std::string_view with = {}) {
     http::Request request;
     request.head.method = method;
     request.head.target = target;
     const auto question = target.find('?');
     request.head.path = target.substr(0, question);
     if (question != std::string_view::npos) request.head.query = target.substr(question + 1);
-    request.head.headers.add("Authorization", "Bearer " + (with.empty() ? token : std::string(with)));
+    request.head.headers.add("Authorization",
+                             "Bearer " + (with.empty() ? token : std::string(with)));
     request.body = std::move(body);
     return send(request);
   }
@@ -78,20 +85,27 @@ class Rest : public ::testing::Test {
   }
 
   // A token of the first user, or of nobody but one organization.
-  std::string make_token(const std::vector<std::string>& scopes, std::uint64_t organization = 0, bool of_user = true) {
+  std::string make_token(const std::vector<std::string>& scopes,
+                         std::uint64_t organization = 0,
+                         bool of_user = true) {
     return make_token_for(of_user ? 1 : 0, scopes, organization);
   }
-  std::string make_token_for(std::uint64_t user, const std::vector<std::string>& scopes, std::uint64_t organization = 0) {
+  std::string make_token_for(std::uint64_t user,
+                             const std::vector<std::string>& scopes,
+                             std::uint64_t organization = 0) {
     std::string made;
     write([&](buffer::Batch& batch) {
-      made = create_token(batch, {.label = "test", .scopes = scopes, .user = user, .organization = organization},
-                          clock_.now());
+      made = create_token(
+          batch, {.label = "test", .scopes = scopes, .user = user, .organization = organization},
+          clock_.now());
     });
     return made;
   }
 
   // A user with a membership of that role.
-  std::uint64_t make_user(std::string_view name, std::uint64_t organization, std::string_view role) {
+  std::uint64_t make_user(std::string_view name,
+                          std::uint64_t organization,
+                          std::string_view role) {
     std::uint64_t id = 0;
     write([&](buffer::Batch& batch) {
       schema::User user;
@@ -112,7 +126,9 @@ class Rest : public ::testing::Test {
 
   std::uint64_t make_organization(std::string_view slug) {
     std::uint64_t id = 0;
-    write([&](buffer::Batch& batch) { id = create_organization(batch, slug, slug, clock_.now()).id(); });
+    write([&](buffer::Batch& batch) {
+      id = create_organization(batch, slug, slug, clock_.now()).id();
+    });
     return id;
   }
 
@@ -137,7 +153,8 @@ class Rest : public ::testing::Test {
 
  private:
   std::unique_ptr<buffer::Tables> open() {
-    auto tables = buffer::Tables::open({.path = dir_ / "tables.mdb", .map_bytes = std::uint64_t{1} << 30});
+    auto tables =
+        buffer::Tables::open({.path = dir_ / "tables.mdb", .map_bytes = std::uint64_t{1} << 30});
     if (!tables) throw std::runtime_error(tables.error().detail);
     return *std::move(tables);
   }
@@ -161,11 +178,13 @@ inline Relation relation(std::string_view link, std::string_view name) {
     return std::string(part.substr(start, part.find('"', start) - start));
   };
   const auto comma = link.find(", <");
-  for (const auto part : {link.substr(0, comma), link.substr(comma == std::string_view::npos ? link.size() : comma + 2)}) {
+  for (const auto part : {link.substr(0, comma),
+                          link.substr(comma == std::string_view::npos ? link.size() : comma + 2)}) {
     if (attribute(part, "rel") != name) continue;
     const auto open = part.find('<');
     const auto close = part.find('>');
-    return {std::string(part.substr(open + 1, close - open - 1)), attribute(part, "results"), attribute(part, "cursor")};
+    return {std::string(part.substr(open + 1, close - open - 1)), attribute(part, "results"),
+            attribute(part, "cursor")};
   }
   return {};
 }

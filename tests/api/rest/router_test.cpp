@@ -57,7 +57,8 @@ TEST_F(Router, AnswersHeadAsGetAndOptionsWithoutCredentials) {
 TEST_F(Router, TakesIdsAndSlugsAlike) {
   for (const std::string_view organization : {"picket", "1"}) {
     for (const std::string_view project : {"default", "1"}) {
-      const auto path = "/api/0/projects/" + std::string(organization) + "/" + std::string(project) + "/";
+      const auto path =
+          "/api/0/projects/" + std::string(organization) + "/" + std::string(project) + "/";
       EXPECT_EQ(get(path)["slug"], "default") << path;
     }
     EXPECT_EQ(get("/api/0/teams/" + std::string(organization) + "/1/")["slug"], "picket");
@@ -89,14 +90,16 @@ TEST_F(Router, SurvivesVeryLongNames) {
   EXPECT_EQ(get("/api/0/projects/picket/default/environments/" + name + "/").status, 404U);
   EXPECT_EQ(get("/api/0/projects/picket/default/keys/" + name + "/").status, 404U);
   std::string deep = "/api/0/";
-  for (int i = 0; i < 10'000; ++i) deep += "a/";
+  for (int i = 0; i < 10'000; ++i)
+    deep += "a/";
   EXPECT_EQ(get(deep).status, 404U);
 }
 
 TEST_F(Router, SaysThatABodyIsNotJson) {
   const auto deep = std::string(100'000, '[');
-  for (const std::string& body : {std::string("{"), std::string("{\"name\":"), std::string("nonsense"), std::string("\xff"),
-                                 std::string("{\"name\":\"\xed\xa0\x80\"}"), deep, std::string("{} {}")}) {
+  for (const std::string& body :
+       {std::string("{"), std::string("{\"name\":"), std::string("nonsense"), std::string("\xff"),
+        std::string("{\"name\":\"\xed\xa0\x80\"}"), deep, std::string("{} {}")}) {
     const auto answer = call("PUT", "/api/0/organizations/picket/", body);
     EXPECT_EQ(answer.status, 400U) << body.substr(0, 20);
     EXPECT_TRUE(answer.detail().starts_with("JSON parse error - ")) << answer.text;
@@ -104,7 +107,8 @@ TEST_F(Router, SaysThatABodyIsNotJson) {
 }
 
 TEST_F(Router, RefusesABodyPastTheLimit) {
-  const auto answer = call("PUT", "/api/0/organizations/picket/", std::string(max_body_bytes + 1, ' '));
+  const auto answer =
+      call("PUT", "/api/0/organizations/picket/", std::string(max_body_bytes + 1, ' '));
   EXPECT_EQ(answer.status, 413U);
 }
 
@@ -133,7 +137,8 @@ TEST_F(Router, SaysWhoIsCalling) {
   EXPECT_NE(text_of(root["user"].at("email")), "");
   EXPECT_EQ(root["auth"].at("scopes").as_array().size(), all_scopes.size());
   EXPECT_EQ(get("/api/0/auth/")["id"], "1");
-  EXPECT_EQ(get("/api/0/users/me/regions/")["regions"].at(0).at("url"), "http://picket.example:3000");
+  EXPECT_EQ(get("/api/0/users/me/regions/")["regions"].at(0).at("url"),
+            "http://picket.example:3000");
 
   const auto bound = make_token({"org:ci"}, 1, false);
   const auto anonymous = call("GET", "/api/0/", {}, bound);
@@ -143,7 +148,8 @@ TEST_F(Router, SaysWhoIsCalling) {
 
 TEST(Utf8, ReplacesWhatIsNotUtf8AndKeepsTheRest) {
   EXPECT_EQ(replace_invalid_utf8("a\xffz"), "a\xef\xbf\xbdz");
-  EXPECT_EQ(replace_invalid_utf8("\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80"), "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80");
+  EXPECT_EQ(replace_invalid_utf8("\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80"),
+            "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80");
   EXPECT_EQ(replace_invalid_utf8("\xc3"), "\xef\xbf\xbd");
   EXPECT_EQ(replace_invalid_utf8("\xf4\x90\x80\x80").substr(0, 3), "\xef\xbf\xbd");
 }

@@ -13,7 +13,8 @@ namespace {
 class FirstSetup : public Rest {
  protected:
   rest::Setup again() {
-    auto setup = ensure_first(*tables_, {.storage = dir_.path(), .public_url = api_.public_url}, clock_.now());
+    auto setup = ensure_first(*tables_, {.storage = dir_.path(), .public_url = api_.public_url},
+                              clock_.now());
     EXPECT_TRUE(setup);
     return *std::move(setup);
   }
@@ -93,7 +94,8 @@ TEST_F(FirstSetup, RespectsWhatPeopleRenamedOrMade) {
 }
 
 TEST_F(FirstSetup, NamesAKeyThatIsEnabledIfThereIsOne) {
-  call("PUT", "/api/0/projects/picket/default/keys/" + first.public_key + "/", R"({"isActive":false})");
+  call("PUT", "/api/0/projects/picket/default/keys/" + first.public_key + "/",
+       R"({"isActive":false})");
   EXPECT_EQ(again().public_key, first.public_key) << "a disabled key is not replaced";
   const auto made = call("POST", "/api/0/projects/picket/default/keys/", "{}");
   EXPECT_EQ(again().public_key, text_of(made["id"]));
@@ -101,15 +103,18 @@ TEST_F(FirstSetup, NamesAKeyThatIsEnabledIfThereIsOne) {
 
 TEST_F(FirstSetup, TwoAtOnceMakeOneOfEach) {
   testing::TempDir dir;
-  auto tables = *buffer::Tables::open({.path = dir / "tables.mdb", .map_bytes = std::uint64_t{1} << 30});
+  auto tables =
+      *buffer::Tables::open({.path = dir / "tables.mdb", .map_bytes = std::uint64_t{1} << 30});
   std::vector<rest::Setup> setups(4);
   {
     std::vector<std::jthread> threads;
     for (auto& setup : setups) {
-      threads.emplace_back([&] { setup = *ensure_first(*tables, {.storage = dir.path()}, clock_.now()); });
+      threads.emplace_back(
+          [&] { setup = *ensure_first(*tables, {.storage = dir.path()}, clock_.now()); });
     }
   }
-  for (const auto& setup : setups) EXPECT_EQ(setup.token, setups[0].token);
+  for (const auto& setup : setups)
+    EXPECT_EQ(setup.token, setups[0].token);
   EXPECT_EQ(tables->snapshot().entries(buffer::Table::tokens), 1U);
   EXPECT_EQ(tables->snapshot().entries(buffer::Table::projects), 1U);
 }
@@ -117,7 +122,8 @@ TEST_F(FirstSetup, TwoAtOnceMakeOneOfEach) {
 TEST(Slugs, AreNeverNumbersAndNeverLong) {
   EXPECT_TRUE(is_slug("a-b_c9"));
   EXPECT_TRUE(is_slug("9a"));
-  for (const std::string_view bad : {"", "9", "A", "a b", "a.b", "ü", "a/b", "a\n"}) EXPECT_FALSE(is_slug(bad)) << bad;
+  for (const std::string_view bad : {"", "9", "A", "a b", "a.b", "ü", "a/b", "a\n"})
+    EXPECT_FALSE(is_slug(bad)) << bad;
   EXPECT_TRUE(is_slug(std::string(50, 'a')));
   EXPECT_FALSE(is_slug(std::string(51, 'a')));
 }

@@ -6,14 +6,16 @@ namespace {
 class Teams : public Rest {};
 
 TEST_F(Teams, LiveFromCreationToDeletion) {
-  const auto made = call("POST", "/api/0/organizations/picket/teams/", R"({"name":"Ancient Gabelers"})");
+  const auto made =
+      call("POST", "/api/0/organizations/picket/teams/", R"({"name":"Ancient Gabelers"})");
   ASSERT_EQ(made.status, 201U) << made.text;
   EXPECT_EQ(made["slug"], "ancient-gabelers");
   EXPECT_EQ(made["isMember"], true);
   EXPECT_EQ(made["memberCount"], 1);
   const auto one = "/api/0/teams/picket/ancient-gabelers/";
   EXPECT_EQ(get(one)["organization"].at("slug"), "picket");
-  EXPECT_FALSE(get(std::string(one) + "?collapse=organization").json.as_object().contains("organization"));
+  EXPECT_FALSE(
+      get(std::string(one) + "?collapse=organization").json.as_object().contains("organization"));
   EXPECT_TRUE(get(std::string(one) + "?expand=x,projects").json.as_object().contains("projects"));
 
   const auto renamed = call("PUT", one, R"({"slug":"gabelers","name":"Gabelers"})");
@@ -88,7 +90,8 @@ TEST_F(Members, RefuseBadInvitations) {
     EXPECT_EQ(call("POST", all, "{\"email\":\"" + email + "\"}").status, 400U) << email;
   }
   EXPECT_EQ(call("POST", all, R"({"email":"a@b","orgRole":"king"})").status, 400U);
-  EXPECT_EQ(call("POST", all, R"({"email":"a@b","teamRoles":[{"teamSlug":"nowhere"}]})").status, 400U);
+  EXPECT_EQ(call("POST", all, R"({"email":"a@b","teamRoles":[{"teamSlug":"nowhere"}]})").status,
+            400U);
   EXPECT_EQ(call("POST", all, R"({"email":"a@b","teamRoles":["picket"]})").status, 400U);
   EXPECT_EQ(get(all).json.as_array().size(), 1U);
   EXPECT_EQ(call("POST", all, R"({"email":"ADMIN@localhost"})").status, 400U) << "a member already";
@@ -96,7 +99,8 @@ TEST_F(Members, RefuseBadInvitations) {
 
 TEST_F(Members, NobodyHandsOutMoreThanTheyHave) {
   const auto user = make_user("boss", 1, "manager");
-  const auto manager = make_token_for(user, std::vector<std::string>(all_scopes.begin(), all_scopes.end()));
+  const auto manager =
+      make_token_for(user, std::vector<std::string>(all_scopes.begin(), all_scopes.end()));
   EXPECT_EQ(call("POST", all, R"({"email":"x@y","orgRole":"owner"})", manager).status, 400U);
   EXPECT_EQ(call("POST", all, R"({"email":"x@y","orgRole":"manager"})", manager).status, 201U);
   EXPECT_EQ(call("PUT", one("1"), R"({"orgRole":"member"})", manager).status, 403U);
@@ -105,7 +109,8 @@ TEST_F(Members, NobodyHandsOutMoreThanTheyHave) {
 
 TEST_F(Members, TheLastOwnerStays) {
   EXPECT_EQ(call("PUT", one("me"), R"({"orgRole":"member"})").status, 400U);
-  EXPECT_EQ(call("DELETE", one("1")).detail(), "You cannot remove the only remaining owner of the organization.");
+  EXPECT_EQ(call("DELETE", one("1")).detail(),
+            "You cannot remove the only remaining owner of the organization.");
   EXPECT_EQ(get(one("me"))["isOnlyOwner"], true);
   make_user("other", 1, "owner");
   EXPECT_EQ(get(one("1"))["isOnlyOwner"], false);
