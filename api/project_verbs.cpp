@@ -96,14 +96,14 @@ ExitCode create(CommandLine& line) {
 std::vector<Command> project_commands() {
   return {
       {"project ls",
-       "Lists the projects.",
+       "list the projects",
        "usage: picket project ls [--json]\n\n"
        "example: picket project ls\n",
        {"json"},
        {},
        &list},
       {"project create",
-       "Makes a project and prints its DSN.",
+       "make a project and print its DSN",
        "usage: picket project create NAME [--platform NAME] [--organization SLUG] [--public-url "
        "URL] [--json]\n\n"
        "A running Picket takes events for it at once.\n\n"

@@ -164,14 +164,14 @@ constexpr std::string_view list_help =
 std::vector<Command> token_commands() {
   return {
       {"token",
-       "Lists the API tokens; see also token create and token revoke.",
+       "list the API tokens; see also token create and token revoke",
        list_help,
        {"json"},
        {},
        &list},
-      {"token ls", "Lists the API tokens.", list_help, {"json"}, {}, &list},
+      {"token ls", "list the API tokens", list_help, {"json"}, {}, &list},
       {"token create",
-       "Makes an API token and prints it, this once.",
+       "make an API token and print it, this once",
        "usage: picket token create [--label WORDS] [--scopes LIST] [--organization SLUG] "
        "[--json]\n\n"
        "LIST is comma-separated, or \"all\"; admin includes write, write includes read. Default: "
@@ -182,7 +182,7 @@ std::vector<Command> token_commands() {
        {"label", "scopes", "organization"},
        &create},
       {"token revoke",
-       "Makes an API token invalid.",
+       "make an API token invalid",
        "usage: picket token revoke ID\n\n"
        "Takes effect with the next request.\n\n"
        "example: picket token revoke 3\n",

@@ -158,7 +158,7 @@ ExitCode list_dsns(CommandLine& line) {
 std::vector<Command> api_commands() {
   std::vector<Command> commands = {
       {"init",
-       "Makes the data folder with a first organization, project, key and API token.",
+       "make the data folder with a first organization, project, key and API token",
        "usage: picket init [--storage DIR] [--public-url URL] [--json]\n\n"
        "Makes what is missing and leaves the rest alone: running it again changes nothing. The "
        "API\n"
@@ -171,7 +171,7 @@ std::vector<Command> api_commands() {
        {"public-url"},
        &init},
       {"dsn",
-       "Lists the DSNs to put into applications.",
+       "list the DSNs to put into applications",
        "usage: picket dsn [--project SLUG] [--public-url URL] [--json]\n\n"
        "One line for each enabled key; with --project, the bare DSNs of that project.\n\n"
        "example: export SENTRY_DSN=$(picket dsn --project default)\n",

@@ -126,7 +126,7 @@ ExitCode run(CommandLine& line) {
 }  // namespace
 
 Command quarantine_command() {
-  return {"upstream quarantine", "Lists what destinations have refused for good, with their answers.",
+  return {"upstream quarantine", "list what destinations have refused for good, with their answers",
           "usage: picket upstream quarantine [NAME] [--json]\n"
           "       picket upstream quarantine NAME --retry SEQUENCE|all\n"
           "       picket upstream quarantine NAME --purge SEQUENCE|all\n\n"

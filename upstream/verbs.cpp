@@ -104,20 +104,20 @@ ExitCode resume(CommandLine& line) {
 
 std::vector<Command> upstream_commands() {
   return {
-      {"upstream ls", "Lists the destinations: state, backlog, last success and last error.",
+      {"upstream ls", "list the destinations: state, backlog, last success and last error",
        "usage: picket upstream ls [--json]\n\n"
        "DEPTH counts the journal records that still wait, OLDEST is the age of the oldest of them.\n"
        "States: running, retrying (not reached, or errs), limited (by the upstream's rate limits),\n"
        "held (401, 403, 404: somebody has to look), paused (by you).\n\n"
        "example: picket upstream ls --json\n",
        {"json"}, {}, &list},
-      {"upstream pause", "Stops sending to a destination; what arrives waits in the journal.",
+      {"upstream pause", "stop sending to a destination; what arrives waits in the journal",
        "usage: picket upstream pause NAME\n\n"
        "Takes effect within a second, and stays over restarts. Nothing is lost meanwhile, unless the\n"
        "journal's retention passes it by.\n\n"
        "example: picket upstream pause sentry.example.com\n",
        {}, {}, &pause},
-      {"upstream resume", "Lets a paused or held destination go on, and tries at once what waits for a retry.",
+      {"upstream resume", "let a paused or held destination go on, and try at once what waits for a retry",
        "usage: picket upstream resume NAME\n\n"
        "Also forgets rate limits and back-off, for when the trouble over there has been mended.\n\n"
        "example: picket upstream resume sentry.example.com\n",
