@@ -324,12 +324,12 @@ ExitCode run(const std::vector<std::string>& words) {
     std::cout << render_help(*command);
     return ExitCode::done;
   }
-  if (line.has("storage")) {
-    line.storage = line.option("storage");
-  } else if (command->run != &serve && command->run != &config_check) {
+  if (command->run != &serve && command->run != &config_check) {
     const auto config = load_config(config_file(line));
     if (!config) return refuse_config(std::cerr, config.error());
-    line.storage = config->storage.path;
+    line.storage = line.option("storage", config->storage.path);
+    // DSNs that a verb prints carry the address that serve would use.
+    if (!line.has("public-url")) line.options["public-url"] = config->api.public_url;
   }
   return command->run(line);
 }

@@ -35,7 +35,7 @@ constexpr std::size_t max_block_records = 4096;
 struct BlockKey {
   Sequence first = 0;
   std::uint32_t part = 0;
-  friend auto operator<=>(const BlockKey&, const BlockKey&) = default;
+  friend auto operator<=>(const BlockKey&, const BlockKey&) = default;  // NOLINT(modernize-use-nullptr): tidy 14 errs
 };
 std::string render_block_key(BlockKey key);
 std::optional<BlockKey> parse_block_key(std::string_view bytes);

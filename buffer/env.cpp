@@ -36,6 +36,12 @@ std::string_view to_view(const MDB_val& value) {
   return {static_cast<const char*>(value.mv_data), value.mv_size};
 }
 
+// After a write that failed (disk full) LMDB refuses everything but the abort, which is then certain:
+// nothing that is read can be committed, so reads find nothing and the writer learns why at the end.
+bool doomed(int rc) {
+  return rc == MDB_BAD_TXN;
+}
+
 bool fits_key(std::string_view key) {
   return !key.empty() && key.size() <= 511;
 }
@@ -108,10 +114,11 @@ int Env::check_readers() {
 }
 
 bool Cursor::move(int operation, std::string_view key) {
+  if (!cursor_) return valid_ = false;
   MDB_val k = to_val(key);
   MDB_val v{};
   const int rc = mdb_cursor_get(cursor_.get(), &k, &v, static_cast<MDB_cursor_op>(operation));
-  if (rc != 0 && rc != MDB_NOTFOUND && rc != EINVAL) broken_read(rc);
+  if (rc != 0 && rc != MDB_NOTFOUND && rc != EINVAL && !doomed(rc)) broken_read(rc);
   valid_ = rc == 0;
   if (valid_) {
     key_ = to_view(k);
@@ -145,20 +152,22 @@ std::optional<std::string_view> Txn::get(TableHandle table, std::string_view key
   MDB_val k = to_val(key);
   MDB_val v{};
   const int rc = mdb_get(txn_.get(), table, &k, &v);
-  if (rc == MDB_NOTFOUND) return std::nullopt;
+  if (rc == MDB_NOTFOUND || doomed(rc)) return std::nullopt;
   if (rc != 0) broken_read(rc);
   return to_view(v);
 }
 
 Cursor Txn::cursor(TableHandle table) const {
   MDB_cursor* cursor = nullptr;
-  if (const int rc = mdb_cursor_open(txn_.get(), table, &cursor); rc != 0) broken_read(rc);
+  const int rc = mdb_cursor_open(txn_.get(), table, &cursor);
+  if (rc != 0 && !doomed(rc)) broken_read(rc);
   return Cursor(cursor);
 }
 
 std::uint64_t Txn::entries(TableHandle table) const {
   MDB_stat stat{};
-  if (const int rc = mdb_stat(txn_.get(), table, &stat); rc != 0) broken_read(rc);
+  const int rc = mdb_stat(txn_.get(), table, &stat);
+  if (rc != 0 && !doomed(rc)) broken_read(rc);
   return stat.ms_entries;
 }
 
@@ -220,17 +229,18 @@ Result<bool> WriteTxn::remove(TableHandle table, std::string_view key) {
 
 Editor WriteTxn::editor(TableHandle table) {
   MDB_cursor* cursor = nullptr;
-  if (const int rc = mdb_cursor_open(txn_.get(), table, &cursor); rc != 0) broken_read(rc);
+  const int rc = mdb_cursor_open(txn_.get(), table, &cursor);
+  if (rc != 0 && !doomed(rc)) broken_read(rc);
   return Editor(cursor);
 }
 
 std::optional<std::string_view> Editor::find(std::string_view key) {
   found_key_ = {};
-  if (!fits_key(key)) return std::nullopt;
+  if (!cursor_ || !fits_key(key)) return std::nullopt;
   MDB_val k = to_val(key);
   MDB_val v{};
   const int rc = mdb_cursor_get(cursor_.get(), &k, &v, MDB_SET_KEY);
-  if (rc == MDB_NOTFOUND) return std::nullopt;
+  if (rc == MDB_NOTFOUND || doomed(rc)) return std::nullopt;
   if (rc != 0) broken_read(rc);
   found_key_ = to_view(k);
   found_bytes_ = v.mv_size;
@@ -239,6 +249,7 @@ std::optional<std::string_view> Editor::find(std::string_view key) {
 
 Result<void> Editor::put(std::string_view key, std::string_view value) {
   if (!fits_key(key)) return Error{Fault::too_large, "key of " + std::to_string(key.size()) + " bytes"};
+  if (!cursor_) return lmdb_error(MDB_BAD_TXN, "put");
   // A value of the same size is overwritten in its place.
   const bool here = found_key_ == key && found_bytes_ == value.size();
   found_key_ = {};

@@ -150,7 +150,7 @@ Result<void> JournalFiles::commit_split(const Record& record) {
                   .parts = static_cast<std::uint32_t>((bytes + max_block_bytes_ - 1) / max_block_bytes_)};
   for (; part.offset < bytes; part.offset += part.bytes) {
     part.bytes = std::min(max_block_bytes_, bytes - part.offset);
-    const auto written = write(part.key, block_head_bytes + block_entry_bytes + part.bytes,
+    auto written = write(part.key, block_head_bytes + block_entry_bytes + part.bytes,
                                [&](char* out) { pack_part(record, part, out); });
     if (!written) {
       if (part.key.part > 0 && next_ == part.key.first) discard_ = next_;
@@ -173,7 +173,7 @@ Result<void> JournalFiles::write(BlockKey key,
     discard_ = 0;
   }
   if (!active_ || abandon_ || !active_->fits(bytes)) {
-    const auto rotated = rotate(key);
+    auto rotated = rotate(key);
     const bool go_on = abandon_ && active_ && active_->fits(bytes);
     if (!rotated && !go_on) return rotated;
   }

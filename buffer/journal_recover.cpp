@@ -50,7 +50,7 @@ Result<void> JournalFiles::recover_newest() {
   // A broken one is set aside at once, not when a reader first comes by.
   for (const auto& segment : std::vector<SegmentPtr>(segments_)) {
     if (segment->used_bytes() > 0) continue;
-    const auto opened = segment->open();
+    auto opened = segment->open();
     if (!opened && opened.error().fault == Fault::unavailable) return opened;
     if (!opened) drop(segment, opened.error());
   }

@@ -25,8 +25,8 @@ constexpr std::size_t shown_bytes = 4096;
 ExitCode refuse(CommandLine& line, const Error& error) {
   line.err << "picket: " << error.detail << '\n';
   switch (error.fault) {
-    case Fault::malformed: return ExitCode::configuration;
-    case Fault::too_large: return ExitCode::configuration;
+    case Fault::malformed:
+    case Fault::too_large:
     case Fault::not_found: return ExitCode::configuration;
     case Fault::unavailable: return ExitCode::io;
     case Fault::corrupt: return ExitCode::no;

@@ -77,7 +77,8 @@ Refusal match_word(Compiler& compiler, const SearchTerm& term, std::uint32_t Iss
 Refusal match_text(Compiler& compiler, const SearchTerm& term, TextField field) {
   auto patterns = patterns_of(term, true);
   add_column(compiler, negated(term), [field, patterns = std::move(patterns)](const ColumnSet& set, const IssueColumn& issue) {
-    return any_matches(patterns, set.text(issue, field));
+    const auto text = set.text(issue, field);
+    return std::any_of(patterns.begin(), patterns.end(), [&](const Pattern& pattern) { return pattern.matches_lower(text); });
   });
   return std::nullopt;
 }

@@ -1,8 +1,20 @@
 #include "api/query/pattern.h"
 
+#include <cstring>
 #include <utility>
 
 namespace picket::query {
+namespace {
+
+// memmem: string_view::find stops at every occurrence of the first character.
+std::size_t find_piece(std::string_view text, std::string_view piece) {
+  if (piece.empty()) return 0;
+  const void* found = ::memmem(text.data(), text.size(), piece.data(), piece.size());
+  if (found == nullptr) return std::string_view::npos;
+  return static_cast<std::size_t>(static_cast<const char*>(found) - text.data());
+}
+
+}  // namespace
 
 std::string lower_ascii(std::string_view text) {
   std::string lower(text);
@@ -36,10 +48,14 @@ bool Pattern::matches(std::string_view text) const {
   return ignore_case_ ? pieces_match(lower_ascii(text), true) : pieces_match(text, true);
 }
 
+bool Pattern::matches_lower(std::string_view text) const {
+  return pieces_match(text, true);
+}
+
 bool Pattern::pieces_match(std::string_view text, bool anchored) const {
   if (!anchored) {
     for (const auto& piece : pieces_) {
-      const auto found = text.find(piece);
+      const auto found = find_piece(text, piece);
       if (found == std::string_view::npos) return false;
       text.remove_prefix(found + piece.size());
     }
@@ -52,7 +68,7 @@ bool Pattern::pieces_match(std::string_view text, bool anchored) const {
   if (!text.ends_with(last)) return false;
   text = text.substr(first.size(), text.size() - first.size() - last.size());
   for (std::size_t i = 1; i + 1 < pieces_.size(); ++i) {
-    const auto found = text.find(pieces_[i]);
+    const auto found = find_piece(text, pieces_[i]);
     if (found == std::string_view::npos) return false;
     text.remove_prefix(found + pieces_[i].size());
   }

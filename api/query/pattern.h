@@ -18,8 +18,10 @@ class Pattern {
   Pattern(std::string_view value, bool ignore_case);
 
   bool matches(std::string_view text) const;
-  // As matches() with a star on both sides; `text` is lower case already.
+  // As matches() of text that is lower case already: nothing is copied.
   // REQUIRES: ignore_case
+  bool matches_lower(std::string_view text) const;
+  // The same with a star on both sides.
   bool found_in_lower(std::string_view text) const { return pieces_match(text, false); }
 
   bool has_wildcard() const { return pieces_.size() > 1; }
