@@ -155,7 +155,12 @@ Result<void> Digest::write_parsed(const ParsedBatch& parsed) {
   try {
     const auto written = tables_.write([&](buffer::Batch& batch) {
       begun = Stopwatch::now();
-      summary = write_batch(batch, parsed, clock_.now());
+      try {
+        summary = write_batch(batch, parsed, clock_.now());
+      } catch (const std::exception&) {
+        // What is thrown after a put failed (disk full) is no fault of the records.
+        if (!batch.failed()) throw;
+      }
     });
     if (!written) return written;
   } catch (const std::exception& failure) {

@@ -133,7 +133,8 @@ test("a full disk refuses and recovers, and loses nothing it acknowledged", asyn
   }
   let picket;
   try {
-    picket = new Picket({ storage: folder, env: { PICKET_STORAGE_SEGMENT_BYTES: "4MiB", PICKET_STORAGE_DISK_RESERVE_BYTES: "2MiB" } });
+    // A destination that is away needs every record: nothing may be forgotten to make room.
+    picket = new Picket({ storage: folder, env: { PICKET_UPSTREAM_0_URL: "http://127.0.0.1:9", PICKET_STORAGE_SEGMENT_BYTES: "4MiB", PICKET_STORAGE_DISK_RESERVE_BYTES: "2MiB" } });
     picket.expectErrors = true;
     await picket.start();
     const acknowledged = [];
