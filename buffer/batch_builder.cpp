@@ -67,7 +67,7 @@ void BatchBuilder::add_split(Result<std::string> bytes) {
     } else {
       batch_.damaged.push_back(sequence);
     }
-  } else {
+  } else if (bytes.error().fault != Fault::not_found) {
     batch_.damaged.push_back(sequence);
   }
   done_ = bytes_ >= limits_.max_bytes || batch_.records.size() >= limits_.max_records;

@@ -88,10 +88,13 @@ Result<std::string> JournalFiles::fetch_split(const BatchBuilder::Split& split) 
       if (added) bytes += chunk;
       return false;
     };
-    if (place) {
-      if (auto visited = place->segment->visit(wanted, add); !visited) return visited.error();
-    }
-    if (!added) return Error{Fault::corrupt, "part " + std::to_string(part) + " is damaged"};
+    const auto visited = place ? place->segment->visit(wanted, add) : Result<void>();
+    if (added) continue;
+    // Recycled before we came, or under our hands: gone, not damaged.
+    const auto now = find(wanted);
+    if (!now || wanted < now->segment->name()) return Error{Fault::not_found, "recycled"};
+    if (!visited) return visited.error();
+    return Error{Fault::corrupt, "part " + std::to_string(part) + " is damaged"};
   }
   return bytes;
 }
