@@ -78,6 +78,7 @@ Result<Config> load_config(const std::filesystem::path& file) {
   if (!parse_level(config.log_level)) problems += "log.level is none of debug, info, warning, error\n";
   for (const std::string& problem : document->problems()) problems += problem + "\n";
   if (!problems.empty()) return Error{Fault::malformed, problems};
+  if (const auto storage = buffer::check(config.storage); !storage) return storage.error();
   auto upstreams = upstream::checked(std::move(config.upstreams));
   if (!upstreams) return upstreams.error();
   config.upstreams = *std::move(upstreams);

@@ -76,20 +76,30 @@ Result<Env> Env::open(const EnvOptions& options) {
 }
 
 Result<TableHandle> Env::open_table(std::string_view name) {
-  MDB_txn* txn = nullptr;
+  const auto handles = open_tables({&name, 1});
+  if (!handles) return handles.error();
+  return handles->front();
+}
+
+Result<std::vector<TableHandle>> Env::open_tables(std::span<const std::string_view> names) {
+  MDB_txn* raw = nullptr;
   const unsigned txn_flags = read_only_ ? MDB_RDONLY : 0U;
-  if (const int rc = mdb_txn_begin(env_.get(), nullptr, txn_flags, &txn); rc != 0) {
+  if (const int rc = mdb_txn_begin(env_.get(), nullptr, txn_flags, &raw); rc != 0) {
     return lmdb_error(rc, "begin");
   }
-  MDB_dbi dbi = 0;
-  const std::string copy(name);
+  std::unique_ptr<MDB_txn, AbortTxn> txn(raw);
   const unsigned flags = read_only_ ? 0U : unsigned{MDB_CREATE};
-  if (const int rc = mdb_dbi_open(txn, copy.empty() ? nullptr : copy.c_str(), flags, &dbi); rc != 0) {
-    mdb_txn_abort(txn);
-    return lmdb_error(rc, "open table " + copy);
+  std::vector<TableHandle> handles;
+  for (const std::string_view name : names) {
+    MDB_dbi dbi = 0;
+    const std::string copy(name);
+    if (const int rc = mdb_dbi_open(raw, copy.empty() ? nullptr : copy.c_str(), flags, &dbi); rc != 0) {
+      return lmdb_error(rc, "open table " + copy);
+    }
+    handles.push_back(dbi);
   }
-  if (const int rc = mdb_txn_commit(txn); rc != 0) return lmdb_error(rc, "open table " + copy);
-  return dbi;
+  if (const int rc = mdb_txn_commit(txn.release()); rc != 0) return lmdb_error(rc, "open tables");
+  return handles;
 }
 
 EnvUse Env::use() const {

@@ -14,7 +14,9 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
+#include <vector>
 
 struct MDB_env;
 struct MDB_txn;
@@ -46,6 +48,8 @@ class Env {
 
   // Opens (creating where allowed) a named table; "" is the unnamed one.
   Result<TableHandle> open_table(std::string_view name);
+  // Several in one transaction, so that creating them costs one sync.
+  Result<std::vector<TableHandle>> open_tables(std::span<const std::string_view> names);
 
   EnvUse use() const;
 

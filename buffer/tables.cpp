@@ -3,6 +3,7 @@
 #include "buffer/keys.h"
 #include "buffer/logger.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <string>
 
@@ -94,12 +95,10 @@ Result<std::unique_ptr<Tables>> Tables::open(const TablesOptions& options) {
                         .read_only = options.read_only,
                         .random_access = true});
   if (!env) return env.error();
+  const auto opened = env->open_tables(names);
+  if (!opened) return opened.error();
   std::array<TableHandle, table_count> handles{};
-  for (std::size_t i = 0; i < table_count; ++i) {
-    const auto handle = env->open_table(names[i]);
-    if (!handle) return handle.error();
-    handles[i] = *handle;
-  }
+  std::copy(opened->begin(), opened->end(), handles.begin());
   env->check_readers();
   return std::unique_ptr<Tables>(new Tables(*std::move(env), handles));
 }

@@ -88,6 +88,10 @@ test("a wrong configuration ends with 78 and says what to write instead", () => 
     assert.equal(run.code, 78, run.err);
     assert.match(run.err, /picket\.toml:2:1: unknown key "listen_on" in \[server\]; did you mean "listen"\?/);
   }
+  writeFileSync(config, "[storage]\nwhen_full = \"panic\"\n");
+  const full = verb(["config", "check", "--config", config]);
+  assert.equal(full.code, 78);
+  assert.match(full.err, /drop_oldest/);
   writeFileSync(config, "[[upstream]]\nname = \"x\"\n");
   const nowhere = verb(["config", "check", "--config", config]);
   assert.equal(nowhere.code, 78);
