@@ -40,8 +40,8 @@ test("what a sender gets wrong is said in Sentry's words", async () => {
   await until(async () => (await picket.issues("")).length === 1);
   await until(async () => {
     const stats = (await picket.api(`organizations/${picket.organization}/stats_v2/?groupBy=outcome&groupBy=reason&field=sum(quantity)&statsPeriod=1d`)).body;
-    return stats.groups.some((group) => group.by.reason === "invalid_json" && group.totals["sum(quantity)"] === 1);
-  }, { what: "the invalid_json outcome" });
+    return stats.groups.some((group) => group.by.reason === "invalid_json" && group.totals["sum(quantity)"] === 2);
+  }, { what: "the two invalid_json outcomes: the refused one and the kept one" });
   await until(() => { const { ledger } = picket.status(); return ledger.dropped > 0 && ledger.received === ledger.stored + ledger.dropped; });
   assertConserved(assert, picket.status());
   await picket.end();
