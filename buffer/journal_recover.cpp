@@ -1,6 +1,7 @@
 #include "buffer/file_check.h"
 #include "buffer/journal_files.h"
 #include "buffer/logger.h"
+#include "buffer/thread.h"
 
 #include <algorithm>
 
@@ -29,7 +30,10 @@ Result<void> JournalFiles::start() {
     }
   }
   update_room();
-  committer_ = std::thread([this] { commit_waiting(); });
+  committer_ = std::thread([this] {
+    name_thread("committer");
+    commit_waiting();
+  });
   return {};
 }
 

@@ -3,6 +3,7 @@
 #include "buffer/keys.h"
 #include "buffer/logger.h"
 #include "buffer/rows.h"
+#include "buffer/thread.h"
 
 #include <algorithm>
 #include <condition_variable>
@@ -91,6 +92,7 @@ Result<void> Retention::forget_before(Sequence floor) {
 
 void Retention::start() {
   thread_ = std::jthread([this](const std::stop_token& stop) {
+    name_thread("retention");
     std::mutex mutex;
     std::condition_variable_any wake;
     std::unique_lock lock(mutex);

@@ -51,12 +51,12 @@ Result<void> Segment::open_file() {
         {{"reason", checked.error().detail}});
     checked = repair_file(path_);
   }
-  if (!checked) return checked.error();
+  if (!checked) return unless_recycled(checked.error());
   auto env = Env::open({.path = path_,
                         .map_bytes = checked->file_bytes,
                         .read_only = !writing,
                         .no_lock = !writing && !shared});
-  if (!env) return env.error();
+  if (!env) return unless_recycled(env.error());
   const auto table = env->open_table("");
   if (!table) return table.error();
   blocks_ = *table;
@@ -66,6 +66,13 @@ Result<void> Segment::open_file() {
   checked_ = true;
   open_ = true;
   return {};
+}
+
+// The process that writes may take a file away before this one has opened it.
+Error Segment::unless_recycled(Error why) const {
+  std::error_code ignored;
+  if (mode_ != Mode::watching || std::filesystem::exists(path_, ignored)) return why;
+  return Error{Fault::not_found, path_.filename().string() + " is recycled"};
 }
 
 Result<void> Segment::visit(BlockKey from, const Visitor& visitor) {

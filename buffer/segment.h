@@ -81,6 +81,7 @@ class Segment {
 
  private:
   Result<void> open_file();  // REQUIRES: mutex_ is held exclusively
+  Error unless_recycled(Error why) const;
   template <class Value, class Work>
   Result<Value> with_env(const Work& work);
 

@@ -2,6 +2,7 @@
 
 #include "buffer/env.h"
 #include "buffer/logger.h"
+#include "buffer/thread.h"
 
 #include <fcntl.h>
 #include <sys/statvfs.h>
@@ -324,6 +325,7 @@ bool SegmentFolder::disk_low() const {
 }
 
 void SegmentFolder::prepare(const std::stop_token& stop) {
+  name_thread("spare segment");
   std::unique_lock lock(mutex_);
   while (wake_.wait(lock, stop, [this] { return wanted_; })) {
     if (free_.empty() && room_for(options_.segment_bytes)) {

@@ -335,6 +335,7 @@ void Destination::send(CURLM* multi, const Parcel& parcel, Shipment shipment) {
   const Time now = clock_.now();
   shipment.coding = coding_;
   shipment.epoch = backoff_.epoch();
+  shipment.retry_generation = retry_generation_;
   auto request = render_request(parcel, now, coding_, static_cast<int>(config_.compression_level));
   if (!request) return refuse_unreadable(std::move(shipment), request.error().detail);
   std::unique_ptr<Transfer> transfer;

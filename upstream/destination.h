@@ -79,6 +79,7 @@ class Destination {
     Steady::time_point not_before{};
     relay::Coding coding = relay::Coding::identity;
     std::uint64_t epoch = 0;  // of the backoff, when it was sent
+    std::uint64_t retry_generation = 0;  // the destination's, when it was sent
   };
   struct UnderWay {
     std::unique_ptr<Transfer> transfer;

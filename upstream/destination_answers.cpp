@@ -183,6 +183,13 @@ void Destination::on_recode(Shipment shipment, const Answer& answer) {
 }
 
 void Destination::on_hold(Shipment shipment, const std::string& reason) {
+  // An answer to what was sent before the operator resumed says nothing about what was mended.
+  if (shipment.retry_generation != retry_generation_) {
+    ++shipment.attempts;
+    if (shipment.deferred) return put_off(std::move(shipment), clock_.now());
+    retries_.push_back(std::move(shipment));
+    return;
+  }
   const bool whole = routes_.only_target().has_value();
   const std::string words = whole ? reason : "project " + std::to_string(shipment.label.project) + ": " + reason;
   if (said_.reason != words) {

@@ -1,6 +1,7 @@
 #include "upstream/forwarder.h"
 
 #include "buffer/logger.h"
+#include "buffer/thread.h"
 #include "upstream/destination.h"
 #include "upstream/scribe.h"
 #include "upstream/transfer.h"
@@ -132,7 +133,10 @@ void Forwarder::start() {
     impl->written = true;
     impl->bell->ring();
   });
-  impl_->worker = std::thread([impl = impl_.get()] { impl->run(); });
+  impl_->worker = std::thread([impl = impl_.get()] {
+    name_thread("upstream");
+    impl->run();
+  });
 }
 
 void Forwarder::stop() {

@@ -1,6 +1,7 @@
 #include "upstream/scribe.h"
 
 #include "buffer/logger.h"
+#include "buffer/thread.h"
 
 #include <chrono>
 #include <utility>
@@ -53,6 +54,7 @@ bool Scribe::write_once(const std::vector<Change>& changes) {
 }
 
 void Scribe::run() {
+  name_thread("scribe");
   std::unique_lock lock(mutex_);
   while (true) {
     changed_.wait(lock, [&] { return stopping_ || busy_; });

@@ -5,6 +5,7 @@
 #include "buffer/keys.h"
 #include "buffer/logger.h"
 #include "buffer/rows.h"
+#include "buffer/thread.h"
 
 #include <algorithm>
 #include <chrono>
@@ -67,6 +68,8 @@ void Digest::run(const std::stop_token& stop) {
   constexpr Duration most_backoff(10'000);
   Duration backoff = least_backoff;
   std::optional<Stopwatch::time_point> logged;
+  name_thread("digest");
+  yield_to_intake();
   while (!stop.stop_requested()) {
     if (next_ == 0) next_ = cursor();
     if (!journal_.wait_for(next_, Duration(1000))) {

@@ -1,11 +1,11 @@
 #include "relay/http/server.h"
 
 #include "buffer/logger.h"
+#include "buffer/thread.h"
 #include "relay/http/acceptor.h"
 #include "relay/http/io_thread.h"
 #include "relay/http/shared.h"
 
-#include <pthread.h>
 
 #include <algorithm>
 #include <condition_variable>
@@ -51,7 +51,7 @@ struct Server::Impl {
       auto stop_accepting =
           i == 0 ? std::function<void()>([acceptor] { acceptor->stop(); }) : nullptr;
       threads.emplace_back([this, i, stop_accepting = std::move(stop_accepting)] {
-        ::pthread_setname_np(::pthread_self(), ("http-" + std::to_string(i)).c_str());
+        name_thread(("http-" + std::to_string(i)).c_str());
         io_threads[i]->run(stop_accepting);
         const std::lock_guard lock(mutex);
         --running;

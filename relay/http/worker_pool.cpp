@@ -1,5 +1,7 @@
 #include "relay/http/worker_pool.h"
 
+#include "buffer/thread.h"
+
 namespace picket::http {
 
 WorkerPool::WorkerPool(unsigned threads, std::size_t queue_limit, Handler handler)
@@ -36,6 +38,7 @@ void WorkerPool::stop() {
 }
 
 void WorkerPool::run() {
+  name_thread("query");
   for (;;) {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });

@@ -326,22 +326,31 @@ TEST(Journal, AnotherProcessReadsWhileThisOneWritesAndRecycles) {
   if (child == 0) {
     auto watching = options;
     watching.read_only = true;
-    bool right = true;
+    std::string wrong;
     const auto until = std::chrono::steady_clock::now() + 2s;
-    while (right && std::chrono::steady_clock::now() < until) {
+    while (wrong.empty() && std::chrono::steady_clock::now() < until) {
       const auto seen = Journal::open(watching, clock);
-      right = right && seen && !(*seen)->offer(record_of(1), {});
-      for (Sequence from = 1; right;) {
+      if (!seen) {
+        wrong = "open: " + seen.error().detail;
+        break;
+      }
+      if ((*seen)->offer(record_of(1), {})) wrong = "a read-only journal took a record";
+      for (Sequence from = 1; wrong.empty();) {
         const auto batch = (*seen)->read(from, 50'000, 100);
-        right = batch && batch->damaged.empty();
-        if (!right || batch->records.empty()) break;
+        if (!batch) {
+          wrong = "read: " + batch.error().detail;
+          break;
+        }
+        if (!batch->damaged.empty()) wrong = "damaged: " + std::to_string(batch->damaged.front());
+        if (batch->records.empty()) break;
         for (const auto& record : batch->records) {
-          right = right && record.body == body_of(record.sequence, 10'000);
+          if (record.body != body_of(record.sequence, 10'000)) wrong = "body of " + std::to_string(record.sequence);
         }
         from = batch->next;
       }
     }
-    ::_exit(right ? 0 : 1);
+    if (!wrong.empty()) std::fprintf(stderr, "the reading process: %s\n", wrong.c_str());
+    ::_exit(wrong.empty() ? 0 : 1);
   }
   int status = 0;
   std::uint64_t number = 60;
