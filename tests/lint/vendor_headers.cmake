@@ -9,6 +9,7 @@ set(homes
   "libdeflate.h=relay/protocol/content_encoding"
   "boost/beast=relay/http/"
   "boost/asio=relay/http/"
+  "re2/=relay/scrub/pattern"
   "curl/=upstream/")
 
 file(GLOB_RECURSE files RELATIVE "${ROOT}"
