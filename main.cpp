@@ -34,10 +34,6 @@
 #include <mutex>
 #include <optional>
 
-// etc/picket.toml, placed in the binary by CMakeLists.txt.
-extern "C" const char picket_shipped_config[];
-extern "C" const char picket_shipped_config_end[];
-
 namespace picket {
 namespace {
 
@@ -51,18 +47,10 @@ struct Config {
   std::vector<upstream::DestinationConfig> upstreams;
 };
 
-std::optional<Level> parse_level(std::string_view name) {
-  if (name == "debug") return Level::debug;
-  if (name == "info") return Level::info;
-  if (name == "warning") return Level::warning;
-  if (name == "error") return Level::error;
-  return std::nullopt;
-}
-
 // Fault::malformed with every problem, one a line.
 Result<Config> load_config(const std::filesystem::path& file) {
   auto document = Configuration::load(file, picket_environment());
-  if (!document) return document.error();
+  if (!document) return Error{Fault::malformed, document.error().detail};
   Config config;
   document->section("log", [&](Settings& settings) { settings.text("level", config.log_level); });
   document->section("server", [&](Settings& settings) { bind(settings, config.server); });
@@ -75,7 +63,7 @@ Result<Config> load_config(const std::filesystem::path& file) {
     document->element("upstream", i, [&](Settings& settings) { bind(settings, config.upstreams[i]); });
   }
   std::string problems;
-  if (!parse_level(config.log_level)) problems += "log.level is none of debug, info, warning, error\n";
+  if (!parse_log_level(config.log_level)) problems += "log.level is none of debug, info, warning, error\n";
   for (const std::string& problem : document->problems()) problems += problem + "\n";
   if (!problems.empty()) return Error{Fault::malformed, problems};
   if (const auto storage = buffer::check(config.storage); !storage) return storage.error();
@@ -93,13 +81,6 @@ std::filesystem::path config_file(const CommandLine& line) {
     if (std::filesystem::exists(usual)) return usual;
   }
   return {};
-}
-
-ExitCode refuse_config(std::ostream& err, const Error& error) {
-  std::string text = error.detail;
-  while (!text.empty() && text.back() == '\n') text.pop_back();
-  err << "picket: " << text << "\n";
-  return ExitCode::configuration;
 }
 
 // The service that a server hands each request to, by its path.
@@ -172,7 +153,7 @@ void reload(Picket& picket, const std::filesystem::path& file) {
     log(Level::warning, "picket", "configuration not changed: the new one is wrong", {{"reason", config.error().detail}});
     return;
   }
-  set_log_level(*parse_level(config->log_level));
+  set_log_level(*parse_log_level(config->log_level));
   const std::scoped_lock lock(picket.forwarder_mutex);
   picket.forwarder.reset();
   picket.forwarder = make_forwarder(picket, *config);
@@ -195,29 +176,13 @@ void wait_for_end(Picket& picket, const std::filesystem::path& file, const sigse
   }
 }
 
-ExitCode exit_code(Fault fault) {
-  switch (fault) {
-    case Fault::malformed: return ExitCode::configuration;
-    case Fault::too_large: return ExitCode::configuration;
-    case Fault::not_found: return ExitCode::io;
-    case Fault::unavailable: return ExitCode::io;
-    case Fault::corrupt: return ExitCode::configuration;
-  }
-  std::abort();
-}
-
-ExitCode refuse(std::ostream& err, const Error& error, ExitCode code) {
-  err << "picket: " << error.detail << "\n";
-  return code;
-}
-
 ExitCode serve(CommandLine& line) {
   const auto file = config_file(line);
   auto config = load_config(file);
-  if (!config) return refuse_config(line.err, config.error());
+  if (!config) return refuse_start(line.err, config.error());
   if (line.has("storage")) config->storage.path = line.option("storage");
   if (line.has("listen")) config->server.listen = line.option("listen");
-  set_log_level(*parse_level(config->log_level));
+  set_log_level(*parse_log_level(config->log_level));
 
   // Before any thread starts, so that all inherit the mask and sigtimedwait is the only receiver.
   sigset_t signals;
@@ -228,19 +193,22 @@ ExitCode serve(CommandLine& line) {
 
   const auto lock = buffer::StorageLock::take(config->storage.path);
   if (!lock) {
-    const bool taken = lock.error().fault == Fault::unavailable;
-    return refuse(line.err, lock.error(), taken ? ExitCode::configuration : ExitCode::io);
+    const auto code = refuse_start(line.err, lock.error());
+    return lock.error().fault == Fault::unavailable ? ExitCode::configuration : code;
   }
   Picket picket;
-  if (const auto built = build(picket, *config); !built) return refuse(line.err, built.error(), exit_code(built.error().fault));
+  if (const auto built = build(picket, *config); !built) return refuse_start(line.err, built.error());
   picket.retention = std::make_unique<buffer::Retention>(*picket.tables, *picket.journal, picket.clock, config->storage);
   picket.retention->start();
 
   auto options = http::options_of(config->server);
-  if (!options) return refuse_config(line.err, options.error());
+  if (!options) return refuse_start(line.err, options.error());
   options->listen_descriptor = activated_socket();
   auto server = http::Server::start(*options, make_service(*picket.ingest, *picket.api));
-  if (!server) return refuse(line.err, server.error(), ExitCode::unavailable);
+  if (!server) {
+    refuse_start(line.err, server.error());
+    return ExitCode::unavailable;
+  }
   picket.server = *std::move(server);
   const std::string_view scheme = options->certificate_file.empty() ? "http" : "https";
   // In one write: scripts wait for this line.
@@ -258,23 +226,9 @@ ExitCode serve(CommandLine& line) {
 ExitCode config_check(CommandLine& line) {
   const auto file = config_file(line);
   const auto config = load_config(file);
-  if (!config) return refuse_config(line.err, config.error());
+  if (!config) return refuse_start(line.err, config.error());
   line.out << (file.empty() ? "no file; the defaults" : file.string()) << ": all is well, " << config->upstreams.size()
            << " destination(s), data in " << config->storage.path << "\n";
-  return ExitCode::done;
-}
-
-ExitCode config_defaults(CommandLine& line) {
-  line.out << std::string_view(picket_shipped_config, static_cast<std::size_t>(picket_shipped_config_end - picket_shipped_config));
-  return ExitCode::done;
-}
-
-ExitCode version(CommandLine& line) {
-  if (line.json()) {
-    line.out << "{\"version\":\"" PICKET_VERSION "\",\"schema\":" << buffer::schema_number << "}\n";
-  } else {
-    line.out << "picket " PICKET_VERSION " (schema " << buffer::schema_number << ")\n";
-  }
   return ExitCode::done;
 }
 
@@ -285,54 +239,26 @@ std::vector<Command> all_commands() {
        "Writes `listening on http://…` to standard error when it accepts. SIGTERM ends it cleanly,\n"
        "SIGHUP re-reads destinations and log level after a check.\n\n"
        "Example: picket serve --config /etc/picket/picket.toml\n",
-       {}, {"listen"}, &serve}};
+       {}, {"listen"}, &serve, true}};
   for (auto& more : {rest::api_commands(), std::vector<Command>{api::status_command(), upstream::send_command()},
-                     upstream::upstream_commands(), buffer::buffer_commands()}) {
+                     upstream::upstream_commands(), buffer::buffer_commands(), buffer::general_commands()}) {
     commands.insert(commands.end(), more.begin(), more.end());
   }
   commands.push_back({"config check", "say whether a configuration is right",
                       "usage: picket config check [--config FILE]\n\nReads the file and the environment as serve would. Exit code 78 when something is wrong.\n\n"
                       "Example: picket config check --config picket.toml\n",
-                      {}, {}, &config_check});
-  commands.push_back({"config defaults", "print the commented default configuration",
-                      "usage: picket config defaults\n\nExample: picket config defaults > picket.toml\n", {}, {}, &config_defaults});
-  commands.push_back({"version", "print the version and the schema number",
-                      "usage: picket version [--json]\n\nExample: picket version --json\n", {"json"}, {}, &version});
+                      {}, {}, &config_check, true});
   return commands;
 }
 
-ExitCode run(const std::vector<std::string>& words) {
-  const auto commands = all_commands();
-  if (words.empty() || words[0] == "--help" || words[0] == "-h" || words[0] == "help") {
-    (words.empty() ? std::cerr : std::cout) << render_help(commands);
-    return words.empty() ? ExitCode::usage : ExitCode::done;
-  }
-  if (words[0] == "--version") return run({"version"});
-  const Command* const command = find_command(commands, words);
-  if (command == nullptr) {
-    std::cerr << "picket: no command \"" << words[0] << (words.size() > 1 ? " " + words[1] : "") << "\"; did you mean \""
-              << nearest_command(commands, words) << "\"? `picket --help` lists them\n";
-    return ExitCode::usage;
-  }
-  CommandLine line{{}, {}, {}, std::cout, std::cerr};
-  const bool two_words = command->name.find(' ') != std::string_view::npos;
-  const auto parsed = parse_words(*command, {words.begin() + (two_words ? 2 : 1), words.end()}, line);
-  if (!parsed) {
-    std::cerr << "picket " << command->name << ": " << parsed.error().detail << "\n";
-    return ExitCode::usage;
-  }
-  if (line.has("help")) {
-    std::cout << render_help(*command);
-    return ExitCode::done;
-  }
-  if (command->run != &serve && command->run != &config_check) {
-    const auto config = load_config(config_file(line));
-    if (!config) return refuse_config(std::cerr, config.error());
-    line.storage = line.option("storage", config->storage.path);
-    // DSNs that a verb prints carry the address that serve would use.
-    if (!line.has("public-url")) line.options["public-url"] = config->api.public_url;
-  }
-  return command->run(line);
+// What the configuration gives a verb that works beside the server.
+ExitCode configure(CommandLine& line) {
+  const auto config = load_config(config_file(line));
+  if (!config) return refuse_start(line.err, config.error());
+  line.storage = line.option("storage", config->storage.path);
+  // DSNs that a verb prints carry the address that serve would use.
+  if (!line.has("public-url")) line.options["public-url"] = config->api.public_url;
+  return ExitCode::done;
 }
 
 }  // namespace
@@ -340,7 +266,7 @@ ExitCode run(const std::vector<std::string>& words) {
 
 int main(int argc, char** argv) {
   try {
-    return static_cast<int>(picket::run({argv + 1, argv + argc}));
+    return static_cast<int>(picket::run_command(picket::all_commands(), {argv + 1, argv + argc}, picket::configure, std::cout, std::cerr));
   } catch (const std::exception& error) {
     std::cerr << "picket: " << error.what() << "\n";
     return static_cast<int>(picket::ExitCode::configuration);

@@ -1,6 +1,7 @@
 #include "buffer/command.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace picket {
 namespace {
@@ -113,6 +114,53 @@ std::string render_help(const std::vector<Command>& commands) {
 
 std::string render_help(const Command& command) {
   return std::string(command.help);
+}
+
+ExitCode run_command(const std::vector<Command>& commands,
+                     const std::vector<std::string>& words,
+                     const std::function<ExitCode(CommandLine& line)>& configure,
+                     std::ostream& out,
+                     std::ostream& err) {
+  if (words.empty() || words[0] == "--help" || words[0] == "-h" || words[0] == "help") {
+    (words.empty() ? err : out) << render_help(commands);
+    return words.empty() ? ExitCode::usage : ExitCode::done;
+  }
+  if (words[0] == "--version") return run_command(commands, {"version"}, configure, out, err);
+  const Command* const command = find_command(commands, words);
+  if (command == nullptr) {
+    err << "picket: no command \"" << spelled(words, 2) << "\"; did you mean \""
+        << nearest_command(commands, words) << "\"? `picket --help` lists them\n";
+    return ExitCode::usage;
+  }
+  CommandLine line{{}, {}, {}, out, err};
+  const bool two_words = command->name.find(' ') != std::string_view::npos;
+  const auto parsed = parse_words(*command, {words.begin() + (two_words ? 2 : 1), words.end()}, line);
+  if (!parsed) {
+    err << "picket " << command->name << ": " << parsed.error().detail << "\n";
+    return ExitCode::usage;
+  }
+  if (line.has("help")) {
+    out << render_help(*command);
+    return ExitCode::done;
+  }
+  if (!command->configures_itself) {
+    if (const auto configured = configure(line); configured != ExitCode::done) return configured;
+  }
+  return command->run(line);
+}
+
+ExitCode refuse_start(std::ostream& err, const Error& error) {
+  std::string text = error.detail;
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  err << "picket: " << text << "\n";
+  switch (error.fault) {
+    case Fault::malformed:
+    case Fault::too_large:
+    case Fault::corrupt: return ExitCode::configuration;
+    case Fault::not_found:
+    case Fault::unavailable: return ExitCode::io;
+  }
+  std::abort();
 }
 
 }  // namespace picket

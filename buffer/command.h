@@ -9,6 +9,7 @@
 #include "buffer/result.h"
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <ostream>
 #include <string>
@@ -50,6 +51,7 @@ struct Command {
   std::vector<std::string_view> flags;    // options without a value: "json"
   std::vector<std::string_view> options;  // options with a value: "from"
   ExitCode (*run)(CommandLine& line);
+  bool configures_itself = false;  // the configuration is not read for it beforehand
 };
 
 // The command that the first one or two of `words` name, or nothing.
@@ -66,6 +68,18 @@ std::string render_help(const Command& command);
 
 // The command whose name is nearest to what was typed.
 std::string nearest_command(const std::vector<Command>& commands, const std::vector<std::string>& words);
+
+// Runs the command that `words` (all after `picket`) name, or prints the help that they ask for. What
+// is wrong with them is said on `err`. `configure` fills in what the configuration gives a command;
+// anything but ExitCode::done from it ends the run.
+ExitCode run_command(const std::vector<Command>& commands,
+                     const std::vector<std::string>& words,
+                     const std::function<ExitCode(CommandLine& line)>& configure,
+                     std::ostream& out,
+                     std::ostream& err);
+
+// `picket: <what is wrong>` and the exit code for that kind of wrong; problems may be several lines.
+ExitCode refuse_start(std::ostream& err, const Error& error);
 
 // The least number of single-character changes between two words.
 std::size_t edit_distance(std::string_view a, std::string_view b);

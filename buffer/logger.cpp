@@ -58,6 +58,14 @@ void set_log_level(Level level) {
   threshold = level;
 }
 
+std::optional<Level> parse_log_level(std::string_view name) {
+  if (name == "debug") return Level::debug;
+  if (name == "info") return Level::info;
+  if (name == "warning") return Level::warning;
+  if (name == "error") return Level::error;
+  return std::nullopt;
+}
+
 void log(Level level,
          std::string_view room,
          std::string_view words,

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -42,4 +43,7 @@ void log(Level level,
 
 // Lines below `level` are not written. Default: info.
 void set_log_level(Level level);
+// "debug", "info", "warning" or "error".
+std::optional<Level> parse_log_level(std::string_view name);
+
 }  // namespace picket

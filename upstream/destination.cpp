@@ -333,11 +333,12 @@ void Destination::ship(CURLM* multi, const buffer::StoredRecord& record, Shipmen
 
 void Destination::send(CURLM* multi, const Parcel& parcel, Shipment shipment) {
   const Time now = clock_.now();
-  shipment.coding = coding_;
   shipment.epoch = backoff_.epoch();
   shipment.retry_generation = retry_generation_;
-  auto request = render_request(parcel, now, coding_, static_cast<int>(config_.compression_level));
+  const Packing packing{coding_, static_cast<int>(config_.compression_level), takes_stored_};
+  auto request = render_request(parcel, now, packing);
   if (!request) return refuse_unreadable(std::move(shipment), request.error().detail);
+  shipment.coding = request->coding;
   std::unique_ptr<Transfer> transfer;
   if (free_.empty()) {
     transfer = std::make_unique<Transfer>(config_, *this);

@@ -144,6 +144,7 @@ class Destination {
   bool retry_quarantined_ = false;
   std::uint64_t retry_generation_ = 0;
   relay::Coding coding_;
+  bool takes_stored_ = true;  // no compression that came in was refused yet
   std::string held_key_;  // the target's key that the hold is about
   DestinationStatus said_;  // counters, times and words for status
 };

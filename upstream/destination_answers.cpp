@@ -172,7 +172,9 @@ void Destination::on_wait(Shipment shipment, const Answer& answer, const std::st
 
 void Destination::on_recode(Shipment shipment, const Answer& answer) {
   if (shipment.coding == relay::Coding::identity) return refuse(shipment, answer.status, answer.body);
-  if (shipment.coding == coding_) {
+  if (shipment.coding != coding_) {
+    takes_stored_ = false;
+  } else {
     coding_ = plainer(coding_);
     log(Level::info, "upstream", "does not take this compression; going on with a plainer one",
         {{"destination", config_.name}, {"compression", coding_word(coding_)}});

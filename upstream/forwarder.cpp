@@ -135,6 +135,7 @@ void Forwarder::start() {
   });
   impl_->worker = std::thread([impl = impl_.get()] {
     name_thread("upstream");
+    yield_to_intake();
     impl->run();
   });
 }

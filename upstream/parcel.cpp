@@ -1,6 +1,7 @@
 #include "upstream/parcel.h"
 
 #include "relay/protocol/envelope.h"
+#include "relay/protocol/hex.h"
 
 #include <algorithm>
 #include <optional>
@@ -23,8 +24,9 @@ void add(std::vector<ItemCount>& counts, DataCategory category, std::uint64_t qu
   counts.push_back({category, quantity});
 }
 
-bool is_event(const relay::Item& item) {
-  return item.type == "event" || item.type == "transaction" || item.type == "security" || item.type == "feedback";
+bool is_event(DataCategory category) {
+  return category == DataCategory::error || category == DataCategory::transaction ||
+         category == DataCategory::security || category == DataCategory::feedback;
 }
 
 bool is_uncounted(DataCategory category) {
@@ -32,17 +34,50 @@ bool is_uncounted(DataCategory category) {
          category == DataCategory::unknown;
 }
 
-std::vector<DataCategory> decisive_of(const std::vector<relay::Item>& items) {
+std::vector<DataCategory> decisive_of(const std::vector<ItemCount>& counts) {
   std::vector<DataCategory> main;
-  std::vector<DataCategory> attachments;
-  for (const relay::Item& item : items) {
-    const DataCategory category = relay::category_of(item);
-    if (is_event(item)) return {category};
-    if (is_uncounted(category)) continue;
-    auto& into = category == DataCategory::attachment ? attachments : main;
-    if (std::find(into.begin(), into.end(), category) == into.end()) into.push_back(category);
+  bool attachments = false;
+  for (const auto& [category, quantity] : counts) {
+    if (is_event(category)) return {category};
+    if (category == DataCategory::attachment) attachments = true;
+    if (category != DataCategory::attachment && !is_uncounted(category)) main.push_back(category);
   }
-  return main.empty() ? attachments : main;
+  if (main.empty() && attachments) main.push_back(DataCategory::attachment);
+  return main;
+}
+
+// What intake counted, unless it was an older Picket's that did not.
+std::vector<ItemCount> noted_counts(const schema::IntakeMeta& meta) {
+  std::vector<ItemCount> counts;
+  for (int i = 0; i + 1 < meta.item_counts_size(); i += 2) {
+    const auto category = std::min<std::uint64_t>(meta.item_counts(i), 255);
+    add(counts, static_cast<DataCategory>(category), meta.item_counts(i + 1));
+  }
+  return counts;
+}
+
+Result<std::string> decode(const Parcel& parcel) {
+  return relay::decode(parcel.stored, parcel.coding, max_envelope_bytes);
+}
+
+Result<std::vector<ItemCount>> count_items(const Parcel& parcel) {
+  const auto decoded = decode(parcel);
+  if (!decoded) return decoded.error();
+  const auto envelope = relay::parse_envelope(*decoded, {.max_items = SIZE_MAX});
+  if (!envelope) return envelope.error();
+  std::vector<ItemCount> counts;
+  for (const relay::Item& item : envelope->items) add(counts, relay::category_of(item), item.item_count);
+  return counts;
+}
+
+bool leaves_as_stored(const Parcel& parcel, Time now, const Packing& packing) {
+  const bool understood = (parcel.coding == relay::Coding::gzip && packing.coding != relay::Coding::identity) ||
+                          (parcel.coding == relay::Coding::zstd && packing.coding == relay::Coding::zstd);
+  // A level of its own says that bytes matter more than work.
+  if (!packing.as_stored || !understood || packing.level > 1) return false;
+  const auto stay = now - parcel.label.received;
+  return parcel.meta.header_fits_key() && parcel.label.target.key == relay::render_hex(parcel.key) &&
+         (parcel.meta.sent_at_ms() == 0 || stay < unchanged_stay);
 }
 
 // Values come from SDKs, also percent-decoded from a query string: no line break may reach a header.
@@ -109,20 +144,27 @@ Result<Parcel> open_record(const buffer::StoredRecord& record, const Routes& rou
   auto target = routes.find_target(record.project, record.key);
   if (!target) return target.error();
   parcel.label.target = *std::move(target);
-  auto decoded = relay::decode(record.body, static_cast<relay::Coding>(record.coding), max_envelope_bytes);
-  if (!decoded) return decoded.error();
-  parcel.envelope = *std::move(decoded);
-  const auto envelope = relay::parse_envelope(parcel.envelope, {.max_items = SIZE_MAX});
-  if (!envelope) return envelope.error();
-  for (const relay::Item& item : envelope->items) {
-    add(parcel.label.counts, relay::category_of(item), item.item_count);
+  parcel.key = record.key;
+  parcel.stored = record.body;
+  parcel.coding = static_cast<relay::Coding>(record.coding);
+  parcel.label.counts = noted_counts(parcel.meta);
+  if (parcel.label.counts.empty()) {
+    auto counted = count_items(parcel);
+    if (!counted) return counted.error();
+    parcel.label.counts = *std::move(counted);
   }
-  parcel.label.decisive = decisive_of(envelope->items);
+  parcel.label.decisive = decisive_of(parcel.label.counts);
   return parcel;
 }
 
-Result<Request> render_request(const Parcel& parcel, Time now, relay::Coding coding, int level) {
-  const auto split = relay::split_header(parcel.envelope);
+Result<Request> render_request(const Parcel& parcel, Time now, const Packing& packing) {
+  if (leaves_as_stored(parcel, now, packing)) {
+    return Request{render_url(parcel.label.target), render_headers(parcel, parcel.coding),
+                   std::string(parcel.stored), parcel.coding};
+  }
+  const auto decoded = decode(parcel);
+  if (!decoded) return decoded.error();
+  const auto split = relay::split_header(*decoded);
   const auto fields = relay::parse_envelope_header(split.header);
   if (!fields) return fields.error();
   const Target& target = parcel.label.target;
@@ -147,9 +189,9 @@ Result<Request> render_request(const Parcel& parcel, Time now, relay::Coding cod
   body.reserve(body.size() + 1 + split.rest.size());
   body += '\n';
   body += split.rest;
-  if (coding == relay::Coding::zstd) body = relay::encode_zstd(body, level);
-  if (coding == relay::Coding::gzip) body = relay::encode_gzip(body, std::min(level, 9));
-  return Request{render_url(target), render_headers(parcel, coding), std::move(body)};
+  if (packing.coding == relay::Coding::zstd) body = relay::encode_zstd(body, packing.level);
+  if (packing.coding == relay::Coding::gzip) body = relay::encode_gzip(body, std::min(packing.level, 9));
+  return Request{render_url(target), render_headers(parcel, packing.coding), std::move(body), packing.coding};
 }
 
 }  // namespace picket::upstream

@@ -2,7 +2,8 @@
 // and rendered as a request.
 //
 // INVARIANT  Items leave byte for byte as they came; of the envelope header only dsn,
-//            trace.public_key, sent_at and a missing event_id change.
+//            trace.public_key, sent_at and a missing event_id change. What needs none of that is not
+//            even decompressed.
 #pragma once
 
 #include "buffer/clock.h"
@@ -42,22 +43,38 @@ struct Label {
 struct Parcel {
   Label label;
   schema::IntakeMeta meta;
-  std::string envelope;  // decoded
+  std::string_view key;     // the record's, 16 raw bytes
+  std::string_view stored;  // the record's body
+  relay::Coding coding = relay::Coding::identity;  // of `stored`
 };
 
 // One item of no known category: what a record counts as that cannot be opened.
 Label unreadable_label(buffer::Sequence sequence, relay::ProjectId project, Time received);
 
-// Fault::malformed when it does not decode, parse or have an address.
+// Fault::malformed when it does not decode, parse or have an address. Its views are the record's.
 Result<Parcel> open_record(const buffer::StoredRecord& record, const Routes& routes);
 
 struct Request {
   std::string url;
   std::vector<std::string> headers;  // "Name: value", without control characters
   std::string body;
+  relay::Coding coding = relay::Coding::identity;  // of the body
 };
 
+// How the body may leave.
+struct Packing {
+  relay::Coding coding = relay::Coding::zstd;
+  int level = 1;
+  // What needs no change may leave in the compression it came in, which costs next to nothing.
+  bool as_stored = true;
+};
+
+// What has been here for less than this leaves with the sent_at it came with: the time that a
+// request may take on its way anyway, and far below what upstreams take for clock drift.
+constexpr Duration unchanged_stay = Duration(1000);
+
 // `now` is when it leaves: sent_at moves on by as long as the envelope has been here.
-Result<Request> render_request(const Parcel& parcel, Time now, relay::Coding coding, int level);
+// Fault::malformed when the stored body does not decode or parse.
+Result<Request> render_request(const Parcel& parcel, Time now, const Packing& packing);
 
 }  // namespace picket::upstream

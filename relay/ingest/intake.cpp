@@ -220,6 +220,7 @@ std::variant<Taken, Refusal> Intake::take_in(http::Request& request,
     taken.event_id = relay::render_event_id(*id);
     meta.set_event_id(std::string(relay::raw_bytes(*id)));
   }
+  describe_envelope(*envelope, taken.items, taken.sender.key, meta);
   auto& record = taken.record.emplace();
   record.received = now;
   record.project = taken.sender.project;

@@ -1,5 +1,7 @@
 #include "relay/ingest/intake_meta.h"
 
+#include "relay/protocol/json_object.h"
+
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -31,6 +33,29 @@ std::string printable(std::string_view text, std::size_t longest) {
   return kept;
 }
 
+// False as well for a trace that is read differently by others: a key given twice, or not as text.
+bool names_other_key(std::string_view trace, std::string_view key) {
+  relay::JsonObjectReader reader(trace);
+  while (const auto member = reader.next()) {
+    if (!member->named("public_key")) continue;
+    if (!member->is_string() || member->raw_text() != key) return true;
+  }
+  return reader.failure().has_value();
+}
+
+bool header_fits(const relay::Envelope& envelope,
+                 const relay::ProjectKey& key,
+                 const schema::IntakeMeta& meta) {
+  if (!envelope.fields.event_id && !meta.event_id().empty()) return false;
+  relay::JsonObjectReader reader(envelope.header);
+  while (const auto member = reader.next()) {
+    if (member->named("dsn") && !member->is_null()) return false;
+    if (!member->named("trace")) continue;
+    if (member->is_object() && names_other_key(member->value, key.hex)) return false;
+  }
+  return !reader.failure();
+}
+
 }  // namespace
 
 std::string find_client_address(const http::RequestHead& head) {
@@ -50,6 +75,17 @@ schema::IntakeMeta make_intake_meta(const http::RequestHead& head, std::string_v
   meta.set_client(printable(client, 200));
   meta.set_origin(printable(head.headers.find("Origin"), 200));
   return meta;
+}
+
+void describe_envelope(const relay::Envelope& envelope,
+                       const std::vector<ItemCount>& items,
+                       const relay::ProjectKey& key,
+                       schema::IntakeMeta& meta) {
+  for (const auto& item : items) {
+    meta.add_item_counts(static_cast<std::uint64_t>(item.category));
+    meta.add_item_counts(item.quantity);
+  }
+  meta.set_header_fits_key(header_fits(envelope, key, meta));
 }
 
 }  // namespace picket::ingest

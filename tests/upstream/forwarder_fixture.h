@@ -40,6 +40,7 @@ struct RecordOptions {
   bool id_in_meta = true;
   relay::Coding coding = relay::Coding::gzip;
   std::vector<std::string> types = {"event"};
+  bool described = false;  // as intake does: may leave as it is stored
 };
 
 inline std::string event_id(std::uint64_t number) {
@@ -70,6 +71,16 @@ inline buffer::Record make_record(const RecordOptions& options, Time received) {
   meta.set_remote_address("203.0.113.7");
   if (options.id_in_meta && !options.id.empty()) {
     meta.set_event_id(std::string(relay::raw_bytes(*relay::parse_event_id(options.id))));
+  }
+  if (options.described) {
+    for (const std::string& type : options.types) {
+      relay::Item item;
+      item.type = type;
+      meta.add_item_counts(static_cast<std::uint64_t>(relay::category_of(item)));
+      meta.add_item_counts(1);
+    }
+    meta.set_header_fits_key(true);
+    if (!options.sent_at.empty()) meta.set_sent_at_ms(relay::parse_timestamp(options.sent_at).value_or(0));
   }
   record.meta = meta.SerializeAsString();
   const auto text = envelope_text(options);

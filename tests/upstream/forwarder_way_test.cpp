@@ -83,5 +83,65 @@ TEST_F(ForwarderTest, SendsALargeEnvelopeInOnePiece) {
   EXPECT_TRUE(received[0].envelope == text);
 }
 
+RecordOptions as_intake_keeps_it(std::uint64_t number) {
+  return {.sent_at = "2026-11-01T12:00:00.000Z", .id = event_id(number), .described = true};
+}
+
+DestinationConfig same_ids(const FakeUpstream& upstream, DestinationConfig config) {
+  config.dsn.clear();
+  config.url = upstream.url();
+  return config;
+}
+
+TEST_F(ForwarderTest, SendsWhatNeedsNoChangeAsItIsStored) {
+  post(as_intake_keeps_it(1));
+  start({same_ids(upstream, destination(upstream))});
+  ASSERT_TRUE(upstream.wait_for_accepted(1));
+  const auto received = upstream.received()[0];
+  EXPECT_EQ(received.coding, "gzip");
+  EXPECT_EQ(received.body_bytes, make_record(as_intake_keeps_it(1), clock.now()).body.size());
+  EXPECT_EQ(received.envelope, envelope_text(as_intake_keeps_it(1)));
+}
+
+TEST_F(ForwarderTest, MovesSentAtOnOnceItHasBeenHereForASecond) {
+  post(as_intake_keeps_it(1));
+  clock.advance(1s);
+  start({same_ids(upstream, destination(upstream))});
+  ASSERT_TRUE(upstream.wait_for_accepted(1));
+  EXPECT_EQ(upstream.received()[0].coding, "zstd");
+  EXPECT_NE(upstream.received()[0].envelope.find("\"sent_at\":\"2026-11-01T12:00:01.000Z\""), std::string::npos);
+}
+
+TEST_F(ForwarderTest, NamesAnotherKeyAndMeansItAlsoInWhatIsStored) {
+  post(as_intake_keeps_it(1));
+  start();  // a DSN with a key of its own
+  ASSERT_TRUE(upstream.wait_for_accepted(1));
+  EXPECT_EQ(upstream.received()[0].coding, "zstd");
+  EXPECT_NE(upstream.received()[0].key, local_key);
+}
+
+TEST_F(ForwarderTest, CompressesAnewWhereBytesMatterMore) {
+  post(as_intake_keeps_it(1));
+  auto config = same_ids(upstream, destination(upstream));
+  config.compression_level = 3;
+  start({config});
+  ASSERT_TRUE(upstream.wait_for_accepted(1));
+  EXPECT_EQ(upstream.received()[0].coding, "zstd");
+}
+
+TEST_F(ForwarderTest, AsksOnceForACompressionThatCameInAndIsNotTaken) {
+  upstream.answer([](const Received& received) {
+    return received.coding == "gzip" ? Reply{.status = 415} : Reply{};
+  });
+  post(as_intake_keeps_it(1));
+  start({same_ids(upstream, destination(upstream))});
+  ASSERT_TRUE(upstream.wait_for_accepted(1));
+  EXPECT_EQ(upstream.requests(), 2U);
+  post(as_intake_keeps_it(2));
+  ASSERT_TRUE(upstream.wait_for_accepted(2));
+  EXPECT_EQ(upstream.requests(), 3U);
+  EXPECT_TRUE(quarantine().empty());
+}
+
 }  // namespace
 }  // namespace picket::upstream

@@ -52,4 +52,34 @@ TEST(IntakeMeta, SurvivesHostileHeaders) {
 }
 
 }  // namespace
+// What is noted of an envelope with this header, for the key of thirty-two a's.
+bool fits(const std::string& header, bool answered_with_id = true) {
+  const auto text = header + "\n{\"type\":\"event\"}\n{}\n";
+  const auto envelope = relay::parse_envelope(text);
+  schema::IntakeMeta meta;
+  if (answered_with_id) meta.set_event_id(std::string(16, 'x'));
+  describe_envelope(*envelope, {{relay::DataCategory::error, 1}}, {std::string(32, 'a')}, meta);
+  EXPECT_EQ(meta.item_counts_size(), 2);
+  EXPECT_EQ(meta.item_counts(0), 1U);
+  EXPECT_EQ(meta.item_counts(1), 1U);
+  return meta.header_fits_key();
+}
+
+TEST(EnvelopeDescription, FitsWhenTheHeaderNamesNobodyElse) {
+  const std::string id = R"({"event_id":"0123456789abcdef0123456789abcdef")";
+  const std::string own(32, 'a');
+  EXPECT_TRUE(fits(id + "}"));
+  EXPECT_TRUE(fits("{}", false));
+  EXPECT_TRUE(fits(id + R"(,"trace":{"public_key":")" + own + R"("},"sent_at":"2026-01-01T00:00:00Z"})"));
+  EXPECT_TRUE(fits(id + R"(,"trace":{},"dsn":null})"));
+}
+
+TEST(EnvelopeDescription, DoesNotFitWhenAForwarderHasToChangeTheHeader) {
+  const std::string id = R"({"event_id":"0123456789abcdef0123456789abcdef")";
+  EXPECT_FALSE(fits("{}"));  // an id was answered that it does not have
+  EXPECT_FALSE(fits(id + R"(,"dsn":"https://a@b/1"})"));
+  EXPECT_FALSE(fits(id + R"(,"trace":{"public_key":"other"}})"));
+  EXPECT_FALSE(fits(id + R"(,"trace":{"public_key":7}})"));
+}
+
 }  // namespace picket::ingest
