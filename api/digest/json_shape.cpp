@@ -1,7 +1,7 @@
 #include "api/digest/json_shape.h"
 
-#include "api/digest/json_repair.h"
 #include "relay/protocol/envelope.h"
+#include "relay/protocol/json_repair.h"
 
 #include <cmath>
 #include <memory>
@@ -49,7 +49,7 @@ std::optional<JsonElement> parse_json(std::string_view json, bool& repaired) {
   auto root = strict(json, error);
   if (root || error == simdjson::EMPTY || error == simdjson::CAPACITY) return root;
   // The root's texts are in the parser, so the repaired bytes may go.
-  const auto better = repair_json(json);
+  const auto better = relay::repair_json(json);
   repaired = true;
   return strict(better, error);
 }

@@ -1,12 +1,12 @@
 #include "api/digest/client_report.h"
 #include "api/digest/derived_tags.h"
-#include "api/digest/json_repair.h"
 #include "api/digest/parsed_batch.h"
 #include "api/digest/title.h"
 #include "buffer/keys.h"
 #include "buffer/logger.h"
 #include "buffer/schema/rows.pb.h"
 #include "relay/protocol/content_encoding.h"
+#include "relay/protocol/json_repair.h"
 
 #include <algorithm>
 #include <exception>
@@ -135,7 +135,7 @@ class RecordReader {
     const auto type = first_characters(item.type, 200);
     batch_.raw_items.push_back(
         {.place = place(index),
-         .type = batch_.text.keep(repair_utf8(type.empty() ? "unknown" : type)),
+         .type = batch_.text.keep(relay::repair_utf8(type.empty() ? "unknown" : type)),
          .id = id.value_or(relay::EventId()),
          .has_id = id.has_value()});
   }
@@ -167,7 +167,7 @@ class RecordReader {
     if (item.type == "transaction") event.type = EventType::transaction;
     if (item.type == "feedback") event.type = EventType::feedback;
     if (event.user.ip == "{{auto}}")
-      event.user.ip = event.text.keep(repair_utf8(meta_.remote_address()), {64, 0});
+      event.user.ip = event.text.keep(relay::repair_utf8(meta_.remote_address()), {64, 0});
     const auto id = id_of(event, index);
     add_event(event, id, index);
     if (event.type == EventType::feedback) add_raw(item, index, id);

@@ -2,7 +2,6 @@
 
 #include "api/digest/derived_tags.h"
 #include "api/digest/grouping.h"
-#include "api/digest/json_repair.h"
 #include "api/digest/payload.h"
 #include "api/digest/title.h"
 #include "api/rest/access.h"
@@ -10,6 +9,7 @@
 #include "api/rest/event_shapes.h"
 #include "api/rest/release_rows.h"
 #include "relay/protocol/hex.h"
+#include "relay/protocol/json_repair.h"
 
 #include <algorithm>
 #include <utility>
@@ -29,7 +29,7 @@ json::object parse_payload(std::string_view bytes, std::string& trouble) {
   const auto storage = json::make_shared_resource<json::monotonic_resource>(bytes.size() * 2 + 1024);
   auto value = json::parse(bytes, error, storage, options);
   if (error) {
-    value = json::parse(digest::repair_json(bytes), error, storage, options);
+    value = json::parse(relay::repair_json(bytes), error, storage, options);
     trouble = error ? "The payload is not JSON: " + error.message() : "The payload was not valid JSON and has been repaired.";
   }
   if (error) return {};

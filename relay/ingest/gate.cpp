@@ -10,45 +10,33 @@ namespace {
 // Stands for the dsn of an envelope that has not been read yet.
 constexpr std::string_view unread_dsn = "https://00000000000000000000000000000000@unread/1";
 
-Refusal refuse(unsigned status,
-               std::string_view detail,
-               std::string_view cause,
-               std::string_view reason) {
-  Refusal refusal;
-  refusal.status = status;
-  refusal.detail = detail;
-  refusal.cause = cause;
-  refusal.reason = reason;
-  return refusal;
-}
-
 Refusal refuse(const relay::AuthError& error) {
   const bool version = error.fault == relay::AuthFault::bad_version;
-  return refuse(error.status(), error.detail, {}, version ? "auth_version" : "auth_client");
+  return make_refusal(error.status(), error.detail, {}, version ? "auth_version" : "auth_client");
 }
 
 std::variant<std::optional<relay::ProjectId>, Refusal> find_project(const Route& route) {
   if (route.project.empty()) return std::optional<relay::ProjectId>();
   auto project = relay::parse_project_id(route.project);
-  if (!project) return refuse(400, "bad project id", project.error().detail, "project_id");
+  if (!project) return make_refusal(400, "bad project id", project.error().detail, "project_id");
   return std::optional(*project);
 }
 
 }  // namespace
 
 Refusal missing_key() {
-  return refuse(401, "missing authorization information",
-                "no sentry_key in header, query or envelope", "auth_client");
+  return make_refusal(401, "missing authorization information",
+                      "no sentry_key in header, query or envelope", "auth_client");
 }
 
 std::variant<Sender, Refusal> Gate::check_key(
     const relay::ProjectKey& key, const std::optional<relay::ProjectId>& claimed) const {
   const auto answer = directory_.find(key);
   if (!answer.known)
-    return refuse(403, "event rejected", "there is no such project key", "project_state");
+    return make_refusal(403, "event rejected", "there is no such project key", "project_state");
   Sender sender{key, answer.entry.project, {}};
   const auto rejected = [&](std::string_view cause, std::string_view reason) {
-    auto refusal = refuse(403, "event rejected", cause, reason);
+    auto refusal = make_refusal(403, "event rejected", cause, reason);
     refusal.sender = std::move(sender);
     return refusal;
   };
@@ -69,6 +57,7 @@ std::variant<std::optional<Sender>, Refusal> Gate::check_head(const http::Reques
   sources.x_sentry_auth = head.headers.find("X-Sentry-Auth");
   sources.authorization = head.headers.find("Authorization");
   sources.query = head.query;
+  sources.path_key = route.key;
   sources.envelope_dsn = unread_dsn;
   auto found = relay::find_auth(sources);
   if (const auto* error = std::get_if<relay::AuthError>(&found)) return refuse(*error);
@@ -91,15 +80,16 @@ std::variant<Sender, Refusal> Gate::check_dsn(std::optional<Sender> sender,
   }
   const auto parsed = relay::parse_dsn(dsn);
   if (!parsed)
-    return refuse(400, "bad dsn in envelope header", parsed.error().detail, "invalid_envelope");
+    return make_refusal(400, "bad dsn in envelope header", parsed.error().detail,
+                        "invalid_envelope");
   auto project = find_project(route);
   if (auto* refusal = std::get_if<Refusal>(&project)) return std::move(*refusal);
   auto expected = std::get<std::optional<relay::ProjectId>>(project).value_or(parsed->project);
   if (sender) expected = sender->project;
   if (parsed->project != expected || (sender && parsed->key != sender->key)) {
-    return refuse(400, "dsn mismatch",
-                  "the envelope's dsn names another key or project than the request",
-                  "multi_project_id");
+    return make_refusal(400, "dsn mismatch",
+                        "the envelope's dsn names another key or project than the request",
+                        "multi_project_id");
   }
   if (sender) return *std::move(sender);
   return check_key(parsed->key, parsed->project);

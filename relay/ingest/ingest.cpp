@@ -1,6 +1,7 @@
 #include "relay/ingest/ingest.h"
 
 #include "buffer/logger.h"
+#include "relay/ingest/endpoint.h"
 #include "relay/ingest/replies.h"
 #include "relay/ingest/route.h"
 
@@ -25,23 +26,18 @@ struct Waiting {
   SteadyClock::time_point began;
 };
 
-Refusal refuse_unread(unsigned status,
-                      std::string_view detail,
-                      std::string_view cause,
-                      std::string_view reason) {
-  Refusal refusal;
-  refusal.status = status;
-  refusal.detail = detail;
-  refusal.cause = cause;
-  refusal.reason = reason;
+// Always answered by no_room_reply().
+Refusal disk_full() {
+  auto refusal = make_refusal(429, "rate limited", "the disk budget is used up", "disk_full");
+  refusal.outcome = relay::Outcome::rate_limited;
   return refusal;
 }
 
-// Always answered by full_reply().
-Refusal disk_full() {
-  auto refusal = refuse_unread(429, "rate limited", "the disk budget is used up", "disk_full");
-  refusal.outcome = relay::Outcome::rate_limited;
-  return refusal;
+// Nothing is stored, so even those who know no 429 must not hear of success.
+http::Response no_room_reply(Endpoint endpoint) {
+  const auto* rule = find_rule(endpoint);
+  if (rule == nullptr || rule->may_answer_429) return full_reply();
+  return error_reply(503, "could not be stored", "the disk budget is used up");
 }
 
 void end_waiting(Waiting& waiting, const Result<buffer::Sequence>& durable) {
@@ -57,10 +53,6 @@ void end_waiting(Waiting& waiting, const Result<buffer::Sequence>& durable) {
   }
   counters.count_answer(waiting.endpoint, waiting.reply.status);
   std::move(waiting.responder).respond(std::move(waiting.reply));
-}
-
-bool is_intake(Endpoint endpoint) {
-  return endpoint == Endpoint::envelope || endpoint == Endpoint::store;
 }
 
 }  // namespace
@@ -90,22 +82,24 @@ bool Ingest::owns(std::string_view path) const {
 
 Refusal Ingest::make_outage(std::optional<Sender> sender) const {
   auto refusal = draining_
-                     ? refuse_unread(503, "shutting down", "send again in a moment", "internal")
+                     ? make_refusal(503, "shutting down", "send again in a moment", "internal")
                      : disk_full();
   refusal.sender = std::move(sender);
   return refusal;
 }
 
-http::Response Ingest::refuse(const Refusal& refusal) {
+http::Response Ingest::refuse(Refusal refusal, Endpoint endpoint) {
   ledger_->refuse(refusal, clock_.now());
-  if (refusal.status == 429) return full_reply();
+  if (refusal.answer) return *std::move(refusal.answer);
+  if (refusal.status == 429) return no_room_reply(endpoint);
   return error_reply(refusal.status, refusal.detail, refusal.cause);
 }
 
 http::Admission Ingest::admit(const http::RequestHead& head) {
   constexpr std::size_t ignored_body_bytes = 64 * 1024;
   const auto route = find_route(head.path);
-  if (!is_intake(route.endpoint) || head.method != "POST") {
+  const auto* rule = find_rule(route, head);
+  if (rule == nullptr || !allows(*rule, head.method)) {
     // Answered by handle(), so that the connection lives on. Other rooms' metrics may take their
     // time.
     return http::ReadBody{ignored_body_bytes, route.endpoint == Endpoint::metrics};
@@ -115,7 +109,7 @@ http::Admission Ingest::admit(const http::RequestHead& head) {
     if (!refuses_all()) return http::ReadBody{passed->most_bytes, false};
     checked = make_outage(std::move(passed->sender));
   }
-  auto response = refuse(std::get<Refusal>(checked));
+  auto response = refuse(std::get<Refusal>(std::move(checked)), route.endpoint);
   ledger_->counters.count_answer(route.endpoint, response.status);
   return response;
 }
@@ -123,14 +117,15 @@ http::Admission Ingest::admit(const http::RequestHead& head) {
 void Ingest::handle(http::Request request, http::Responder responder) {
   const auto route = find_route(request.head.path);
   const auto& method = request.head.method;
+  if (const auto* rule = find_rule(route, request.head)) {
+    if (allows(*rule, method)) return take_in(request, route, std::move(responder));
+    return respond(route.endpoint, std::move(responder),
+                   method == "OPTIONS"
+                       ? preflight_reply()
+                       : not_allowed_reply(std::string(rule->methods) + ", OPTIONS"));
+  }
   const bool reads = method == "GET" || method == "HEAD";
   switch (route.endpoint) {
-    case Endpoint::envelope:
-    case Endpoint::store:
-      if (method == "POST") return take_in(request, route, std::move(responder));
-      if (method == "OPTIONS")
-        return respond(route.endpoint, std::move(responder), preflight_reply());
-      return respond(route.endpoint, std::move(responder), not_allowed_reply("POST, OPTIONS"));
     case Endpoint::live:
       if (!reads) break;
       return respond(route.endpoint, std::move(responder), health_reply(true));
@@ -144,7 +139,7 @@ void Ingest::handle(http::Request request, http::Responder responder) {
       response.body = render_metrics();
       return respond(route.endpoint, std::move(responder), std::move(response));
     }
-    case Endpoint::unknown:
+    default:
       return respond(route.endpoint, std::move(responder),
                      error_reply(404, "the requested resource does not exist"));
   }
@@ -163,15 +158,19 @@ void Ingest::take_in(http::Request& request, const Route& route, http::Responder
     auto checked = intake_.check_head(request.head, route);
     if (auto* passed = std::get_if<Passed>(&checked))
       checked = make_outage(std::move(passed->sender));
-    return respond(route.endpoint, std::move(responder), refuse(std::get<Refusal>(checked)));
+    return respond(route.endpoint, std::move(responder),
+                   refuse(std::get<Refusal>(std::move(checked)), route.endpoint));
   }
   auto result = intake_.take_in(request, route, clock_.now());
-  if (const auto* refusal = std::get_if<Refusal>(&result)) {
-    return respond(route.endpoint, std::move(responder), refuse(*refusal));
+  if (auto* refusal = std::get_if<Refusal>(&result)) {
+    return respond(route.endpoint, std::move(responder),
+                   refuse(std::move(*refusal), route.endpoint));
   }
   auto taken = std::get<Taken>(std::move(result));
   ledger_->counters.count_envelope();
-  if (!taken.record) return respond(route.endpoint, std::move(responder), accepted_reply({}));
+  ledger_->drop(taken.sender, taken.dropped, clock_.now());
+  if (!taken.record)
+    return respond(route.endpoint, std::move(responder), std::move(taken.answer));
   make_durable(std::move(taken), route.endpoint, std::move(responder), began);
 }
 
@@ -182,7 +181,7 @@ void Ingest::make_durable(Taken taken,
   ledger_->receive(taken.items);
   const auto received = taken.record->received;
   auto waiting = std::make_shared<Waiting>(Waiting{
-      ledger_, std::move(responder), accepted_reply(taken.event_id), endpoint,
+      ledger_, std::move(responder), std::move(taken.answer), endpoint,
       std::move(taken.sender), std::move(taken.items), taken.record->body.size(), received, began});
   ledger_->counters.begin_waiting(waiting->bytes);
   const auto offered = journal_.offer(
@@ -196,7 +195,7 @@ void Ingest::make_durable(Taken taken,
                 full ? relay::Outcome::rate_limited : relay::Outcome::invalid,
                 full ? "disk_full" : "internal", received);
   respond(endpoint, std::move(waiting->responder),
-          full ? full_reply() : error_reply(503, "could not be stored", offered.error().detail));
+          full ? no_room_reply(endpoint) : error_reply(503, "could not be stored", offered.error().detail));
 }
 
 bool Ingest::ready() const {

@@ -63,7 +63,7 @@ class Ingest {
  private:
   using SteadyTime = std::chrono::steady_clock::time_point;
   void respond(Endpoint endpoint, http::Responder responder, http::Response response);
-  http::Response refuse(const Refusal& refusal);
+  http::Response refuse(Refusal refusal, Endpoint endpoint);
   bool refuses_all() const { return draining_ || journal_.full(); }
   // Why what the gate has let pass is refused all the same. REQUIRES: refuses_all().
   Refusal make_outage(std::optional<Sender> sender) const;

@@ -1,6 +1,6 @@
 // From a request with its body to the record that the journal keeps, or the reason why not.
 //
-//   head ─► gate ─► decode ─► (store: wrap) ─► parse ─► gate (dsn) ─► limits ─► record
+//   head ─► gate ─► decode ─► (convert) ─► parse ─► gate (dsn) ─► limits ─► record
 //
 // A body in one coding is kept as it came; a larger one in none, or in several, is kept as zstd.
 // THREADS  take_in() from any thread; nothing is shared but the project directory.
@@ -10,6 +10,7 @@
 #include "buffer/journal.h"
 #include "relay/http/message.h"
 #include "relay/ingest/config.h"
+#include "relay/ingest/endpoint.h"
 #include "relay/ingest/gate.h"
 #include "relay/ingest/refusal.h"
 #include "relay/ingest/route.h"
@@ -24,8 +25,9 @@ namespace picket::ingest {
 
 struct Taken {
   Sender sender;
-  std::string event_id;  // 32 hex digits as answered, "" when there is none
+  http::Response answer;  // for success
   std::vector<ItemCount> items;
+  std::vector<DroppedItems> dropped;     // beside `items`, not among them
   std::optional<buffer::Record> record;  // none: an envelope without items, nothing to keep
 };
 
@@ -39,10 +41,10 @@ class Intake {
  public:
   Intake(const Gate& gate, const IngestConfig& config) : gate_(gate), config_(config) {}
 
-  // Uses up the request's body. REQUIRES: the route is that of an envelope or store endpoint.
+  // Uses up the request's body. REQUIRES: the route's endpoint has a rule that allows the method.
   std::variant<Taken, Refusal> take_in(http::Request& request, const Route& route, Time now) const;
 
-  // What can be decided before the body is read.
+  // What can be decided before the body is read. REQUIRES: as above.
   std::variant<Passed, Refusal> check_head(const http::RequestHead& head, const Route& route) const;
 
  private:

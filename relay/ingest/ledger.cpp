@@ -33,6 +33,16 @@ void Ledger::refuse(const Refusal& refusal, Time now) {
   const auto& items = refusal.items.empty() ? not_understood : refusal.items;
   receive(items);
   drop(refusal.sender, items, refusal.outcome, refusal.reason, now);
+  drop(refusal.sender, refusal.dropped, now);
+}
+
+void Ledger::drop(const std::optional<Sender>& sender,
+                  const std::vector<DroppedItems>& dropped,
+                  Time now) {
+  for (const auto& [items, outcome, reason] : dropped) {
+    counters.count_received(items);
+    drop(sender, {items}, outcome, reason, now);
+  }
 }
 
 }  // namespace picket::ingest

@@ -29,6 +29,10 @@ struct Ledger {
             relay::Outcome outcome,
             std::string_view reason,
             Time now);
+  // Both at once, for items that are left out.
+  void drop(const std::optional<Sender>& sender,
+            const std::vector<DroppedItems>& dropped,
+            Time now);
   // Both at once, for a request that was never understood or is refused.
   void refuse(const Refusal& refusal, Time now);
 };

@@ -1,12 +1,14 @@
 // Why a request is not taken: the answer, and the words under which it is counted.
 #pragma once
 
+#include "relay/http/message.h"
 #include "relay/protocol/data_category.h"
 #include "relay/protocol/dsn.h"
 
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace picket::ingest {
@@ -24,6 +26,13 @@ struct Sender {
   std::string client;  // sentry_client, as claimed
 };
 
+// Items that are left out of an envelope whose others are kept.
+struct DroppedItems {
+  ItemCount items;
+  relay::Outcome outcome = relay::Outcome::invalid;
+  std::string reason;  // Sentry's word
+};
+
 struct Refusal {
   unsigned status = 400;
   std::string detail;
@@ -32,8 +41,17 @@ struct Refusal {
   relay::Outcome outcome = relay::Outcome::invalid;
   // Empty: the body was not understood, which counts as one item of the category `unknown`.
   std::vector<ItemCount> items;
+  std::vector<DroppedItems> dropped;  // beside `items`, with reasons of their own
   // On whose account; none: nobody's that exists, counted in the metrics only.
   std::optional<Sender> sender;
+  // Said in place of the error, by endpoints that never say 429.
+  std::optional<http::Response> answer;
 };
+
+// Without items and sender: of a body that was not understood, or not read.
+Refusal make_refusal(unsigned status,
+                     std::string_view detail,
+                     std::string_view cause,
+                     std::string_view reason);
 
 }  // namespace picket::ingest

@@ -56,6 +56,13 @@ http::Response accepted_reply(std::string_view event_id) {
   return response;
 }
 
+http::Response empty_reply(unsigned status) {
+  http::Response response;
+  response.status = status;
+  add_cors(response);
+  return response;
+}
+
 http::Response error_reply(unsigned status, std::string_view detail, std::string_view cause) {
   http::Response response;
   response.status = status;

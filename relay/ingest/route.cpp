@@ -1,7 +1,10 @@
 #include "relay/ingest/route.h"
 
+#include "relay/ingest/endpoint.h"
+
 #include <algorithm>
 #include <cstdlib>
+#include <optional>
 #include <utility>
 
 namespace picket::ingest {
@@ -26,16 +29,34 @@ bool all_digits(std::string_view text) {
          std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
-Endpoint find_project_endpoint(std::string_view name) {
-  if (name == "envelope") return Endpoint::envelope;
-  if (name == "store") return Endpoint::store;
-  return Endpoint::unknown;
+// Words that no project is called.
+bool is_reserved(std::string_view project) {
+  return project == "0" || project == "relay" || project == "embed";
 }
 
-Endpoint find_relay_endpoint(std::string_view name) {
-  if (name == "healthcheck/live") return Endpoint::live;
-  if (name == "healthcheck/ready") return Endpoint::ready;
-  return Endpoint::unknown;
+bool take_segment(std::string_view pattern, std::string_view segment, Route& route) {
+  if (!pattern.starts_with('{')) return pattern == segment;
+  if (segment.empty()) return false;
+  if (pattern == "{project}") {
+    route.project = segment;
+    return !is_reserved(segment);
+  }
+  (pattern == "{key}" ? route.key : route.name) = segment;
+  return true;
+}
+
+// Both without their outer slashes.
+std::optional<Route> match(std::string_view pattern, std::string_view path) {
+  Route route;
+  while (true) {
+    const auto [wanted, wanted_rest] = split_segment(pattern);
+    const auto [segment, rest] = split_segment(path);
+    if (!take_segment(wanted, segment, route)) return std::nullopt;
+    if (wanted_rest.empty() != rest.empty()) return std::nullopt;
+    if (rest.empty()) return route;
+    pattern = wanted_rest;
+    path = rest;
+  }
 }
 
 }  // namespace
@@ -54,22 +75,29 @@ std::string_view endpoint_name(Endpoint endpoint) {
 
 bool owns_path(std::string_view path) {
   if (without_slash(path) == "/metrics") return true;
-  if (!path.starts_with(api)) return false;
-  const auto [first, rest] = split_segment(path.substr(api.size()));
-  if (first == "0") return false;
-  if (first == "relay" || all_digits(first)) return true;
+  if (path.starts_with(api)) {
+    const auto first = split_segment(path.substr(api.size())).first;
+    if (first == "0") return false;
+    if (first == "relay" || all_digits(first)) return true;
+  }
   // A project that is no number is told so, where an SDK would send it.
   return find_route(path).endpoint != Endpoint::unknown;
 }
 
 Route find_route(std::string_view path) {
-  if (without_slash(path) == "/metrics") return {Endpoint::metrics, {}};
-  if (!path.starts_with(api)) return {};
-  const auto [first, rest] = split_segment(path.substr(api.size()));
-  if (first == "0" || first.empty()) return {};
-  if (first == "store" && rest.empty()) return {Endpoint::store, {}};
-  if (first == "relay") return {find_relay_endpoint(without_slash(rest)), {}};
-  return {find_project_endpoint(without_slash(rest)), first};
+  path = without_slash(path);
+  if (!path.starts_with('/')) return {};
+  path.remove_prefix(1);
+  for (const auto& rule : endpoint_rules()) {
+    if (auto route = match(rule.pattern, path)) {
+      route->endpoint = rule.endpoint;
+      return *route;
+    }
+  }
+  if (path == "api/relay/healthcheck/live") return {Endpoint::live, {}, {}, {}};
+  if (path == "api/relay/healthcheck/ready") return {Endpoint::ready, {}, {}, {}};
+  if (path == "metrics") return {Endpoint::metrics, {}, {}, {}};
+  return {};
 }
 
 }  // namespace picket::ingest

@@ -1,5 +1,5 @@
 // Which of ingest's endpoints a path names. Paths come with runs of '/' folded; the trailing slash
-// is optional.
+// is optional. What an endpoint takes and answers stands in its rule (endpoint.h).
 #pragma once
 
 #include <cstdint>
@@ -18,9 +18,13 @@ enum class Endpoint : std::uint8_t {
 constexpr std::size_t endpoint_count = static_cast<std::size_t>(Endpoint::unknown) + 1;
 std::string_view endpoint_name(Endpoint endpoint);
 
+// What the path says beside the endpoint. Views into the path, percent-encoding kept, "" where the
+// endpoint's pattern has no such part.
 struct Route {
   Endpoint endpoint = Endpoint::unknown;
-  std::string_view project;  // as written, "" for the legacy /api/store/; points into the path
+  std::string_view project;  // as written; "" also for the legacy /api/store/
+  std::string_view key;      // a public key in the path
+  std::string_view name;     // what else the path names: a monitor's slug, an event's id, an upload
 };
 
 // Is the path ours at all? Everything below /api/0/ belongs to the REST API.

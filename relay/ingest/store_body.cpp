@@ -1,7 +1,7 @@
 #include "relay/ingest/store_body.h"
 
-#include "relay/ingest/json_repair.h"
 #include "relay/protocol/content_encoding.h"
+#include "relay/protocol/json_repair.h"
 
 #include <simdjson.h>
 
@@ -50,33 +50,23 @@ std::optional<std::string> parse_base64(std::string_view text) {
   return bytes;
 }
 
-Refusal bad_body(unsigned status,
-                 std::string_view detail,
-                 std::string_view cause,
-                 std::string_view reason) {
-  Refusal refusal;
-  refusal.status = status;
-  refusal.detail = detail;
-  refusal.cause = cause;
-  refusal.reason = reason;
-  return refusal;
-}
-
 Refusal too_large_event() {
-  return bad_body(413, "payload too large", "the event exceeds its size limit", "too_large:event");
+  return make_refusal(413, "payload too large", "the event exceeds its size limit",
+                      "too_large:event");
 }
 
 // The JSON text within a body that does not begin with '{'.
 std::variant<std::string, Refusal> unpack(std::string_view body, std::size_t max_bytes) {
   auto unpacked = parse_base64(body);
   if (!unpacked)
-    return bad_body(400, "invalid event payload", "neither a JSON object nor base64", "payload");
+    return make_refusal(400, "invalid event payload", "neither a JSON object nor base64",
+                        "payload");
   if (trim(*unpacked).starts_with('{')) return *std::move(unpacked);
   auto inflated = relay::decode(*unpacked, relay::Coding::deflate, max_bytes);
   if (inflated) return *std::move(inflated);
   if (inflated.error().fault == Fault::too_large) return too_large_event();
-  return bad_body(400, "invalid event payload", "the base64 content is neither JSON nor zlib",
-                  "invalid_compression");
+  return make_refusal(400, "invalid event payload", "the base64 content is neither JSON nor zlib",
+                      "invalid_compression");
 }
 
 struct Gist {
@@ -111,7 +101,7 @@ std::optional<relay::EventId> find_event_id(std::string_view payload) {
 std::variant<WrappedEvent, Refusal> wrap_store_body(std::string_view body,
                                                     std::size_t max_event_bytes) {
   auto text = trim(body);
-  if (text.empty()) return bad_body(400, "empty request body", "no event payload", "no_data");
+  if (text.empty()) return make_refusal(400, "empty request body", "no event payload", "no_data");
 
   std::string unpacked;
   if (!text.starts_with('{')) {
@@ -125,12 +115,13 @@ std::variant<WrappedEvent, Refusal> wrap_store_body(std::string_view body,
   auto gist = read_gist(text);
   std::string repaired;
   if (!gist) {
-    repaired = repair_json(text);
+    repaired = relay::repair_json(text);
     text = repaired;
     gist = read_gist(text);
   }
   if (!gist)
-    return bad_body(400, "invalid JSON data", "the payload is not a JSON object", "invalid_json");
+    return make_refusal(400, "invalid JSON data", "the payload is not a JSON object",
+                        "invalid_json");
 
   WrappedEvent wrapped;
   wrapped.event_id = gist->event_id ? *gist->event_id : relay::random_event_id();
@@ -140,6 +131,15 @@ std::variant<WrappedEvent, Refusal> wrap_store_body(std::string_view body,
   wrapped.envelope.append(R"(","length":)").append(std::to_string(text.size())).append("}\n");
   wrapped.envelope.append(text).append("\n");
   return wrapped;
+}
+
+std::variant<Converted, Refusal> convert_store(const Inbound& inbound) {
+  auto wrapped =
+      wrap_store_body(inbound.body, static_cast<std::size_t>(inbound.config.max_event_bytes));
+  if (auto* refusal = std::get_if<Refusal>(&wrapped)) return std::move(*refusal);
+  Converted converted;
+  converted.envelope = std::move(std::get<WrappedEvent>(wrapped).envelope);
+  return converted;
 }
 
 }  // namespace picket::ingest

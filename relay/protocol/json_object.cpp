@@ -121,6 +121,41 @@ std::optional<JsonMember> JsonObjectReader::next() {
   return member;
 }
 
+Result<std::vector<std::string_view>> JsonObjectReader::split_array(std::string_view text,
+                                                                    std::size_t most) {
+  JsonObjectReader reader(text);
+  std::vector<std::string_view> entries;
+  const auto malformed = [&reader](const char* reason) {
+    const auto at = reader.failure_ ? reader.failure_->at : reader.at_;
+    return Error{Fault::malformed, std::string(reader.failure_ ? reader.failure_->reason : reason) +
+                                       " at byte " + std::to_string(at)};
+  };
+  if (!simdjson::validate_utf8(text.data(), text.size())) return malformed("not UTF-8");
+  reader.skip_space();
+  if (reader.peek() != '[') return malformed("expected a JSON array");
+  ++reader.at_;
+  reader.skip_space();
+  bool more = reader.peek() != ']';
+  while (more) {
+    if (entries.size() == most)
+      return Error{Fault::too_large, "more than " + std::to_string(most) + " entries"};
+    const auto start = reader.at_;
+    if (!reader.skip_value()) return malformed("");
+    entries.push_back(text.substr(start, reader.at_ - start));
+    reader.skip_space();
+    more = reader.peek() == ',';
+    if (!more && reader.peek() != ']') return malformed("expected ',' or ']'");
+    if (more) {
+      ++reader.at_;
+      reader.skip_space();
+    }
+  }
+  ++reader.at_;
+  reader.skip_space();
+  if (reader.at_ != text.size()) return malformed("unexpected bytes after the JSON array");
+  return entries;
+}
+
 // False when there is no first member: an empty object or a failure.
 bool JsonObjectReader::open() {
   if (!simdjson::validate_utf8(text_.data(), text_.size())) return fail("not UTF-8");

@@ -14,6 +14,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace picket::relay {
 
@@ -47,6 +48,10 @@ class JsonObjectReader {
     std::size_t at;
   };
   const std::optional<Failure>& failure() const { return failure_; }
+
+  // The entries of a text that is one JSON array, as they were written; checked as objects are.
+  // Fault::malformed, and Fault::too_large past `most` entries.
+  static Result<std::vector<std::string_view>> split_array(std::string_view text, std::size_t most);
 
  private:
   enum class Place : std::uint8_t { before, inside, done };

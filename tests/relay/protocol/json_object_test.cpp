@@ -174,5 +174,26 @@ TEST(ParseWholeNumber, TakesDigitsOnly) {
   }
 }
 
+TEST(SplitArray, GivesEntriesAsTheyWereWritten) {
+  const auto entries = JsonObjectReader::split_array(R"( [ {"a": [1, 2]},"x,]" , 1.50,null ] )", 9);
+  ASSERT_TRUE(entries);
+  EXPECT_EQ(*entries, (std::vector<std::string_view>{R"({"a": [1, 2]})", R"("x,]")", "1.50", "null"}));
+  EXPECT_TRUE(JsonObjectReader::split_array("[]", 0)->empty());
+}
+
+TEST(SplitArray, RefusesWhatIsNoArray) {
+  for (const std::string_view text : {"", "{}", "[", "[1", "[1,", "[1,]", "[,]", "[1 2]", "[1]x", "[\"",
+                                      "[\xff]", "[[[}]"}) {
+    const auto entries = JsonObjectReader::split_array(text, 9);
+    ASSERT_FALSE(entries) << text;
+    EXPECT_EQ(entries.error().fault, Fault::malformed) << text;
+  }
+  EXPECT_FALSE(JsonObjectReader::split_array(std::string(1000, '['), 9));
+}
+
+TEST(SplitArray, StopsAtTheLimit) {
+  EXPECT_EQ(JsonObjectReader::split_array("[1,2,3]", 2).error().fault, Fault::too_large);
+}
+
 }  // namespace
 }  // namespace picket::relay

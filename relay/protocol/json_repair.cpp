@@ -1,10 +1,11 @@
-#include "api/digest/json_repair.h"
+#include "relay/protocol/json_repair.h"
 
+#include <charconv>
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
 
-namespace picket::digest {
+namespace picket::relay {
 namespace {
 
 constexpr std::string_view replacement = "\xef\xbf\xbd";
@@ -43,6 +44,14 @@ int escaped_unit(std::string_view text, std::size_t i) {
     unit = unit * 16 + digit;
   }
   return unit;
+}
+
+bool fits_64_bits(std::string_view digits) {
+  std::int64_t with_sign = 0;
+  std::uint64_t without = 0;
+  const auto* const end = digits.data() + digits.size();
+  return std::from_chars(digits.data(), end, with_sign).ec == std::errc() ||
+         std::from_chars(digits.data(), end, without).ec == std::errc();
 }
 
 class Repair {
@@ -88,7 +97,7 @@ class Repair {
       out_ += "null";
     } else {
       out_ += token;
-      if (whole && token.size() > 18) out_ += ".0";
+      if (whole && token.size() > 18 && !fits_64_bits(token)) out_ += ".0";
     }
   }
 
@@ -147,7 +156,7 @@ class Repair {
     const bool pair = high && second >= 0xdc00 && second < 0xe000;
     const bool lone = !pair && unit >= 0xd800 && unit < 0xe000;
     const std::size_t taken = pair ? 12 : 6;
-    out_ += lone ? std::string_view("\\ufffd") : in_.substr(at_, taken);
+    out_ += lone ? replacement : in_.substr(at_, taken);
     at_ += taken;
   }
 
@@ -173,4 +182,4 @@ std::string repair_utf8(std::string_view text) {
   return out;
 }
 
-}  // namespace picket::digest
+}  // namespace picket::relay

@@ -1,8 +1,8 @@
-#include "relay/ingest/json_repair.h"
+#include "relay/protocol/json_repair.h"
 
 #include <gtest/gtest.h>
 
-namespace picket::ingest {
+namespace picket::relay {
 namespace {
 
 TEST(RepairJson, KeepsGoodJsonByteForByte) {
@@ -45,12 +45,29 @@ TEST(RepairJson, EscapesRawControlCharacters) {
   EXPECT_EQ(repair_json("\"a\nb\x01\""), "\"a\\u000ab\\u0001\"");
 }
 
+TEST(RepairJson, TurnsNumbersThatNoParserTakesIntoOnesThatFit) {
+  EXPECT_EQ(repair_json("[1e999,18446744073709551615,18446744073709551616,-9223372036854775809]"),
+            "[null,18446744073709551615,18446744073709551616.0,-9223372036854775809.0]");
+}
+
+TEST(RepairJson, KeepsTheBackslashOfAnUnknownEscape) {
+  EXPECT_EQ(repair_json(R"("C:\Users\x")"), R"("C:\\Users\\x")");
+}
+
+TEST(RepairJson, DropsAByteOrderMark) {
+  EXPECT_EQ(repair_json("\xef\xbb\xbf{}"), "{}");
+}
+
+TEST(RepairUtf8, ReplacesWhatIsNone) {
+  EXPECT_EQ(repair_utf8("a\xff-"), "a\xef\xbf\xbd-");
+}
+
 TEST(RepairJson, EndsOnWhateverIsCutShort) {
   for (const std::string_view text : {"\"", "\"\\", "\"\\u", "\"\\ud8", "\"\\ud800\\",
                                       "\"\\ud800\\u00", "\"\xf0\x9f", "Na", "-"}) {
-    EXPECT_LE(repair_json(text).size(), 3 * text.size());
+    EXPECT_LE(repair_json(text).size(), 6 * text.size());
   }
 }
 
 }  // namespace
-}  // namespace picket::ingest
+}  // namespace picket::relay

@@ -1,0 +1,72 @@
+// An endpoint that takes something in is one rule in a table: which paths and methods, how large,
+// and how its body becomes an envelope. Everything behind that is the same for all: intake makes
+// ONE journal record of the envelope, and answers once it is durable.
+//
+// To add one: an enumerator in route.h with its name, a rule in endpoints.cpp, a converter in a
+// file of its own.
+// THREADS  Everything here from any thread; converters keep nothing.
+#pragma once
+
+#include "buffer/clock.h"
+#include "relay/http/message.h"
+#include "relay/ingest/config.h"
+#include "relay/ingest/refusal.h"
+#include "relay/ingest/route.h"
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace picket::ingest {
+
+// What a converter sees of a request that has passed the gate.
+struct Inbound {
+  const http::RequestHead& head;
+  const Route& route;
+  std::string_view body;  // its Content-Encoding undone, within the rule's limit
+  const Sender& sender;
+  const IngestConfig& config;
+  Time now;
+};
+
+// What a converter makes of it.
+struct Converted {
+  std::string envelope;                  // bytes, ready for parse_envelope(); without items: no record
+  std::optional<http::Response> answer;  // once durable; none: {"id": …} of the envelope
+  std::string client;                    // who is said to have sent it, when nobody else does
+  std::vector<DroppedItems> dropped;     // what was beside the items of the envelope
+};
+using Converter = std::variant<Converted, Refusal> (*)(const Inbound& inbound);
+
+struct EndpointRule {
+  Endpoint endpoint = Endpoint::unknown;
+  // Segments between slashes; {project}, {key} and {name} stand for any one and fill the route.
+  std::string_view pattern;
+  // Separated by ", "; OPTIONS is answered on all.
+  std::string_view methods = "POST";
+  // None: the body is an envelope, and may name its key itself.
+  Converter convert = nullptr;
+  // Of the body, as sent and as decoded.
+  std::size_t (*most_bytes)(const IngestConfig& config) = nullptr;
+  // False: a sender that takes 429 for a failure of its own job is told that all is well. What it
+  // sent is dropped and counted all the same.
+  bool may_answer_429 = true;
+};
+
+// The frequent ones first: paths are matched in this order.
+std::span<const EndpointRule> endpoint_rules();
+
+// The rule of an endpoint; none for those that take nothing in.
+const EndpointRule* find_rule(Endpoint endpoint);
+
+// The rule by which a request is taken in: an envelope is one wherever its content type says so
+// that store takes it.
+const EndpointRule* find_rule(const Route& route, const http::RequestHead& head);
+
+bool allows(const EndpointRule& rule, std::string_view method);
+
+}  // namespace picket::ingest
