@@ -105,9 +105,9 @@ bool Filters::matches(const CspSource& source, std::string_view url) {
   const auto parts = split_url(url);
   if (!source.scheme.empty() && source.scheme != parts.scheme) return false;
   if (!source.port.empty() && source.port != parts.port) return false;
-  if (source.host.empty() || source.host == parts.host) return true;
-  return source.subdomains && parts.host.size() > source.host.size() &&
-         parts.host.ends_with(source.host) &&
+  if (source.host.empty()) return true;
+  if (!source.subdomains) return source.host == parts.host;
+  return parts.host.size() > source.host.size() && parts.host.ends_with(source.host) &&
          parts.host[parts.host.size() - source.host.size() - 1] == '.';
 }
 

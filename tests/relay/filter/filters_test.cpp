@@ -173,8 +173,9 @@ TEST(Filters, MatchMessagesByTypeValueAndBoth) {
   EXPECT_EQ(judge(options, R"({"message":"a secret thing"})"), "error-message");
   EXPECT_EQ(judge(options, R"({"logentry":{"message":"%s","formatted":"the secret"}})"),
             "error-message");
-  EXPECT_EQ(judge(options, R"({"sentry.interfaces.Message":{"message":"quota exceeded"}})"), "")
-      << "a legacy name that is not logentry's";
+  EXPECT_EQ(judge(options, R"({"sentry.interfaces.Message":{"message":"quota exceeded"}})"),
+            "error-message")
+      << "a legacy name";
   EXPECT_EQ(judge(options, R"({"message":"a secret thing"})", "transaction"), "");
 }
 
