@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <numeric>
-#include <set>
 #include <tuple>
 
 namespace picket::digest {
@@ -20,12 +19,7 @@ Key place_key(const ItemPlace& place) {
 }
 
 void load_projects(WriteContext& context) {
-  std::set<std::uint64_t> named;
-  for (const auto& event : context.parsed.events)
-    named.insert(event.place.project);
-  for (const auto& raw : context.parsed.raw_items)
-    named.insert(raw.place.project);
-  for (const auto project : named) {
+  for (const auto project : context.parsed.projects) {
     auto row =
         buffer::find_row<schema::Project>(context.batch, Table::projects, Key().u64(project));
     if (row) {
@@ -169,21 +163,23 @@ void write_cursor(WriteContext& context) {
   buffer::put_row(context.batch, Table::cursors, digest_consumer, row);
 }
 
+using SectionWriter = void (*)(WriteContext& context);
+
+// In this order: what comes later may use what came earlier. A new subject adds a line here, before
+// write_projects.
+constexpr SectionWriter sections[] = {
+    load_projects, keep_first_of_each_id, write_issues,    write_event_rows, write_event_indexes,
+    write_tags,    write_releases,        write_raw_items, write_projects,
+};
+
 }  // namespace
 
 WriteSummary write_batch(buffer::Batch& batch, const ParsedBatch& parsed, Time now) {
   WriteContext context{.batch = batch, .parsed = parsed, .now = now};
   context.outcomes = parsed.outcomes;
   context.issue_of.resize(parsed.events.size());
-  load_projects(context);
-  keep_first_of_each_id(context);
-  write_issues(context);
-  write_event_rows(context);
-  write_event_indexes(context);
-  write_tags(context);
-  write_releases(context);
-  write_raw_items(context);
-  write_projects(context);
+  for (const auto write_section : sections)
+    write_section(context);
   context.outcomes.write(batch);
   context.summary.invalid = context.outcomes.quantity(Outcome::invalid);
   write_cursor(context);

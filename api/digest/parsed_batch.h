@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -71,19 +72,31 @@ struct RawRow {
   bool has_id = false;
 };
 
+// A batch as read. Each subject has a section of its own: a vector that its reader fills (see
+// item_reader.h) and its writer writes (see batch_writer.h), ascending by place.
 struct ParsedBatch {
-  std::vector<DigestedEvent> events;  // ascending by place
+  std::vector<DigestedEvent> events;
   std::vector<RawRow> raw_items;
-  std::vector<std::uint32_t> tag_ids;
+  std::vector<std::uint32_t> tag_ids;  // of events
   TagTable tags;
   OutcomeSums outcomes;  // of everything but the events, which writing may find to be duplicates
   TextArena text{std::size_t{64} << 10};
+  std::set<std::uint64_t> projects;  // those of the sections' rows
 
   buffer::Sequence next = 0;  // where the next batch begins
   Time newest_received{};
   std::size_t records = 0;
   std::size_t envelopes = 0;  // of the records; damaged ones are taken for envelopes
   std::size_t decoded_bytes = 0;
+
+  // How much is in each section, to take back what a reader that failed has added.
+  struct Mark {
+    std::size_t events = 0;
+    std::size_t raw_items = 0;
+    std::size_t tag_ids = 0;
+  };
+  Mark mark() const { return {events.size(), raw_items.size(), tag_ids.size()}; }
+  void take_back(const Mark& mark);
 };
 
 // Decodes and reads one record into the batch. What is damaged, undecodable or does the unexpected
