@@ -1,5 +1,9 @@
+#include "relay/ingest/check_in.h"
 #include "relay/ingest/endpoint.h"
+#include "relay/ingest/network_errors.h"
+#include "relay/ingest/security_reports.h"
 #include "relay/ingest/store_body.h"
+#include "relay/ingest/vercel_logs.h"
 
 #include <algorithm>
 #include <array>
@@ -16,18 +20,64 @@ std::size_t store_bytes(const IngestConfig& config) {
   return static_cast<std::size_t>(2 * config.max_event_bytes);
 }
 
+std::size_t event_bytes(const IngestConfig& config) {
+  return static_cast<std::size_t>(config.max_event_bytes);
+}
+
+std::size_t check_in_bytes(const IngestConfig& /*config*/) {
+  return std::size_t{100} << 10;
+}
+
+std::size_t container_bytes(const IngestConfig& /*config*/) {
+  return std::size_t{12} << 20;
+}
+
+constexpr EndpointRule security_at(std::string_view pattern) {
+  return {.endpoint = Endpoint::security,
+          .pattern = pattern,
+          .convert = convert_security,
+          .most_bytes = event_bytes};
+}
+
+// The answer to a check-in decides whether somebody's job fails.
+constexpr EndpointRule check_in_at(std::string_view pattern) {
+  return {.endpoint = Endpoint::cron,
+          .pattern = pattern,
+          .methods = "GET, HEAD, POST",
+          .convert = convert_check_in,
+          .most_bytes = check_in_bytes,
+          .may_answer_429 = false};
+}
+
 constexpr std::array rules{
     EndpointRule{.endpoint = Endpoint::envelope,
                  .pattern = "api/{project}/envelope",
                  .most_bytes = envelope_bytes},
     EndpointRule{.endpoint = Endpoint::store,
                  .pattern = "api/{project}/store",
+                 .methods = "GET, POST",
                  .convert = convert_store,
                  .most_bytes = store_bytes},
     EndpointRule{.endpoint = Endpoint::store,
                  .pattern = "api/store",
+                 .methods = "GET, POST",
                  .convert = convert_store,
                  .most_bytes = store_bytes},
+    security_at("api/{project}/security"),
+    security_at("api/{project}/csp-report"),
+    EndpointRule{.endpoint = Endpoint::nel,
+                 .pattern = "api/{project}/nel",
+                 .convert = convert_network_errors,
+                 .most_bytes = event_bytes,
+                 .may_answer_429 = false},
+    check_in_at("api/{project}/cron/{name}"),
+    check_in_at("api/{project}/cron/{name}/{key}"),
+    check_in_at("api/{project}/crons/{name}"),
+    check_in_at("api/{project}/crons/{name}/{key}"),
+    EndpointRule{.endpoint = Endpoint::vercel_logs,
+                 .pattern = "api/{project}/integration/vercel/logs",
+                 .convert = convert_vercel_logs,
+                 .most_bytes = container_bytes},
 };
 
 }  // namespace

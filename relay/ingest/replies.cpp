@@ -63,6 +63,19 @@ http::Response empty_reply(unsigned status) {
   return response;
 }
 
+http::Response pixel_reply() {
+  // GIF89a: screen 1×1 of two colours, the first transparent, one image block.
+  constexpr char gif[] =
+      "GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff!\xf9\x04\x01\0\0\0\0,"
+      "\0\0\0\0\x01\0\x01\0\0\x02\x02\x44\x01\0;";
+  http::Response response;
+  response.body.assign(gif, sizeof gif - 1);
+  response.content_type = "image/gif";
+  response.headers.add("Cache-Control", "no-store, no-cache, must-revalidate, private");
+  add_cors(response);
+  return response;
+}
+
 http::Response error_reply(unsigned status, std::string_view detail, std::string_view cause) {
   http::Response response;
   response.status = status;

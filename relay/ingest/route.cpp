@@ -65,6 +65,10 @@ std::string_view endpoint_name(Endpoint endpoint) {
   switch (endpoint) {
     case Endpoint::envelope: return "envelope";
     case Endpoint::store: return "store";
+    case Endpoint::security: return "security";
+    case Endpoint::nel: return "nel";
+    case Endpoint::cron: return "cron";
+    case Endpoint::vercel_logs: return "vercel_logs";
     case Endpoint::live: return "live";
     case Endpoint::ready: return "ready";
     case Endpoint::metrics: return "metrics";

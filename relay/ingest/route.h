@@ -8,12 +8,16 @@
 namespace picket::ingest {
 
 enum class Endpoint : std::uint8_t {
-  envelope,  // /api/{project}/envelope/
-  store,     // /api/{project}/store/ and /api/store/
-  live,      // /api/relay/healthcheck/live/
-  ready,     // /api/relay/healthcheck/ready/
-  metrics,   // /metrics
-  unknown,   // below a prefix of ours, but nothing there
+  envelope,     // /api/{project}/envelope/
+  store,        // /api/{project}/store/ and /api/store/
+  security,     // /api/{project}/security/ and /api/{project}/csp-report/
+  nel,          // /api/{project}/nel/
+  cron,         // /api/{project}/cron/{slug}[/{key}]/, also crons
+  vercel_logs,  // /api/{project}/integration/vercel/logs/
+  live,         // /api/relay/healthcheck/live/
+  ready,        // /api/relay/healthcheck/ready/
+  metrics,      // /metrics
+  unknown,      // below a prefix of ours, but nothing there
 };
 constexpr std::size_t endpoint_count = static_cast<std::size_t>(Endpoint::unknown) + 1;
 std::string_view endpoint_name(Endpoint endpoint);

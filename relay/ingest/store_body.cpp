@@ -1,10 +1,12 @@
 #include "relay/ingest/store_body.h"
 
+#include "relay/ingest/replies.h"
 #include "relay/protocol/content_encoding.h"
 #include "relay/protocol/json_repair.h"
 
 #include <simdjson.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <utility>
@@ -91,6 +93,16 @@ std::optional<Gist> read_gist(std::string_view text) {
   return gist;
 }
 
+// A '+' of base64 that nobody escaped reads as a space.
+std::string find_query_data(std::string_view query) {
+  for (auto& [name, value] : http::parse_query(query)) {
+    if (name != "sentry_data") continue;
+    if (!value.starts_with('{')) std::replace(value.begin(), value.end(), ' ', '+');
+    return std::move(value);
+  }
+  return {};
+}
+
 }  // namespace
 
 std::optional<relay::EventId> find_event_id(std::string_view payload) {
@@ -134,11 +146,14 @@ std::variant<WrappedEvent, Refusal> wrap_store_body(std::string_view body,
 }
 
 std::variant<Converted, Refusal> convert_store(const Inbound& inbound) {
-  auto wrapped =
-      wrap_store_body(inbound.body, static_cast<std::size_t>(inbound.config.max_event_bytes));
+  const bool pixel = inbound.head.method == "GET";
+  const auto max_bytes = static_cast<std::size_t>(inbound.config.max_event_bytes);
+  const auto data = pixel ? find_query_data(inbound.head.query) : std::string();
+  auto wrapped = wrap_store_body(pixel ? std::string_view(data) : inbound.body, max_bytes);
   if (auto* refusal = std::get_if<Refusal>(&wrapped)) return std::move(*refusal);
   Converted converted;
   converted.envelope = std::move(std::get<WrappedEvent>(wrapped).envelope);
+  if (pixel) converted.answer = pixel_reply();
   return converted;
 }
 

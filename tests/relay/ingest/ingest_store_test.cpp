@@ -86,5 +86,38 @@ TEST_F(Store, RefusesAnEventPastTheLimit) {
   EXPECT_EQ(sums[0].reason(), "too_large:event");
 }
 
+TEST_F(Store, TakesAnEventInTheAddressOfAPicture) {
+  const auto data = encode_base64(event);
+  for (const auto* target : {"/api/1/store/", "/api/store/"}) {
+    const auto response =
+        ask(make_request("GET", target + std::string("?sentry_version=7&sentry_key=") +
+                                    std::string(good_key) +
+                                    "&sentry_data=" + http::percent_encode(data)));
+    EXPECT_EQ(response.status, 200U);
+    EXPECT_EQ(response.content_type, "image/gif");
+    EXPECT_EQ(response.body.size(), 43U);
+    EXPECT_TRUE(response.body.starts_with("GIF89a"));
+    EXPECT_TRUE(response.headers.find("Cache-Control").starts_with("no-store"));
+  }
+  ASSERT_EQ(journal.records().size(), 2U);
+  EXPECT_NE(decoded(journal.records()[1]).find(event), std::string::npos);
+}
+
+TEST_F(Store, TakesPictureAddressesThatNobodyEscaped) {
+  const auto data = encode_base64(encode_zlib(R"({"message":"~~~???>>>"})"));
+  ASSERT_NE(data.find('+'), std::string::npos) << "the case needs a plus sign";
+  const auto response = ask(make_request(
+      "GET", "/api/1/store/?sentry_key=" + std::string(good_key) + "&sentry_data=" + data));
+  EXPECT_EQ(response.status, 200U);
+  EXPECT_EQ(only_payload(), R"({"message":"~~~???>>>"})");
+}
+
+TEST_F(Store, RefusesAPictureAddressWithoutAnEvent) {
+  const auto response =
+      ask(make_request("GET", "/api/1/store/?sentry_key=" + std::string(good_key)));
+  EXPECT_EQ(response.status, 400U);
+  EXPECT_EQ(response.content_type, "application/json");
+}
+
 }  // namespace
 }  // namespace picket::ingest
