@@ -21,6 +21,7 @@ constexpr std::array<std::string_view, table_count> names = {
     "activities",     "releases",        "release_projects", "environments",
     "outcomes",       "destinations",    "forwarding",     "quarantine",
     "raw_items",
+    "ledger",
 };
 
 }  // namespace

@@ -65,8 +65,9 @@ enum class Table : std::uint8_t {
   forwarding,
   quarantine,
   raw_items,
+  ledger,
 };
-constexpr std::size_t table_count = static_cast<std::size_t>(Table::raw_items) + 1;
+constexpr std::size_t table_count = static_cast<std::size_t>(Table::ledger) + 1;
 std::string_view table_name(Table table);
 
 // Reading, shared by Snapshot and Batch. Views die with the snapshot, or with the batch's next write.

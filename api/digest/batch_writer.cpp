@@ -181,6 +181,7 @@ WriteSummary write_batch(buffer::Batch& batch, const ParsedBatch& parsed, Time n
   for (const auto write_section : sections)
     write_section(context);
   context.outcomes.write(batch);
+  parsed.ledger.write(batch);
   context.summary.invalid = context.outcomes.quantity(Outcome::invalid);
   write_cursor(context);
   return context.summary;

@@ -24,6 +24,7 @@ struct EnvelopeContext {
   std::optional<relay::EventId> header_id{};  // the id that was answered, or else the header's
   std::int64_t sent_at_ms = 0;                // 0 when unknown
   bool id_given = false;                      // to the first event-like item
+  bool counted = false;                       // in the ledger
   std::string_view header{};                  // the envelope's, one JSON object, unparsed
 
   // Also notes that the batch has rows for the record's project.

@@ -5,6 +5,7 @@
 #include "api/digest/config.h"
 #include "api/digest/event.h"
 #include "api/digest/grouping.h"
+#include "api/digest/item_ledger.h"
 #include "api/digest/outcome_sums.h"
 #include "api/digest/text.h"
 #include "buffer/journal.h"
@@ -79,6 +80,7 @@ struct ParsedBatch {
   std::vector<RawRow> raw_items;
   std::vector<std::uint32_t> tag_ids;  // of events
   TagTable tags;
+  ItemLedger ledger;
   OutcomeSums outcomes;  // of everything but the events, which writing may find to be duplicates
   TextArena text{std::size_t{64} << 10};
   std::set<std::uint64_t> projects;  // those of the sections' rows

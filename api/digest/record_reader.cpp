@@ -23,6 +23,36 @@ void read_item_safely(EnvelopeContext& context, const relay::Item& item, std::ui
   }
 }
 
+void count_stored(EnvelopeContext& context, DataCategory category, std::uint64_t quantity) {
+  context.batch.ledger.add({.project = context.record.project,
+                            .hour_ms = hour_of(context.record.received),
+                            .category = category,
+                            .fate = ItemFate::stored,
+                            .key = outcome_key(context.record.key)},
+                           quantity);
+}
+
+// As forwarders count it: by what intake noted, else by the items, else as one unknown. Once a record.
+void count_stored(EnvelopeContext& context, const relay::Envelope* envelope) {
+  if (context.record.kind != buffer::RecordKind::envelope) return;
+  if (std::exchange(context.counted, true)) return;
+  const auto& counts = context.meta.item_counts();
+  for (int i = 0; i + 1 < counts.size(); i += 2) {
+    const auto category = std::min<std::uint64_t>(counts[i], 255);
+    count_stored(context, static_cast<DataCategory>(category), counts[i + 1]);
+  }
+  if (!counts.empty()) return;
+  if (envelope == nullptr) return count_stored(context, DataCategory::unknown, 1);
+  for (const auto& item : envelope->items)
+    count_stored(context, relay::category_of(item), item.item_count);
+}
+
+void skip_record(EnvelopeContext& context, std::string_view why, std::string_view reason) {
+  context.warn("record skipped", why);
+  count_stored(context, nullptr);
+  context.count(DataCategory::unknown, Outcome::invalid, reason, 1);
+}
+
 void read_outcomes(EnvelopeContext& context) {
   schema::OutcomeCounts counts;
   const auto& body = context.record.body;
@@ -37,18 +67,22 @@ void read_outcomes(EnvelopeContext& context) {
                                 .reason = clean_reason(count.reason()),
                                 .key = outcome_key(count.key())},
                                count.quantity());
+    constexpr auto last_fate = static_cast<std::uint32_t>(ItemFate::abuse);
+    if (count.outcome() == 0 || count.outcome() > last_fate) continue;
+    context.batch.ledger.add({.project = count.project(),
+                              .hour_ms = hour_of(time_from_ms(count.hour_ms())),
+                              .category = static_cast<DataCategory>(count.category()),
+                              .fate = static_cast<ItemFate>(count.outcome()),
+                              .key = outcome_key(count.key())},
+                             count.quantity());
   }
 }
 
 void read_envelope(EnvelopeContext& context) {
   const auto& record = context.record;
-  const auto skip = [&](std::string_view why, std::string_view reason) {
-    context.warn("record skipped", why);
-    context.count(DataCategory::unknown, Outcome::invalid, reason, 1);
-  };
   context.meta.ParseFromArray(record.meta.data(), static_cast<int>(record.meta.size()));
   if (record.coding > static_cast<std::uint8_t>(relay::Coding::zstd))
-    return skip("unknown coding", "invalid_compression");
+    return skip_record(context, "unknown coding", "invalid_compression");
   std::string_view bytes = record.body;
   std::string decoded;
   if (const auto coding = static_cast<relay::Coding>(record.coding);
@@ -56,14 +90,15 @@ void read_envelope(EnvelopeContext& context) {
     auto inflated = relay::decode(record.body, coding, context.config.max_envelope_bytes);
     if (!inflated) {
       const bool large = inflated.error().fault == Fault::too_large;
-      return skip(inflated.error().detail, large ? "too_large" : "invalid_compression");
+      return skip_record(context, inflated.error().detail, large ? "too_large" : "invalid_compression");
     }
     decoded = *std::move(inflated);
     bytes = decoded;
   }
   context.batch.decoded_bytes += bytes.size();
   const auto envelope = relay::parse_envelope(bytes);
-  if (!envelope) return skip(envelope.error().detail, "invalid_envelope");
+  if (!envelope) return skip_record(context, envelope.error().detail, "invalid_envelope");
+  count_stored(context, &*envelope);
   context.header = envelope->header;
   context.header_id = relay::event_id_from_raw(context.meta.event_id());
   if (!context.header_id) context.header_id = envelope->fields.event_id;
@@ -111,8 +146,7 @@ void read_record(const buffer::StoredRecord& record,
     // A kind of a newer version is nothing of ours to count.
     if (record.kind == buffer::RecordKind::envelope) read_envelope(context);
   } catch (const std::exception& failure) {
-    context.warn("record skipped", failure.what());
-    context.count(DataCategory::unknown, Outcome::invalid, "internal", 1);
+    skip_record(context, failure.what(), "internal");
   }
 }
 
@@ -122,6 +156,7 @@ void skip_damaged(buffer::Sequence sequence, Time now, ParsedBatch& batch) {
   log(Level::warning, "digest", "record is damaged and skipped", {{"sequence", sequence}});
   batch.outcomes.add({.hour_ms = hour_of(now), .outcome = Outcome::invalid, .reason = "corrupt"},
                      1);
+  batch.ledger.add({.hour_ms = hour_of(now)}, 1);
 }
 
 void skip_poisonous(const buffer::StoredRecord& record, ParsedBatch& batch) {
@@ -130,8 +165,8 @@ void skip_poisonous(const buffer::StoredRecord& record, ParsedBatch& batch) {
   batch.newest_received = std::max(batch.newest_received, record.received);
   const DigestConfig unused;
   EnvelopeContext context{.record = record, .config = unused, .batch = batch};
-  context.warn("record skipped", "its rows cannot be written");
-  context.count(DataCategory::unknown, Outcome::invalid, "internal", 1);
+  context.meta.ParseFromArray(record.meta.data(), static_cast<int>(record.meta.size()));
+  skip_record(context, "its rows cannot be written", "internal");
 }
 
 std::int64_t corrected_timestamp(std::optional<std::int64_t> timestamp_ms,

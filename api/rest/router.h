@@ -116,6 +116,7 @@ std::vector<Route> issue_routes();  // lists, one issue, bulk mutation
 std::vector<Route> event_routes();  // of issues and projects, by id
 std::vector<Route> tag_routes();
 std::vector<Route> stats_routes();  // project stats, stats_v2
+std::vector<Route> ledger_routes();  // Picket's own: what became of every item
 
 // The HTTP side: answers requests under /api/0/. Errors of authentication, scopes, routes, JSON
 // bodies as Sentry's.

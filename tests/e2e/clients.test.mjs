@@ -13,7 +13,7 @@ before(async () => {
   await until(async () => (await picket.issues("")).length === 1, { what: "the first issue" });
 });
 after(async () => {
-  assertConserved(assert, picket.status());
+  await assertConserved(assert, picket);
   await picket.end();
 });
 

@@ -116,6 +116,6 @@ test(`killed ${rounds} times under load, nothing acknowledged is lost and nothin
     const mirrored = new Set(upstream.ids());
     const missing = [...everStored].filter((id) => !mirrored.has(id));
     assert.deepEqual(missing, [], "stored here but not upstream");
-    assertConserved(assert, picket.status());
+    await assertConserved(assert, picket);
     console.log(`acknowledged ${acknowledgedInAll}, stored ${everStored.size}, at the upstream ${mirrored.size}; slowest start ${picket.slowestStart} ms`);
   });

@@ -231,8 +231,15 @@ export class ScriptedUpstream {
 }
 
 // Conservation at the end of a test: everything received is stored or dropped by reason, everything
-// stored is forwarded, waiting, quarantined or expired per destination.
-export function assertConserved(assert, status) {
+// stored is forwarded, waiting, quarantined or expired per destination; in all, and item by item.
+export async function assertConserved(assert, subject) {
+  let ledger;
+  await until(() => {
+    ledger = picket(["ledger", "--storage", subject.storage, "--check", "--by", "project,category,hour"], { env: subject.env });
+    return ledger.code !== 69;
+  }, { what: "the digest, for the ledger" });
+  assert.equal(ledger.code, 0, `the ledger does not balance: ${ledger.out}${ledger.err}`);
+  const status = subject.status();
   const { received, stored, dropped } = status.ledger;
   assert.equal(received, stored + dropped, `received = stored + dropped: ${JSON.stringify(status.ledger)}`);
   for (const destination of status.destinations) {

@@ -50,7 +50,7 @@ test("everything is mirrored, with either side down in between", async () => {
 
   for (const side of [edge, hub]) {
     await until(() => side.status().digest.waiting === 0, { what: "the digest" });
-    assertConserved(assert, side.status());
+    await assertConserved(assert, side);
     await side.end();
   }
 });

@@ -43,7 +43,7 @@ test("what a sender gets wrong is said in Sentry's words", async () => {
     return stats.groups.some((group) => group.by.reason === "invalid_json" && group.totals["sum(quantity)"] === 2);
   }, { what: "the two invalid_json outcomes: the refused one and the kept one" });
   await until(() => { const { ledger } = picket.status(); return ledger.dropped > 0 && ledger.received === ledger.stored + ledger.dropped; });
-  assertConserved(assert, picket.status());
+  await assertConserved(assert, picket);
   await picket.end();
 });
 

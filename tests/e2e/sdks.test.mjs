@@ -12,7 +12,7 @@ let picket;
 before(async () => { picket = await new Picket().start(); });
 after(async () => {
   await until(() => picket.status().digest.waiting === 0, { what: "the digest" });
-  assertConserved(assert, picket.status());
+  await assertConserved(assert, picket);
   await picket.end();
 });
 

@@ -1,0 +1,222 @@
+#include "api/query/ledger.h"
+
+#include "api/digest/item_ledger.h"
+#include "api/digest/outcome_sums.h"
+#include "buffer/keys.h"
+#include "buffer/rows.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace picket::query {
+namespace {
+
+using buffer::Sequence;
+using buffer::Table;
+using digest::ItemFate;
+using relay::DataCategory;
+
+constexpr std::uint64_t most_looked_at = 200'000;  // records, per destination
+constexpr std::size_t bytes_at_once = std::size_t{4} << 20;
+constexpr std::string_view digest_cursor = "digest";
+
+// Where an item belongs, before it is grouped.
+struct Place {
+  std::uint64_t project = 0;
+  std::int64_t hour_ms = 0;
+  DataCategory category = DataCategory::unknown;
+  std::string_view key;
+};
+
+class Collector {
+ public:
+  Collector(const buffer::Reader& tables, const buffer::Journal& journal, const LedgerRequest& request)
+      : tables_(tables), journal_(journal), request_(request) {}
+
+  LedgerReport collect() {
+    const auto use = journal_.use();
+    const auto digested = cursor_of(digest_cursor);
+    report_.undigested = use.next > digested ? use.next - digested : 0;
+    read_items();
+    read_client_discards();
+    if (!request_.by.key) read_destinations(use, std::min(use.next, digested));
+    std::vector<LedgerLine> lines;
+    for (auto& [place, line] : lines_) lines.push_back(std::move(line));
+    report_.lines = std::move(lines);
+    if (report_.waiting_is_rest) fill_waiting();
+    return std::move(report_);
+  }
+
+ private:
+  using Order = std::tuple<std::int64_t, std::uint64_t, std::string, std::optional<DataCategory>>;
+
+  Sequence cursor_of(std::string_view consumer) const {
+    const auto row = buffer::find_row<schema::Cursor>(tables_, Table::cursors, consumer);
+    return row ? std::max<Sequence>(1, row->next_sequence()) : 1;
+  }
+
+  bool wanted(std::uint64_t project, std::int64_t hour_ms) const {
+    if (hour_ms < request_.from_ms || hour_ms >= request_.to_ms) return false;
+    return request_.projects.empty() || std::binary_search(request_.projects.begin(), request_.projects.end(), project);
+  }
+
+  LedgerLine& line_of(const Place& place) {
+    const auto& by = request_.by;
+    LedgerLine line;
+    line.hour_ms = by.hour ? place.hour_ms : 0;
+    line.project = by.project ? place.project : 0;
+    if (by.key) line.key = place.key;
+    if (by.category) line.category = place.category;
+    Order order = line.order();
+    return lines_.try_emplace(std::move(order), std::move(line)).first->second;
+  }
+
+  void read_items() {
+    auto cursor = tables_.cursor(Table::ledger);
+    for (bool more = cursor.first(); more; more = cursor.next()) {
+      buffer::KeyReader key(cursor.key());
+      Place place;
+      place.project = key.u64();
+      place.hour_ms = static_cast<std::int64_t>(key.u64());
+      place.category = static_cast<DataCategory>(key.u8());
+      const auto fate = static_cast<ItemFate>(key.u8());
+      place.key = key.raw(16);
+      if (!wanted(place.project, place.hour_ms)) continue;
+      const auto quantity = buffer::parse_row<schema::Count>(cursor.value()).quantity();
+      LedgerLine& line = line_of(place);
+      switch (fate) {
+        case ItemFate::stored: line.stored += quantity; break;
+        case ItemFate::filtered: line.filtered += quantity; break;
+        case ItemFate::rate_limited: line.rate_limited += quantity; break;
+        case ItemFate::invalid: line.invalid += quantity; break;
+        case ItemFate::abuse: line.abuse += quantity; break;
+      }
+    }
+  }
+
+  void read_client_discards() {
+    auto cursor = tables_.cursor(Table::outcomes);
+    for (bool more = cursor.first(); more; more = cursor.next()) {
+      buffer::KeyReader key(cursor.key());
+      Place place;
+      place.project = key.u64();
+      place.hour_ms = static_cast<std::int64_t>(key.u64());
+      place.category = static_cast<DataCategory>(key.u8());
+      if (static_cast<relay::Outcome>(key.u8()) != relay::Outcome::client_discard) continue;
+      key.text();
+      place.key = key.raw(16);
+      if (!wanted(place.project, place.hour_ms)) continue;
+      line_of(place).client_discarded += buffer::parse_row<schema::Count>(cursor.value()).quantity();
+    }
+  }
+
+  void read_destinations(const buffer::JournalUse& use, Sequence end) {
+    auto cursor = tables_.cursor(Table::destinations);
+    for (bool more = cursor.first(); more; more = cursor.next()) {
+      const auto row = buffer::parse_row<schema::Destination>(cursor.value());
+      read_fates(row.name());
+      if (end > 0) count_waiting(row, std::max(cursor_of("upstream/" + row.name()), use.first), end);
+    }
+    for (auto& [order, line] : lines_) {
+      for (const auto& name : names_) line.destinations.try_emplace(name);
+    }
+  }
+
+  void read_fates(const std::string& destination) {
+    names_.push_back(destination);
+    const std::string prefix(buffer::Key().text(destination).view());
+    auto cursor = tables_.cursor(Table::forwarding);
+    for (bool more = cursor.seek(prefix); more && cursor.key().starts_with(prefix); more = cursor.next()) {
+      buffer::KeyReader key(cursor.key());
+      key.text();
+      Place place;
+      place.project = key.u64();
+      place.hour_ms = static_cast<std::int64_t>(key.u64());
+      place.category = static_cast<DataCategory>(key.u8());
+      const auto fate = key.u8();
+      if (!wanted(place.project, place.hour_ms)) continue;
+      const auto quantity = buffer::parse_row<schema::Count>(cursor.value()).quantity();
+      Onward& onward = line_of(place).destinations[destination];
+      if (fate == 1) onward.forwarded += quantity;
+      if (fate == 2) onward.quarantined += quantity;
+      if (fate == 3) onward.expired += quantity;
+    }
+  }
+
+  // What lies in the journal between the destination's cursor and the digest's, and what was put off.
+  void count_waiting(const schema::Destination& row, Sequence from, Sequence end) {
+    if (end > from && end - from > most_looked_at) {
+      report_.waiting_is_rest = true;
+      return;
+    }
+    while (from < end) {
+      const auto batch = journal_.read(from, bytes_at_once, 4096);
+      if (!batch || batch->next <= from) break;
+      for (const auto& record : batch->records) {
+        if (record.sequence < end) add_waiting(row.name(), record);
+      }
+      from = batch->next;
+    }
+    for (const Sequence sequence : row.deferred()) {
+      const auto record = journal_.read_one(sequence);
+      if (record && !record->records.empty()) add_waiting(row.name(), record->records.front());
+    }
+  }
+
+  void add_waiting(const std::string& destination, const buffer::StoredRecord& record) {
+    if (record.kind != buffer::RecordKind::envelope) return;
+    Place place;
+    place.project = record.project;
+    place.hour_ms = digest::hour_of(record.received);
+    if (!wanted(place.project, place.hour_ms)) return;
+    schema::IntakeMeta meta;
+    meta.ParseFromArray(record.meta.data(), static_cast<int>(record.meta.size()));
+    for (int i = 0; i + 1 < meta.item_counts_size(); i += 2) {
+      place.category = static_cast<DataCategory>(std::min<std::uint64_t>(meta.item_counts(i), 255));
+      line_of(place).destinations[destination].waiting += meta.item_counts(i + 1);
+    }
+  }
+
+  void fill_waiting() {
+    for (auto& line : report_.lines) {
+      for (auto& [name, onward] : line.destinations) {
+        const auto gone = onward.forwarded + onward.quarantined + onward.expired;
+        onward.waiting = line.stored > gone ? line.stored - gone : 0;
+      }
+    }
+  }
+
+  const buffer::Reader& tables_;
+  const buffer::Journal& journal_;
+  const LedgerRequest& request_;
+  std::map<Order, LedgerLine> lines_;
+  std::vector<std::string> names_;
+  LedgerReport report_;
+};
+
+}  // namespace
+
+LedgerReport collect_ledger(const buffer::Reader& tables,
+                            const buffer::Journal& journal,
+                            const LedgerRequest& request) {
+  return Collector(tables, journal, request).collect();
+}
+
+std::vector<std::string> check_ledger(const LedgerReport& report) {
+  std::vector<std::string> wrong;
+  for (const auto& line : report.lines) {
+    for (const auto& [name, onward] : line.destinations) {
+      if (onward.sum() == line.stored) continue;
+      std::string words = name + ": ";
+      if (line.project != 0) words += "project " + std::to_string(line.project) + ", ";
+      if (line.category) words += std::string(relay::wire_name(*line.category)) + ", ";
+      words += "stored " + std::to_string(line.stored) + " is not forwarded " + std::to_string(onward.forwarded) +
+               " + waiting " + std::to_string(onward.waiting) + " + quarantined " +
+               std::to_string(onward.quarantined) + " + expired " + std::to_string(onward.expired);
+      wrong.push_back(std::move(words));
+    }
+  }
+  return wrong;
+}
+
+}  // namespace picket::query
