@@ -27,49 +27,50 @@ configure_and_build() { # preset, targets…
   cmake --build "build/$preset" ${1:+--target "$@"} >"$logs/$preset.build" 2>&1 || { broken "build $preset" "$logs/$preset.build"; return 1; }
 }
 
-count_ctest() { # log
-  total=$(sed -n 's/.*tests passed, .* tests failed out of \([0-9]*\).*/\1/p' "$1" | tail -n 1)
-  bad=$(sed -n 's/.*tests passed, \([0-9]*\) tests failed out of.*/\1/p' "$1" | tail -n 1)
-  [ -n "$total" ] || { broken "ctest" "$1"; return; }
+count_ctest() { # preset, ctest's arguments…
+  preset=$1
+  shift
+  log=$logs/$preset.test
+  ctest --preset "$preset" -j2 "$@" >"$log" 2>&1
+  total=$(sed -n 's/.*tests passed, .* tests failed out of \([0-9]*\).*/\1/p' "$log" | tail -n 1)
+  bad=$(sed -n 's/.*tests passed, \([0-9]*\) tests failed out of.*/\1/p' "$log" | tail -n 1)
+  [ -n "$total" ] || { broken "ctest" "$log"; return; }
   passed=$((passed + total - bad))
   failed=$((failed + bad))
-  [ "$bad" -eq 0 ] || tail -n 200 "$1"
-  tail -n 3 "$1" | head -n 1
+  echo "$((total - bad)) of $total passed"
+  [ "$bad" -eq 0 ] || sed -n '/^The following tests FAILED/,/^Errors while/p' "$log"
+  # What they said, without the thousand that passed.
+  [ "$bad" -eq 0 ] || grep -vE '^ *[0-9]+/[0-9]+ Test +#[0-9]+: .* Passed +|^ +Start +[0-9]+: |^(Running main|Note: Google Test filter)' "$log" | head -n 400
+}
+
+# Of a script whose last line is "N passed, M failed".
+count_last_line() { # log
+  good=$(sed -n '$s/^\([0-9]*\) passed, [0-9]* failed$/\1/p' "$1")
+  bad=$(sed -n '$s/^[0-9]* passed, \([0-9]*\) failed$/\1/p' "$1")
+  [ -n "$good" ] || { broken "$1" "$1"; return; }
+  passed=$((passed + good))
+  failed=$((failed + bad))
+  if [ "$bad" -eq 0 ]; then tail -n 30 "$1"; else tail -n 200 "$1"; fi
 }
 
 sh etc/packages.sh tests || { echo "0 passed, 1 failed"; exit 1; }
 
 case " $phases " in *" unit "*)
   say "unit tests, lint and fuzz corpora under ASan and UBSan"
-  if configure_and_build asan; then
-    ctest --preset asan -j2 >"$logs/asan.test" 2>&1
-    count_ctest "$logs/asan.test"
-  fi ;;
+  if configure_and_build asan; then count_ctest asan; fi ;;
 esac
 
 case " $phases " in *" tsan "*)
   say "what shares memory, under TSan"
-  if configure_and_build tsan concurrent_tests; then
-    ctest --preset tsan -j2 -L concurrent >"$logs/tsan.test" 2>&1
-    count_ctest "$logs/tsan.test"
-  fi ;;
+  if configure_and_build tsan concurrent_tests; then count_ctest tsan -L concurrent; fi ;;
 esac
 
 case " $phases " in *" fuzz "*)
-  say "fuzzers, ${PICKET_FUZZ_SECONDS:-15} s each"
-  if configure_and_build fuzz fuzzers; then
-    for fuzzer in build/fuzz/*_fuzz; do
-      name=$(basename "$fuzzer" _fuzz)
-      work=build/fuzz/work-$name
-      mkdir -p "$work"
-      if "$fuzzer" -max_total_time="${PICKET_FUZZ_SECONDS:-15}" -timeout=10 -rss_limit_mb=2048 -artifact_prefix="$work/" \
-          "$work" "tests/fuzz/corpus/$name" >"$logs/fuzz-$name" 2>&1; then
-        passed=$((passed + 1))
-      else
-        broken "fuzz $name" "$logs/fuzz-$name"
-      fi
-    done
-  fi ;;
+  PICKET_FUZZ_SECONDS=${PICKET_FUZZ_SECONDS:-10}
+  export PICKET_FUZZ_SECONDS
+  say "fuzzers, $PICKET_FUZZ_SECONDS s each"
+  sh tests/fuzz/run.sh >"$logs/fuzz" 2>&1
+  count_last_line "$logs/fuzz" ;;
 esac
 
 # Runs test files under Node and adds up what it says: log name, files…

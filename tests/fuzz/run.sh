@@ -1,0 +1,51 @@
+#!/bin/sh
+# Builds every fuzzer and runs each for a while, two at a time. The last line is the plain count.
+#   sh tests/fuzz/run.sh                          60 s each
+#   PICKET_FUZZ_SECONDS=10 sh tests/fuzz/run.sh   shorter
+#   sh tests/fuzz/run.sh envelope multipart       some only
+# Findings are written beside the corpus that grew, in build/fuzz/work-<name>/.
+set -u
+cd "$(dirname "$0")/../.."
+seconds=${PICKET_FUZZ_SECONDS:-60}
+logs=build/test-logs
+mkdir -p "$logs"
+sh etc/packages.sh tests || { echo "0 passed, 1 failed"; exit 1; }
+if ! { cmake --preset fuzz && cmake --build build/fuzz --target fuzzers; } >"$logs/fuzz.build" 2>&1; then
+  tail -n 60 "$logs/fuzz.build"
+  echo "0 passed, 1 failed"
+  exit 1
+fi
+
+fuzz_one() { # name
+  work=build/fuzz/work-$1
+  mkdir -p "$work"
+  build/fuzz/"$1"_fuzz -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -artifact_prefix="$work/" \
+    "$work" "tests/fuzz/corpus/$1" >"$logs/fuzz-$1" 2>&1
+  echo $? >"$logs/fuzz-$1.code"
+}
+
+[ $# -gt 0 ] || set -- $(find build/fuzz -maxdepth 1 -name '*_fuzz' -printf '%f\n' | sed 's/_fuzz$//' | sort)
+passed=0
+failed=0
+while [ $# -gt 0 ]; do
+  pair=$1
+  [ $# -lt 2 ] || pair="$1 $2"
+  for name in $pair; do
+    rm -f "$logs/fuzz-$name.code"
+    fuzz_one "$name" &
+    shift
+  done
+  wait
+  for name in $pair; do
+    if [ "$(cat "$logs/fuzz-$name.code" 2>/dev/null)" = 0 ]; then
+      passed=$((passed + 1))
+      echo "$name: $(sed -n 's/^Done \([0-9]*\) runs.*/\1/p' "$logs/fuzz-$name" | tail -n 1) runs in $seconds s"
+    else
+      failed=$((failed + 1))
+      echo "FAILED: fuzz $name"
+      tail -n 60 "$logs/fuzz-$name"
+    fi
+  done
+done
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
