@@ -12,6 +12,7 @@
 #include "buffer/rows.h"
 
 #include <algorithm>
+#include <bitset>
 #include <charconv>
 #include <cmath>
 #include <set>
@@ -54,14 +55,14 @@ std::vector<Pattern> patterns_of(const SearchTerm& term, bool ignore_case) {
 // A column that holds one of a few known numbers, named by words.
 Refusal match_numbers(Compiler& compiler, const SearchTerm& term, std::uint8_t IssueColumn::*field,
                       std::optional<std::uint32_t> (*parse)(std::string_view)) {
-  std::set<std::uint32_t> wanted;
+  std::bitset<256> wanted;
   for (const auto& value : term.values) {
     const auto number = parse(value.text);
     if (!number) return Error{Fault::malformed, term.key + ": '" + value.text + "' is not one of its values"};
-    wanted.insert(*number);
+    if (*number < wanted.size()) wanted.set(*number);
   }
-  add_column(compiler, negated(term), [field, wanted = std::move(wanted)](const ColumnSet&, const IssueColumn& issue) {
-    return wanted.contains(issue.*field);
+  add_column(compiler, negated(term), [field, wanted](const ColumnSet&, const IssueColumn& issue) {
+    return wanted.test(issue.*field);
   });
   return std::nullopt;
 }

@@ -4,6 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include <random>
+#include <string>
+
 namespace picket::query {
 namespace {
 
@@ -52,6 +55,20 @@ TEST(ParseRelativeDate, MinusIsNewerPlusIsOlder) {
   EXPECT_FALSE(parse_relative_date("+2d", now)->newer);
   for (const auto* text : {"1h", "-h", "-1", "-1s", "--1h", "-99999999999999999w", "+-1d"}) {
     EXPECT_FALSE(parse_relative_date(text, now)) << text;
+  }
+}
+
+TEST(Pattern, FindsWhatAPlainSearchFinds) {
+  std::mt19937 random(7);
+  const auto word = [&](std::size_t most) {
+    std::string text(random() % (most + 1), ' ');
+    for (char& c : text) c = "ab"[random() % 2];
+    return text;
+  };
+  for (int i = 0; i < 20'000; ++i) {
+    const auto text = word(70);
+    const auto piece = word(6);
+    EXPECT_EQ(Pattern(piece, true).found_in_lower(text), text.find(piece) != std::string::npos) << text << " " << piece;
   }
 }
 
