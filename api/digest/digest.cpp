@@ -1,6 +1,7 @@
 #include "api/digest/digest.h"
 
 #include "api/digest/batch_writer.h"
+#include "api/digest/deletion.h"
 #include "api/digest/trim.h"
 #include "buffer/keys.h"
 #include "buffer/logger.h"
@@ -73,7 +74,7 @@ void Digest::run(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     if (next_ == 0) next_ = cursor();
     if (!journal_.wait_for(next_, Duration(1000))) {
-      if (!stop.stop_requested()) trim(idle_trim_rows);
+      if (!stop.stop_requested()) tidy();
       continue;
     }
     if (!backlog_) pause(stop, config_.linger);
@@ -136,7 +137,7 @@ Result<std::size_t> Digest::run_once() {
   if (!read) return read.error();
   backlog_ = read->more;
   if (read->parsed.next == next_) {
-    trim(idle_trim_rows);
+    tidy();
     return std::size_t{0};
   }
   auto written = write_parsed(read->parsed);
@@ -219,6 +220,14 @@ Result<void> Digest::write_one_by_one(const Read& read) {
   ParsedBatch rest;
   skip_damaged_before(read.parsed.next, rest);
   return write_parsed(rest);
+}
+
+// What nobody waits for, when there is nothing else to do.
+void Digest::tidy() {
+  if (const auto gone = continue_deletions(tables_, idle_trim_rows); !gone) {
+    log(Level::warning, "digest", "cannot remove what was deleted", {{"reason", gone.error().detail}});
+  }
+  trim(idle_trim_rows);
 }
 
 void Digest::trim(std::size_t most_rows) {

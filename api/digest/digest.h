@@ -76,6 +76,7 @@ class Digest {
   Result<Read> read_batch();
   Result<void> write_parsed(const ParsedBatch& parsed);
   Result<void> write_one_by_one(const Read& read);
+  void tidy();
   void trim(std::size_t most_rows);
 
   buffer::Journal& journal_;

@@ -1,5 +1,6 @@
 #include "api/rest/changes.h"
 
+#include "api/digest/deletion.h"
 #include "api/rest/auth.h"
 
 #include <openssl/rand.h>
@@ -167,7 +168,7 @@ void delete_project(Batch& batch, const schema::Project& project) {
   for (const auto& key : keys_of(batch, project.id()))
     delete_key(batch, key);
   remove_slugs_of(batch, SlugKind::project, project.organization(), project.id());
-  remove_under(batch, Table::environments, Key().u64(project.id()));
+  digest::note_deleted_project(batch, project.id());
   for (const auto& team : teams_of(batch, project.organization())) {
     batch.remove(Table::team_projects, Key().u64(team.id()).u64(project.id()));
   }

@@ -1,5 +1,5 @@
 // Changing and deleting issues, one or many at once.
-#include "api/query/issue_deletion.h"
+#include "api/digest/deletion.h"
 #include "api/query/search.h"
 #include "api/rest/changes.h"
 #include "api/rest/issue_change.h"
@@ -89,9 +89,9 @@ std::variant<IssueChange, Reply> change(Api& api, const Call& call, const std::v
 }
 
 Reply remove(Api& api, const std::vector<std::uint64_t>& issues, unsigned status) {
-  if (const auto hidden = query::hide_issues(api.tables, issues); !hidden) return Reply::error(503, hidden.error().detail);
+  if (const auto hidden = digest::hide_issues(api.tables, issues); !hidden) return Reply::error(503, hidden.error().detail);
   // The issues are gone; that rows of theirs remain for now is no failure of this request.
-  if (const auto rest = query::continue_deletions(api.tables, rows_removed_at_once); !rest) {
+  if (const auto rest = digest::continue_deletions(api.tables, rows_removed_at_once); !rest) {
     log(Level::warning, "rest", "rows of deleted issues remain", {{"reason", rest.error().detail}});
   }
   return Reply::none(status);

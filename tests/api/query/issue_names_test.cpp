@@ -1,6 +1,6 @@
 #include "api/query/issue_names.h"
 
-#include "api/query/issue_deletion.h"
+#include "api/digest/deletion.h"
 #include "issues_fixture.h"
 
 namespace picket::query {
@@ -62,6 +62,8 @@ TEST_F(IssueNames, MergedIssuesStandForTheirParent) {
 }
 
 TEST_F(IssueNames, DeletionGoesOnWhereItStopped) {
+  using digest::continue_deletions;
+  using digest::hide_issues;
   ASSERT_TRUE(tables->write([&](buffer::Batch& batch) {
     TestIssue issue{.id = 1, .title = "x", .last_seen_ms = 1};
     for (int i = 0; i < 9'000; ++i) issue.tags.emplace_back("k", std::to_string(i));

@@ -1,4 +1,4 @@
-#include "api/query/issue_deletion.h"
+#include "api/digest/deletion.h"
 
 #include "api/digest/postings.h"
 #include "buffer/keys.h"
@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-namespace picket::query {
+namespace picket::digest {
 namespace {
 
 using buffer::Batch;
@@ -18,6 +18,7 @@ using buffer::KeyReader;
 using buffer::Table;
 
 constexpr std::string_view note_prefix = "deleting/";
+constexpr std::string_view project_note_prefix = "deleting_project/";
 constexpr std::size_t rows_per_batch = 4'000;
 
 std::vector<std::string> keys_under(const buffer::Reader& reader, Table table, std::string_view prefix, std::size_t most) {
@@ -72,7 +73,7 @@ std::size_t remove_rows(Batch& batch, std::uint64_t issue, std::uint64_t project
     for (const auto& entry : keys_under(batch, table, prefix, most - removed)) {
       if (table == Table::events_by_issue) remove_event(batch, project, entry);
       if (table == Table::issue_tags) {
-        digest::remove_posting(batch, project, std::string_view(entry).substr(8), issue);
+        remove_posting(batch, project, std::string_view(entry).substr(8), issue);
       }
       batch.remove(table, entry);
       ++removed;
@@ -82,7 +83,78 @@ std::size_t remove_rows(Batch& batch, std::uint64_t issue, std::uint64_t project
   return removed;
 }
 
+// What else begins with the project, once its issues are gone.
+constexpr Table project_tables[] = {Table::issue_hashes, Table::issues_by_last_seen, Table::short_ids,
+                                    Table::events_by_project, Table::issues_by_tag, Table::project_tags,
+                                    Table::environments, Table::raw_items};
+
+// Hides up to `most` issues of a project. Returns how many; fewer than `most`: none is left.
+std::size_t hide_some(Batch& batch, std::uint64_t project, std::size_t most) {
+  const auto prefix = Key().u64(project);
+  const auto entries = keys_under(batch, Table::issues_by_last_seen, prefix, most);
+  for (const auto& entry : entries) {
+    KeyReader key(entry);
+    key.u64();  // the project
+    key.u64();  // when it was last seen
+    hide(batch, key.u64());
+    batch.remove(Table::issues_by_last_seen, entry);
+  }
+  return entries.size();
+}
+
+// Removes at most `most` rows of a project without issues. Fewer than `most`: all are gone.
+std::size_t remove_project_rows(Batch& batch, std::uint64_t project, std::size_t most) {
+  const auto prefix = Key().u64(project);
+  std::size_t removed = 0;
+  for (const auto& entry : keys_under(batch, Table::event_ids, prefix, most)) {
+    const std::string place(batch.get(Table::event_ids, entry).value_or(""));
+    batch.remove(Table::events, place);
+    batch.remove(Table::event_ids, entry);
+    ++removed;
+  }
+  for (const auto table : project_tables) {
+    for (const auto& entry : keys_under(batch, table, prefix, most - removed)) {
+      batch.remove(table, entry);
+      ++removed;
+    }
+  }
+  return removed;
+}
+
+// One issue, or a part of it. Returns the rows it took; 0 when no issue is noted.
+std::size_t continue_issue(Batch& batch, std::size_t most) {
+  const auto notes = keys_under(batch, Table::meta, note_prefix, 1);
+  if (notes.empty()) return 0;
+  const auto issue = KeyReader(std::string_view(notes.front()).substr(note_prefix.size())).u64();
+  const auto project = KeyReader(batch.get(Table::meta, notes.front()).value_or("")).u64();
+  const auto gone = remove_rows(batch, issue, project, most);
+  if (gone < most) batch.remove(Table::meta, notes.front());
+  return gone + 1;
+}
+
+// The same for projects, whose issues go first: hidden here, removed as all hidden issues are.
+std::size_t continue_project(Batch& batch, std::size_t most) {
+  constexpr std::size_t rows_per_hidden_issue = 8;
+  const auto notes = keys_under(batch, Table::meta, project_note_prefix, 1);
+  if (notes.empty()) return 0;
+  const auto project = KeyReader(std::string_view(notes.front()).substr(project_note_prefix.size())).u64();
+  const auto issues = hide_some(batch, project, most / rows_per_hidden_issue + 1);
+  if (issues > 0) return issues * rows_per_hidden_issue;
+  const auto gone = remove_project_rows(batch, project, most);
+  if (gone < most) batch.remove(Table::meta, notes.front());
+  return gone + 1;
+}
+
+bool anything_noted(const buffer::Reader& reader) {
+  return !keys_under(reader, Table::meta, note_prefix, 1).empty() ||
+         !keys_under(reader, Table::meta, project_note_prefix, 1).empty();
+}
+
 }  // namespace
+
+void note_deleted_project(Batch& batch, std::uint64_t project) {
+  batch.put(Table::meta, Key().raw(project_note_prefix).u64(project), {});
+}
 
 Result<void> hide_issues(buffer::Tables& tables, std::span<const std::uint64_t> issues) {
   return tables.write([&](Batch& batch) {
@@ -93,19 +165,15 @@ Result<void> hide_issues(buffer::Tables& tables, std::span<const std::uint64_t> 
 Result<bool> continue_deletions(buffer::Tables& tables, std::size_t most_rows) {
   std::size_t removed = 0;
   for (;;) {
-    if (keys_under(tables.snapshot(), Table::meta, note_prefix, 1).empty()) return true;
+    if (!anything_noted(tables.snapshot())) return true;
     if (removed >= most_rows) return false;
     const auto written = tables.write([&](Batch& batch) {
       std::size_t in_batch = 0;
       while (in_batch < rows_per_batch) {
-        const auto notes = keys_under(batch, Table::meta, note_prefix, 1);
-        if (notes.empty()) return;
-        const auto issue = KeyReader(std::string_view(notes.front()).substr(note_prefix.size())).u64();
-        const auto project = KeyReader(batch.get(Table::meta, notes.front()).value_or("")).u64();
-        const auto most = rows_per_batch - in_batch;
-        const auto gone = remove_rows(batch, issue, project, most);
-        in_batch += gone + 1;
-        if (gone < most) batch.remove(Table::meta, notes.front());
+        auto rows = continue_issue(batch, rows_per_batch - in_batch);
+        if (rows == 0) rows = continue_project(batch, rows_per_batch - in_batch);
+        if (rows == 0) break;
+        in_batch += rows;
       }
       removed += in_batch;
     });
@@ -114,4 +182,4 @@ Result<bool> continue_deletions(buffer::Tables& tables, std::size_t most_rows) {
   }
 }
 
-}  // namespace picket::query
+}  // namespace picket::digest
