@@ -138,17 +138,18 @@ std::size_t card_digits(std::string_view prefix) {
     return value;
   };
   const int two = number(2);
-  if (two == 34 || two == 37) return 15;                             // American Express
-  if (prefix[0] == '4') return 16;                                   // Visa
-  if (two >= 51 && two <= 55) return 16;                             // Mastercard
-  if (two == 65 || number(4) == 6011) return 16;                     // Discover
+  if (two == 34 || two == 37) return 15;          // American Express
+  if (prefix[0] == '4') return 16;                // Visa
+  if (two >= 51 && two <= 55) return 16;          // Mastercard
+  if (two == 65 || number(4) == 6011) return 16;  // Discover
   return 0;
 }
 
 std::optional<std::size_t> match_card(std::string_view text, std::size_t at) {
   const auto start = at;
-  if (text.size() - at < 15 || !std::all_of(text.begin() + static_cast<std::ptrdiff_t>(at),
-                                            text.begin() + static_cast<std::ptrdiff_t>(at) + 3, is_digit))
+  if (text.size() - at < 15 ||
+      !std::all_of(text.begin() + static_cast<std::ptrdiff_t>(at),
+                   text.begin() + static_cast<std::ptrdiff_t>(at) + 3, is_digit))
     return std::nullopt;
   const auto length = card_digits(text.substr(at, 4));
   if (length == 0) return std::nullopt;
@@ -209,7 +210,8 @@ bool is_ipv6(std::string_view text) {
 // The longest address that begins at `at`, of the characters that addresses have.
 std::optional<std::size_t> match_ipv6(std::string_view text, std::size_t at) {
   constexpr std::size_t longest = 45;
-  auto end = skip_while(text, at, [](char c) { return is_hex(c) || c == ':' || c == '.'; });
+  auto end = skip_while(text.substr(0, at + longest + 1), at,
+                        [](char c) { return is_hex(c) || c == ':' || c == '.'; });
   if (end - at > longest) return std::nullopt;
   if (end < text.size() && text[end] == '%' && same_folded(text.substr(at, 4), "fe80")) {
     const auto zone = skip_while(text, end + 1, is_alnum);
@@ -297,7 +299,8 @@ Spans find_url_auth(std::string_view text, bool whole) {
     slashes = start;
     std::size_t colon = npos;
     auto at = start;
-    while (at < text.size() && text[at] != '@' && !is_space(text[at]) && ends.find(text[at]) == npos) {
+    while (at < text.size() && text[at] != '@' && !is_space(text[at]) &&
+           ends.find(text[at]) == npos) {
       if (text[at] == ':' && colon == npos) colon = at;
       ++at;
     }
@@ -322,7 +325,8 @@ bool holds_homes(std::string_view text, std::size_t slash) {
       return true;
   }
   constexpr std::string_view profiles = "profiles";
-  if (slash <= profiles.size() || !starts_folded(text, slash - profiles.size(), profiles)) return false;
+  if (slash <= profiles.size() || !starts_folded(text, slash - profiles.size(), profiles))
+    return false;
   const char before = text[slash - profiles.size() - 1];
   return (before == '/' || before == '\\') && slash > profiles.size() + 1;
 }
@@ -330,7 +334,8 @@ bool holds_homes(std::string_view text, std::size_t slash) {
 Spans find_user_paths(std::string_view text) {
   constexpr std::string_view ends = "/\\\r\n\"<>|*?:";
   Spans spans;
-  for (auto slash = text.find_first_of("/\\"); slash != npos; slash = text.find_first_of("/\\", slash)) {
+  for (auto slash = text.find_first_of("/\\"); slash != npos;
+       slash = text.find_first_of("/\\", slash)) {
     auto start = slash + 1;
     if (!holds_homes(text, slash)) {
       slash = start;
@@ -348,13 +353,16 @@ Spans find_user_paths(std::string_view text) {
 }
 
 // The end of `-----BEGIN … KEY-----` or `-----END … KEY-----` that starts at `at`.
-std::optional<std::size_t> match_pem_line(std::string_view text, std::size_t at, std::string_view word) {
+std::optional<std::size_t> match_pem_line(std::string_view text,
+                                          std::size_t at,
+                                          std::string_view word) {
   constexpr std::string_view dashes = "-----";
   if (text.substr(at, dashes.size()) != dashes) return std::nullopt;
   at += dashes.size();
   if (text.substr(at, word.size()) != word) return std::nullopt;
   const auto start = at + word.size();
-  const auto end = skip_while(text, start, [](char c) { return c == ' ' || (c >= 'A' && c <= 'Z'); });
+  const auto end =
+      skip_while(text, start, [](char c) { return c == ' ' || (c >= 'A' && c <= 'Z'); });
   const auto label = text.substr(start, end - start);
   if (!label.ends_with(" PRIVATE KEY") && !label.ends_with(" PUBLIC KEY")) return std::nullopt;
   if (text.substr(end, dashes.size()) != dashes) return std::nullopt;

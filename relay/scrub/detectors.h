@@ -24,7 +24,7 @@ enum class Detector : std::uint8_t {
   url_auth,      // user:password before the host of a URL
   url_password,  // only the password
   us_ssn,
-  bearer,        // `Bearer` and the token
+  bearer,  // `Bearer` and the token
 };
 
 struct Span {
@@ -37,11 +37,11 @@ struct Span {
 struct Traits {
   std::size_t bytes = 0;
   std::size_t digits = 0;
-  bool at = false;         // @
+  bool at = false;  // @
   bool colon = false;
   bool dot = false;
   bool dash = false;
-  bool slash = false;      // / or a backslash
+  bool slash = false;  // / or a backslash
   bool backslash = false;
 };
 Traits traits_of(std::string_view text);
@@ -50,7 +50,7 @@ bool may_find(Detector detector, const Traits& traits);
 // Spans in order, not overlapping, none of them empty.
 std::vector<Span> find_all(Detector detector, std::string_view text);
 
-bool passes_luhn(std::string_view digits);              // separators are passed over
-bool has_iban_check_digits(std::string_view iban);      // letters and digits only
+bool passes_luhn(std::string_view digits);          // separators are passed over
+bool has_iban_check_digits(std::string_view iban);  // letters and digits only
 
 }  // namespace picket::scrub

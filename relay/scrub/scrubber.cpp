@@ -1,19 +1,90 @@
 #include "relay/scrub/scrubber.h"
 
+#include "relay/scrub/json_index.h"
+#include "relay/scrub/pii_config.h"
+#include "relay/scrub/schema.h"
+#include "relay/scrub/walk.h"
+
+#include <utility>
+
 namespace picket::scrub {
+namespace {
 
-struct Scrubber::State {};
+// Larger texts get an index of their own, so that no thread keeps much memory.
+constexpr std::size_t kept_index_bytes = std::size_t{1} * 1024 * 1024;
 
-Result<Scrubber> Scrubber::make(const Settings& /*settings*/) {
-  return Scrubber(std::make_shared<const State>());
-}
-
-std::optional<std::string> Scrubber::scrub(const relay::Item& /*item*/) const {
+// The root's member `items`: the token of its value, or nothing.
+std::optional<std::size_t> find_items(const JsonIndex& index) {
+  if (index.size() == 0 || index.first(0) != '{') return std::nullopt;
+  std::size_t token = 1;
+  while (token + 2 < index.size() && index.first(token) == '"' && index.first(token + 1) == ':') {
+    if (index.content(token) == "items") return token + 2;
+    token = index.after(token + 2);
+    if (token >= index.size() || index.first(token) != ',') break;
+    ++token;
+  }
   return std::nullopt;
 }
 
+void walk_all(Walk& walk, const JsonIndex& index, std::size_t list, const Node& node) {
+  if (index.first(list) != '[') return;
+  std::size_t token = list + 1;
+  while (token < index.size() && index.first(token) != ']') {
+    token = walk.walk_root(token, node);
+    if (token >= index.size() || index.first(token) != ',') break;
+    ++token;
+  }
+}
+
+std::optional<std::string> scrub_json(const RuleSet& rules,
+                                      std::string_view type,
+                                      std::string_view payload,
+                                      JsonIndex& index,
+                                      JsonIndex& spare) {
+  const auto& schema = Schema::get();
+  const Node* node = schema.root_of(type);
+  if (node == nullptr || !index.build(payload)) return std::nullopt;
+  Walk walk(rules, payload, index, &spare);
+  const Node* item = schema.container_of(type);
+  const auto items = item == nullptr ? std::nullopt : find_items(index);
+  if (items) {
+    walk_all(walk, index, *items, *item);
+  } else if (index.first(0) == '[') {
+    walk_all(walk, index, 0, *node);
+  } else {
+    walk.walk_root(0, *node);
+  }
+  if (walk.edits().empty() || !is_json(payload)) return std::nullopt;
+  return render_edits(payload, walk.edits());
+}
+
+}  // namespace
+
+struct Scrubber::State {
+  RuleSet rules;
+};
+
+Result<Scrubber> Scrubber::make(const Settings& settings) {
+  auto rules = make_rule_set(settings);
+  if (!rules) return rules.error();
+  return Scrubber(std::make_shared<const State>(State{*std::move(rules)}));
+}
+
+std::optional<std::string> Scrubber::scrub(const relay::Item& item) const {
+  if (state_->rules.empty() || item.payload.empty() || item.payload.size() > max_json_bytes)
+    return std::nullopt;
+  if (item.payload.size() > kept_index_bytes) {
+    JsonIndex index;
+    JsonIndex spare;
+    return scrub_json(state_->rules, item.type, item.payload, index, spare);
+  }
+  thread_local JsonIndex index;
+  thread_local JsonIndex spare;
+  return scrub_json(state_->rules, item.type, item.payload, index, spare);
+}
+
 bool Scrubber::does_anything() const {
-  return false;
+  return !state_->rules.empty();
 }
 
 }  // namespace picket::scrub

@@ -21,14 +21,15 @@
 namespace picket::scrub {
 
 // A project's (or organization's) settings under their names in Sentry's API:
-// dataScrubber, dataScrubberDefaults, scrubIPAddresses, sensitiveFields, safeFields, relayPiiConfig.
+// dataScrubber, dataScrubberDefaults, scrubIPAddresses, sensitiveFields, safeFields,
+// relayPiiConfig.
 struct Settings {
   bool scrub_data = true;
   bool scrub_defaults = true;  // the default rules; only with scrub_data
   bool scrub_ip_addresses = false;
   std::vector<std::string> sensitive_fields;  // only with scrub_data
-  std::vector<std::string> safe_fields;       // names or selectors that all of the above leave alone
-  std::string pii_config_json;                // "" for none; not subject to safe_fields
+  std::vector<std::string> safe_fields;  // names or selectors that all of the above leave alone
+  std::string pii_config_json;           // "" for none; not subject to safe_fields
 };
 
 // Items of more JSON than this are left as they are.

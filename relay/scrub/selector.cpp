@@ -73,8 +73,8 @@ char fold(char c) {
 }
 
 bool same_folded(std::string_view a, std::string_view b) {
-  return a.size() == b.size() &&
-         std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return fold(x) == fold(y); });
+  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
+                                            [](char x, char y) { return fold(x) == fold(y); });
 }
 
 std::optional<ValueType> parse_value_type(std::string_view name) {
@@ -94,8 +94,7 @@ class Selector::Parser {
     auto selector = parse_any(0);
     skip_blanks();
     if (failure_.empty() && at_ != text_.size()) failure_ = "unexpected character";
-    if (!failure_.empty())
-      return malformed(text_, failure_ + " at byte " + std::to_string(at_));
+    if (!failure_.empty()) return malformed(text_, failure_ + " at byte " + std::to_string(at_));
     return selector;
   }
 
@@ -161,7 +160,8 @@ class Selector::Parser {
     if (is_digit(c)) {
       std::uint32_t index = 0;
       const auto digits = take_while(is_digit);
-      const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), index);
+      const auto [end, error] =
+          std::from_chars(digits.data(), digits.data() + digits.size(), index);
       if (error != std::errc()) failure_ = "invalid index";
       return index;
     }
@@ -169,8 +169,8 @@ class Selector::Parser {
       failure_ = at_ == text_.size() ? "unexpected end" : "expected a path";
       return Any{};
     }
-    return std::string(take_while(
-        [](char k) { return is_letter(k) || is_digit(k) || k == '_' || k == '-'; }));
+    return std::string(
+        take_while([](char k) { return is_letter(k) || is_digit(k) || k == '_' || k == '-'; }));
   }
 
   Step parse_type() {
@@ -287,7 +287,8 @@ bool Selector::step_matches(const Step& step, bool first, Pii pii, const Place& 
   return std::holds_alternative<Any>(step) || pii == Pii::yes;
 }
 
-// From the value towards the root. What stands before a `**` may match any run of places further up.
+// From the value towards the root. What stands before a `**` may match any run of places further
+// up.
 bool Selector::path_matches(const Place& place) const {
   const Place* here = &place;
   std::size_t left = steps_.size();
@@ -312,6 +313,22 @@ bool Selector::path_matches(const Place& place) const {
     return false;
   }
   return true;
+}
+
+bool Selector::may_match_maybe() const {
+  const auto part_may = [](const Selector& part) { return part.may_match_maybe(); };
+  switch (kind_) {
+    case Kind::path:
+      return std::all_of(steps_.begin(), steps_.end(), [this](const Step& step) {
+        const auto* type = std::get_if<ValueType>(&step);
+        if (type != nullptr) return &step == &steps_.front() && !is_basic(*type);
+        return !std::holds_alternative<Deep>(step);
+      });
+    case Kind::all: return std::all_of(parts_.begin(), parts_.end(), part_may);
+    case Kind::any: return std::any_of(parts_.begin(), parts_.end(), part_may);
+    case Kind::none: return true;
+  }
+  std::abort();
 }
 
 std::optional<std::vector<std::string>> Selector::last_keys() const {

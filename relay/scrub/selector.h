@@ -58,7 +58,8 @@ enum class ValueType : std::uint8_t {
 class Types {
  public:
   constexpr Types() = default;
-  constexpr Types(ValueType type) : bits_(std::uint32_t{1} << static_cast<unsigned>(type)) {}  // NOLINT
+  constexpr Types(ValueType type)
+      : bits_(std::uint32_t{1} << static_cast<unsigned>(type)) {}  // NOLINT
   constexpr bool has(ValueType type) const { return (bits_ & Types(type).bits_) != 0; }
   constexpr Types operator|(Types other) const {
     Types both;
@@ -99,6 +100,9 @@ class Selector {
   static Selector none_of(Selector part);
 
   bool matches(const Place& place) const;
+
+  // False: matches no place that may be touched only when it is named.
+  bool may_match_maybe() const;
 
   // The keys, in lower case, that a value must have one of to be matched; nothing when there is
   // no such list.

@@ -29,9 +29,8 @@ WordSet::WordSet(std::vector<Word> words) : words_(std::move(words)) {
   const auto bucket_of = [window](const Word& word) {
     return pair_of(word.text[window - 2], word.text[window - 1]);
   };
-  std::sort(words_.begin(), words_.end(), [&](const Word& a, const Word& b) {
-    return bucket_of(a) < bucket_of(b);
-  });
+  std::sort(words_.begin(), words_.end(),
+            [&](const Word& a, const Word& b) { return bucket_of(a) < bucket_of(b); });
   for (const auto& word : words_)
     ++buckets_[bucket_of(word) + 1];
   for (std::size_t i = 1; i < buckets_.size(); ++i)

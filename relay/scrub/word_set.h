@@ -15,8 +15,8 @@ namespace picket::scrub {
 class WordSet {
  public:
   struct Word {
-    std::string text;            // not empty
-    std::uint32_t groups = 1;    // bits that a find of this word adds to the answer
+    std::string text;          // not empty
+    std::uint32_t groups = 1;  // bits that a find of this word adds to the answer
   };
 
   WordSet() = default;

@@ -1,0 +1,172 @@
+#include "relay/scrub/rule.h"
+
+#include <algorithm>
+#include <array>
+
+namespace picket::scrub {
+namespace {
+
+// Groups of the word sets below.
+constexpr std::uint32_t group_password = 1;
+constexpr std::uint32_t group_token = 2;
+constexpr std::uint32_t group_bearer = 4;
+constexpr std::uint32_t group_homes = 8;
+constexpr std::uint32_t group_pem = 16;
+
+std::vector<WordSet::Word> password_words() {
+  std::vector<WordSet::Word> words;
+  for (const char* const word :
+       {"password", "passwd", "mysql_pwd", "secret", "credentials", "auth", "apikey", "api_key",
+        "api-key", "privatekey", "private_key", "private-key"})
+    words.push_back({word, group_password});
+  words.push_back({"token", group_token});
+  return words;
+}
+
+const WordSet& key_words() {
+  static const WordSet words(password_words());
+  return words;
+}
+
+const WordSet& text_words() {
+  static const WordSet words = [] {
+    auto all = password_words();
+    all.push_back({"bearer", group_bearer});
+    for (const char* const folder : {"home", "users", "documents and settings", "profiles"})
+      all.push_back({folder, group_homes});
+    all.push_back({"-----begin", group_pem});
+    return WordSet(std::move(all));
+  }();
+  return words;
+}
+
+// Keys that are the whole of a word, not only hold it.
+bool is_whole_word(std::string_view text) {
+  switch (text.size()) {
+    case 3: return same_folded(text, "otp");
+    case 10: return same_folded(text, "two_factor") || same_folded(text, "two-factor");
+    default: return false;
+  }
+}
+
+bool is_space(char c) {
+  return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+// "token", and before the next blank a colon or an equals sign.
+bool has_assigned_token(std::string_view text) {
+  constexpr std::string_view word = "token";
+  for (std::size_t at = 0; at + word.size() < text.size(); ++at) {
+    if (!same_folded(text.substr(at, word.size()), word)) continue;
+    for (at += word.size(); at < text.size() && !is_space(text[at]); ++at) {
+      if (text[at] == ':' || text[at] == '=') return true;
+    }
+  }
+  return false;
+}
+
+constexpr auto detectors =
+    std::to_array<Detector>({Detector::imei, Detector::mac, Detector::uuid, Detector::email,
+                             Detector::ip, Detector::creditcard, Detector::iban, Detector::url_auth,
+                             Detector::url_password, Detector::us_ssn});
+
+}  // namespace
+
+Signs Rule::signs() const {
+  switch (kind) {
+    case Kind::anything:
+    case Kind::pattern:
+    case Kind::key_pattern: return sign_anything;
+    case Kind::detector: return sign_of(detector);
+    case Kind::password: return sign_password | sign_token | sign_of(Detector::bearer);
+    case Kind::key_words: return sign_sensitive;
+  }
+  std::abort();
+}
+
+bool is_password_key(std::string_view key) {
+  return (key_words().groups_in(key) & group_password) != 0 || is_whole_word(key);
+}
+
+bool has_token(std::string_view key) {
+  return (key_words().groups_in(key) & group_token) != 0;
+}
+
+bool has_password_word(std::string_view text) {
+  const auto groups = key_words().groups_in(text);
+  return (groups & group_password) != 0 || is_whole_word(text) ||
+         ((groups & group_token) != 0 && has_assigned_token(text));
+}
+
+RuleSet::RuleSet(std::vector<Application> applications, std::shared_ptr<const WordSet> sensitive)
+    : applications_(std::move(applications)), sensitive_(std::move(sensitive)) {
+  for (auto& application : applications_) {
+    for (const auto& rule : application.rules)
+      application.signs |= rule.signs();
+    const bool names = application.selector.may_match_maybe();
+    wanted_ |= application.signs;
+    if (names) maybe_wanted_ |= application.signs;
+    const auto keys = application.selector.last_keys();
+    if (!keys) {
+      unkeyed_ |= application.signs;
+      if (names) unkeyed_maybe_ |= application.signs;
+      continue;
+    }
+    for (const auto& key : *keys) {
+      keys_.insert(key);
+      key_slots_.set(slot_of(key));
+    }
+  }
+}
+
+std::size_t RuleSet::slot_of(std::string_view key) {
+  if (key.empty()) return 0;
+  const auto part = [&key](std::size_t at) {
+    return static_cast<unsigned char>(fold(key[at])) & 31U;
+  };
+  return (key.size() * 61 + part(0) * 32 + part(key.size() - 1)) % 1024;
+}
+
+bool RuleSet::may_be_keyed(std::string_view key) const {
+  if (!key_slots_.test(slot_of(key))) return false;
+  std::string folded(key);
+  std::transform(folded.begin(), folded.end(), folded.begin(), fold);
+  return keys_.contains(folded);
+}
+
+Signs RuleSet::signs_of_key(std::string_view key) const {
+  Signs signs = sign_anything;
+  if ((wanted_ & sign_password) != 0) {
+    const auto groups = key_words().groups_in(key);
+    if ((groups & group_password) != 0 || is_whole_word(key)) signs |= sign_password;
+    if ((groups & group_token) != 0) signs |= sign_token;
+  }
+  if (sensitive_ && sensitive_->groups_in(key) != 0) signs |= sign_sensitive;
+  return signs;
+}
+
+Signs RuleSet::signs_of_text(std::string_view text) const {
+  constexpr std::size_t shortest = 3;
+  Signs signs = sign_anything;
+  if (sensitive_ && sensitive_->groups_in(text) != 0) signs |= sign_sensitive;
+  if (text.size() < shortest) return signs;
+  const auto groups = text_words().groups_in(text);
+  if (groups != 0) {
+    if ((groups & group_password) != 0) signs |= sign_password;
+    if ((groups & group_token) != 0 && has_assigned_token(text)) signs |= sign_password;
+    if ((groups & group_bearer) != 0) signs |= sign_of(Detector::bearer);
+    if ((groups & group_homes) != 0) signs |= sign_of(Detector::userpath);
+    if ((groups & group_pem) != 0) signs |= sign_of(Detector::pemkey);
+  }
+  if (is_whole_word(text)) signs |= sign_password;
+  if (text.size() < 5) return signs;
+  const auto traits = traits_of(text);
+  if (traits.digits == 0 && !traits.at && !traits.colon && !traits.dash && traits.bytes < 32)
+    return signs;
+  for (const auto detector : detectors) {
+    if (may_find(detector, traits)) signs |= sign_of(detector);
+  }
+  return signs;
+}
+
+}  // namespace picket::scrub
