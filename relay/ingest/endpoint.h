@@ -38,6 +38,9 @@ struct Converted {
   std::string envelope;                  // bytes, ready for parse_envelope(); without items: no record
   std::optional<http::Response> answer;  // once durable; none: {"id": …} of the envelope
   std::string client;                    // who is said to have sent it, when nobody else does
+  // Taken in beside it as if they had come to the envelope endpoint by themselves: an envelope holds
+  // one event at most. What becomes of them is in no answer but the ledger.
+  std::vector<std::string> more;
   std::vector<DroppedItems> dropped;     // what was beside the items of the envelope
 };
 using Converter = std::variant<Converted, Refusal> (*)(const Inbound& inbound);

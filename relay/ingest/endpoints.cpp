@@ -1,6 +1,7 @@
 #include "relay/ingest/check_in.h"
 #include "relay/ingest/endpoint.h"
 #include "relay/ingest/network_errors.h"
+#include "relay/ingest/otlp_endpoint.h"
 #include "relay/ingest/security_reports.h"
 #include "relay/ingest/store_body.h"
 #include "relay/ingest/vercel_logs.h"
@@ -77,6 +78,14 @@ constexpr std::array rules{
     EndpointRule{.endpoint = Endpoint::vercel_logs,
                  .pattern = "api/{project}/integration/vercel/logs",
                  .convert = convert_vercel_logs,
+                 .most_bytes = container_bytes},
+    EndpointRule{.endpoint = Endpoint::otlp_traces,
+                 .pattern = "api/{project}/integration/otlp/v1/traces",
+                 .convert = convert_otlp_traces,
+                 .most_bytes = container_bytes},
+    EndpointRule{.endpoint = Endpoint::otlp_logs,
+                 .pattern = "api/{project}/integration/otlp/v1/logs",
+                 .convert = convert_otlp_logs,
                  .most_bytes = container_bytes},
 };
 

@@ -22,6 +22,7 @@ class EnvelopeWriter {
   // added for a count of 0.
   void add_container(std::string_view type, std::size_t count, std::string_view entries);
 
+  std::size_t size() const { return bytes_.size(); }
   std::string take() { return std::move(bytes_); }
 
  private:

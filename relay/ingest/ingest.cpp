@@ -9,21 +9,43 @@
 #include <utility>
 
 namespace picket::ingest {
-namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 
-// One record on its way through the commit. Shared only because std::function wants copies.
+// The answer that one or several records wait for: given by the last of them, and bad if any of
+// them failed.
 struct Waiting {
-  std::shared_ptr<Ledger> ledger;
+  Waiting(std::shared_ptr<Ledger> its_ledger,
+          Endpoint its_endpoint,
+          SteadyClock::time_point its_begin,
+          http::Responder its_responder,
+          http::Response success,
+          std::size_t records)
+      : ledger(std::move(its_ledger)),
+        endpoint(its_endpoint),
+        began(its_begin),
+        responder(std::move(its_responder)),
+        reply(std::move(success)),
+        left(records) {}
+
+  const std::shared_ptr<Ledger> ledger;
+  const Endpoint endpoint;
+  const SteadyClock::time_point began;
   http::Responder responder;
+  std::mutex mutex;
   http::Response reply;  // for success, made beforehand: the committer's time is everybody's
-  Endpoint endpoint;
+  std::size_t left;      // records that have not ended; guarded by mutex
+};
+
+namespace {
+
+// One record on its way through the commit. Shared only because std::function wants copies.
+struct WaitingRecord {
+  std::shared_ptr<Waiting> waiting;
   std::optional<Sender> sender;
   std::vector<ItemCount> items;
   std::size_t bytes;
   Time received;
-  SteadyClock::time_point began;
 };
 
 // Always answered by no_room_reply().
@@ -40,19 +62,27 @@ http::Response no_room_reply(Endpoint endpoint) {
   return error_reply(503, "could not be stored", "the disk budget is used up");
 }
 
-void end_waiting(Waiting& waiting, const Result<buffer::Sequence>& durable) {
-  auto& counters = waiting.ledger->counters;
-  waiting.ledger->last_commit_failed = !durable;
-  counters.end_waiting(waiting.bytes);
-  if (durable) {
-    counters.count_acknowledged(SteadyClock::now() - waiting.began);
-  } else {
-    waiting.ledger->drop(waiting.sender, waiting.items, relay::Outcome::invalid, "internal",
-                         waiting.received);
-    waiting.reply = error_reply(503, "could not be stored", durable.error().detail);
+// `failure` stands for the reply of a record that did not get through.
+void end_record(Waiting& waiting, std::optional<http::Response> failure) {
+  {
+    const std::lock_guard lock(waiting.mutex);
+    if (failure) waiting.reply = *std::move(failure);
+    if (--waiting.left > 0) return;
   }
-  counters.count_answer(waiting.endpoint, waiting.reply.status);
+  waiting.ledger->counters.count_answer(waiting.endpoint, waiting.reply.status);
   std::move(waiting.responder).respond(std::move(waiting.reply));
+}
+
+void end_commit(const WaitingRecord& record, const Result<buffer::Sequence>& durable) {
+  auto& ledger = *record.waiting->ledger;
+  ledger.last_commit_failed = !durable;
+  ledger.counters.end_waiting(record.bytes);
+  if (durable) {
+    ledger.counters.count_acknowledged(SteadyClock::now() - record.waiting->began);
+    return end_record(*record.waiting, std::nullopt);
+  }
+  ledger.drop(record.sender, record.items, relay::Outcome::invalid, "internal", record.received);
+  end_record(*record.waiting, error_reply(503, "could not be stored", durable.error().detail));
 }
 
 }  // namespace
@@ -169,33 +199,58 @@ void Ingest::take_in(http::Request& request, const Route& route, http::Responder
   auto taken = std::get<Taken>(std::move(result));
   ledger_->counters.count_envelope();
   ledger_->drop(taken.sender, taken.dropped, clock_.now());
-  if (!taken.record)
-    return respond(route.endpoint, std::move(responder), std::move(taken.answer));
-  make_durable(std::move(taken), route.endpoint, std::move(responder), began);
+  auto reply = std::move(taken.answer);
+  auto parts = take_in_more(request.head, route, std::move(taken.more));
+  if (taken.record) parts.push_back(std::move(taken));
+  if (parts.empty()) return respond(route.endpoint, std::move(responder), std::move(reply));
+  auto waiting = std::make_shared<Waiting>(ledger_, route.endpoint, began, std::move(responder),
+                                           std::move(reply), parts.size());
+  for (auto& part : parts)
+    make_durable(std::move(part), waiting);
 }
 
-void Ingest::make_durable(Taken taken,
-                          Endpoint endpoint,
-                          http::Responder responder,
-                          SteadyTime began) {
+std::vector<Taken> Ingest::take_in_more(const http::RequestHead& head,
+                                        const Route& route,
+                                        std::vector<std::string> envelopes) {
+  std::vector<Taken> parts;
+  for (auto& envelope : envelopes) {
+    http::Request request{head, std::move(envelope)};
+    request.head.headers.set("Content-Encoding", "");
+    auto own = route;
+    own.endpoint = Endpoint::envelope;
+    auto result = intake_.take_in(request, own, clock_.now());
+    ledger_->counters.count_envelope();
+    if (const auto* refusal = std::get_if<Refusal>(&result)) {
+      ledger_->refuse(*refusal, clock_.now());
+      continue;
+    }
+    auto& taken = std::get<Taken>(result);
+    ledger_->drop(taken.sender, taken.dropped, clock_.now());
+    if (taken.record) parts.push_back(std::move(taken));
+  }
+  return parts;
+}
+
+void Ingest::make_durable(Taken taken, std::shared_ptr<Waiting> waiting) {
   ledger_->receive(taken.items);
   const auto received = taken.record->received;
-  auto waiting = std::make_shared<Waiting>(Waiting{
-      ledger_, std::move(responder), std::move(taken.answer), endpoint,
-      std::move(taken.sender), std::move(taken.items), taken.record->body.size(), received, began});
-  ledger_->counters.begin_waiting(waiting->bytes);
+  const auto record = std::make_shared<const WaitingRecord>(
+      WaitingRecord{std::move(waiting), std::move(taken.sender), std::move(taken.items),
+                    taken.record->body.size(), received});
+  ledger_->counters.begin_waiting(record->bytes);
   const auto offered = journal_.offer(
       *std::move(taken.record),
-      [waiting](const Result<buffer::Sequence>& durable) { end_waiting(*waiting, durable); });
+      [record](const Result<buffer::Sequence>& durable) { end_commit(*record, durable); });
   if (offered) return;
 
-  ledger_->counters.end_waiting(waiting->bytes);
+  ledger_->counters.end_waiting(record->bytes);
   const bool full = journal_.full();
-  ledger_->drop(waiting->sender, waiting->items,
+  ledger_->drop(record->sender, record->items,
                 full ? relay::Outcome::rate_limited : relay::Outcome::invalid,
                 full ? "disk_full" : "internal", received);
-  respond(endpoint, std::move(waiting->responder),
-          full ? no_room_reply(endpoint) : error_reply(503, "could not be stored", offered.error().detail));
+  end_record(*record->waiting,
+             full ? no_room_reply(record->waiting->endpoint)
+                  : error_reply(503, "could not be stored", offered.error().detail));
 }
 
 bool Ingest::ready() const {

@@ -30,6 +30,8 @@
 
 namespace picket::ingest {
 
+struct Waiting;
+
 class Ingest {
  public:
   // REQUIRES: journal, tables and clock outlive it, and the last commit it waits for.
@@ -61,14 +63,17 @@ class Ingest {
   void refresh_projects();
 
  private:
-  using SteadyTime = std::chrono::steady_clock::time_point;
   void respond(Endpoint endpoint, http::Responder responder, http::Response response);
   http::Response refuse(Refusal refusal, Endpoint endpoint);
   bool refuses_all() const { return draining_ || journal_.full(); }
   // Why what the gate has let pass is refused all the same. REQUIRES: refuses_all().
   Refusal make_outage(std::optional<Sender> sender) const;
   void take_in(http::Request& request, const Route& route, http::Responder responder);
-  void make_durable(Taken taken, Endpoint endpoint, http::Responder responder, SteadyTime began);
+  // What a converter made beside its envelope; what is refused of it is counted.
+  std::vector<Taken> take_in_more(const http::RequestHead& head,
+                                  const Route& route,
+                                  std::vector<std::string> envelopes);
+  void make_durable(Taken taken, std::shared_ptr<Waiting> waiting);
   void render_journal(std::string& out) const;
   void keep_up(const std::stop_token& stop);
 

@@ -103,6 +103,7 @@ class TakingIn {
     answer_ = std::move(converted.answer);
     if (sender_->client.empty()) sender_->client = std::move(converted.client);
     taken_.dropped = std::move(converted.dropped);
+    taken_.more = std::move(converted.more);
     body_.become(std::move(converted.envelope));
     return std::nullopt;
   }

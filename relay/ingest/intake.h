@@ -28,6 +28,7 @@ struct Taken {
   http::Response answer;  // for success
   std::vector<ItemCount> items;
   std::vector<DroppedItems> dropped;     // beside `items`, not among them
+  std::vector<std::string> more;         // envelopes that are to be taken in beside this one
   std::optional<buffer::Record> record;  // none: an envelope without items, nothing to keep
 };
 

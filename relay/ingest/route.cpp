@@ -69,6 +69,8 @@ std::string_view endpoint_name(Endpoint endpoint) {
     case Endpoint::nel: return "nel";
     case Endpoint::cron: return "cron";
     case Endpoint::vercel_logs: return "vercel_logs";
+    case Endpoint::otlp_traces: return "otlp_traces";
+    case Endpoint::otlp_logs: return "otlp_logs";
     case Endpoint::live: return "live";
     case Endpoint::ready: return "ready";
     case Endpoint::metrics: return "metrics";

@@ -14,6 +14,8 @@ enum class Endpoint : std::uint8_t {
   nel,          // /api/{project}/nel/
   cron,         // /api/{project}/cron/{slug}[/{key}]/, also crons
   vercel_logs,  // /api/{project}/integration/vercel/logs/
+  otlp_traces,  // /api/{project}/integration/otlp/v1/traces/
+  otlp_logs,    // /api/{project}/integration/otlp/v1/logs/
   live,         // /api/relay/healthcheck/live/
   ready,        // /api/relay/healthcheck/ready/
   metrics,      // /metrics

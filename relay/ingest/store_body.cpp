@@ -1,13 +1,13 @@
 #include "relay/ingest/store_body.h"
 
 #include "relay/ingest/replies.h"
+#include "relay/protocol/base64.h"
 #include "relay/protocol/content_encoding.h"
 #include "relay/protocol/json_repair.h"
 
 #include <simdjson.h>
 
 #include <algorithm>
-#include <cstdint>
 #include <optional>
 #include <utility>
 
@@ -21,37 +21,6 @@ std::string_view trim(std::string_view text) {
   return text.substr(first, text.find_last_not_of(space) - first + 1);
 }
 
-int digit_of(char c) {
-  if (c >= 'A' && c <= 'Z') return c - 'A';
-  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-  if (c >= '0' && c <= '9') return c - '0' + 52;
-  if (c == '+' || c == '-') return 62;
-  if (c == '/' || c == '_') return 63;
-  return -1;
-}
-
-// Both alphabets, line breaks anywhere, padding optional.
-std::optional<std::string> parse_base64(std::string_view text) {
-  std::string bytes;
-  bytes.reserve(text.size() / 4 * 3 + 3);
-  std::uint32_t gathered = 0;
-  int bits = 0;
-  while (text.ends_with('='))
-    text.remove_suffix(1);
-  for (const char c : text) {
-    if (c == '\r' || c == '\n') continue;
-    const int digit = digit_of(c);
-    if (digit < 0) return std::nullopt;
-    gathered = (gathered << 6) | static_cast<std::uint32_t>(digit);
-    bits += 6;
-    if (bits >= 8) {
-      bits -= 8;
-      bytes += static_cast<char>((gathered >> bits) & 0xff);
-    }
-  }
-  return bytes;
-}
-
 Refusal too_large_event() {
   return make_refusal(413, "payload too large", "the event exceeds its size limit",
                       "too_large:event");
@@ -59,7 +28,7 @@ Refusal too_large_event() {
 
 // The JSON text within a body that does not begin with '{'.
 std::variant<std::string, Refusal> unpack(std::string_view body, std::size_t max_bytes) {
-  auto unpacked = parse_base64(body);
+  auto unpacked = relay::parse_base64(body);
   if (!unpacked)
     return make_refusal(400, "invalid event payload", "neither a JSON object nor base64",
                         "payload");

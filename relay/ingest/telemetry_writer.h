@@ -60,6 +60,7 @@ class ContainerWriter {
   void add(std::string_view entry);
   void finish();
   std::size_t count() const { return count_; }
+  std::size_t size() const { return entries_.size(); }  // of what is not in the envelope yet
 
  private:
   EnvelopeWriter& envelope_;
