@@ -99,10 +99,12 @@ case " $phases " in *" e2e "*)
   if configure_and_build release picket && configure_and_build asan picket picket_scripted_upstream; then
     PICKET_SCRIPTED_UPSTREAM=$PWD/build/asan/picket_scripted_upstream
     export PICKET_SCRIPTED_UPSTREAM
-    if (cd tests/e2e && npm ci --ignore-scripts --no-audit --no-fund >"../../$logs/npm" 2>&1); then
+    if (for folder in tests/e2e tests/sdk; do
+          (cd "$folder" && npm ci --ignore-scripts --no-audit --no-fund) || exit 1
+        done) >"$logs/npm" 2>&1; then
       say "end to end under ASan and UBSan: real SDKs and clients, mirrors, misuse, verbs"
       PICKET_BINARY=$PWD/build/asan/picket UBSAN_OPTIONS=halt_on_error=1 \
-        end_to_end e2e-asan sdks.test.mjs clients.test.mjs mirror.test.mjs misuse.test.mjs hostile.test.mjs verbs.test.mjs schema.test.mjs service.test.mjs
+        end_to_end e2e-asan ../sdk/matrix.test.mjs clients.test.mjs mirror.test.mjs misuse.test.mjs hostile.test.mjs verbs.test.mjs schema.test.mjs service.test.mjs
       say "killed under load: the release binary"
       end_to_end e2e-crash crash.test.mjs
     else
