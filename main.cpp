@@ -22,6 +22,7 @@
 #include "relay/http/server.h"
 #include "relay/ingest/config.h"
 #include "relay/ingest/ingest.h"
+#include "relay/ingest/quota_config.h"
 #include "upstream/config.h"
 #include "upstream/forwarder.h"
 #include "upstream/send_verb.h"
@@ -59,6 +60,10 @@ Result<Config> load_config(const std::filesystem::path& file) {
   document->section("ingest", [&](Settings& settings) { bind(settings, config.ingest); });
   document->section("digest", [&](Settings& settings) { bind(settings, config.digest); });
   document->section("api", [&](Settings& settings) { bind(settings, config.api); });
+  config.ingest.quotas.resize(document->count("quota"));
+  for (std::size_t i = 0; i < config.ingest.quotas.size(); ++i) {
+    document->element("quota", i, [&](Settings& settings) { bind(settings, config.ingest.quotas[i]); });
+  }
   config.upstreams.resize(document->count("upstream"));
   for (std::size_t i = 0; i < config.upstreams.size(); ++i) {
     document->element("upstream", i, [&](Settings& settings) { bind(settings, config.upstreams[i]); });
@@ -68,6 +73,7 @@ Result<Config> load_config(const std::filesystem::path& file) {
   for (const std::string& problem : document->problems()) problems += problem + "\n";
   if (!problems.empty()) return Error{Fault::malformed, problems};
   if (const auto storage = buffer::check(config.storage); !storage) return storage.error();
+  if (const auto quotas = ingest::parse_configured_quotas(config.ingest.quotas); !quotas) return quotas.error();
   auto upstreams = upstream::checked(std::move(config.upstreams));
   if (!upstreams) return upstreams.error();
   config.upstreams = *std::move(upstreams);

@@ -45,14 +45,14 @@ std::string random_hex(std::size_t bytes) {
   return hex;
 }
 
-namespace {
-
 void raise_projects_generation(Batch& batch) {
   constexpr std::string_view name = "projects_generation";
   const auto stored = batch.get(Table::meta, name);
   const auto generation = stored ? KeyReader(*stored).u64() : 0;
   batch.put(Table::meta, name, Key().u64(generation + 1));
 }
+
+namespace {
 
 // Every slug of the kind and scope that points to `id`, redirects included.
 void remove_slugs_of(Batch& batch, SlugKind kind, std::uint64_t scope, std::uint64_t id) {

@@ -23,6 +23,9 @@ namespace picket::rest {
 std::optional<Reply> change_tables(
     Api& api, const std::function<std::optional<Reply>(buffer::Batch&)>& change);
 
+// Tells intake to read projects, keys and their settings anew.
+void raise_projects_generation(buffer::Batch& batch);
+
 void remove_under(buffer::Batch& batch, buffer::Table table, std::string_view prefix);
 
 // 2 × `bytes` lowercase hex digits from the system's cryptographic generator.

@@ -1,5 +1,6 @@
 // Organizations: list, get, update; and their projects (list).
 #include "api/rest/changes.h"
+#include "api/rest/data_settings.h"
 #include "api/rest/fields.h"
 #include "api/rest/render.h"
 
@@ -11,7 +12,7 @@ namespace json = boost::json;
 
 namespace {
 
-// Settings that nothing acts on yet: checked, kept, and echoed. The value is the neutral one.
+// Checked, kept, and echoed; intake acts on those of scrubbing. The value is the neutral one.
 const std::vector<std::pair<Setting, json::value>>& settings() {
   using enum SettingKind;
   static const std::vector<std::pair<Setting, json::value>> known = {
@@ -163,6 +164,7 @@ Reply update_organization(Api& api, const Call& call) {
   for (const auto& [setting, neutral] : settings())
     known.push_back(setting);
   fields.keep(known, changes);
+  check_data_settings(fields, changes);
   if (auto refusal = check_roles(fields)) return *refusal;
 
   auto changed = *call.organization;
@@ -183,6 +185,7 @@ Reply update_organization(Api& api, const Call& call) {
     if (!options) return Reply::error(400, "The settings are too large.");
     row->set_options_json(*std::move(options));
     buffer::put_row(batch, buffer::Table::organizations, key, *row);
+    if (!changes.empty()) raise_projects_generation(batch);
     changed = *row;
     return std::nullopt;
   });

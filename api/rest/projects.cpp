@@ -1,5 +1,6 @@
 // Projects: list, create, get, update, delete.
 #include "api/rest/changes.h"
+#include "api/rest/data_settings.h"
 #include "api/rest/fields.h"
 #include "api/rest/render.h"
 
@@ -13,7 +14,7 @@ namespace {
 constexpr std::string_view slug_complaint =
     "Enter a valid slug of lowercase letters, digits, underscores or hyphens, not of digits only.";
 
-// Settings that nothing acts on yet: checked, kept, and echoed.
+// Checked, kept, and echoed; intake acts on some of them (relay/filter/project_options.h).
 const std::vector<Setting>& settings() {
   using enum SettingKind;
   static const std::vector<Setting> known = {
@@ -176,7 +177,9 @@ std::optional<Reply> apply(Batch& batch, schema::Project& row, const ProjectChan
   }
   if (change.name) row.set_name(*change.name);
   if (change.platform) row.set_platform(*change.platform);
-  auto options = merge_options(row.options_json(), change.options);
+  auto changes = change.options;
+  merge_option_map(row.options_json(), changes);
+  auto options = merge_options(row.options_json(), changes);
   if (!options) return Reply::error(400, "The settings are too large.");
   row.set_options_json(*std::move(options));
   put_project(batch, row);
@@ -193,6 +196,7 @@ Reply update_project(Api& api, const Call& call) {
   change.platform = fields.text("platform", {.most = 64, .required = false, .blank = true});
   if (fields.is_null("platform")) change.platform = "";
   fields.keep(settings(), change.options);
+  check_data_settings(fields, change.options);
   if (auto refusal = fields.refusal()) return *refusal;
 
   schema::Project changed;

@@ -63,7 +63,7 @@ using RouteList = std::vector<Route> (*)();
 
 // One line per topic; see the declarations in router.h.
 constexpr RouteList topics[] = {
-    root_routes,   organization_routes, project_routes, key_routes,          team_routes,
+    root_routes,   organization_routes, project_routes, project_filter_routes, key_routes,          team_routes,
     member_routes, environment_routes,  release_routes, release_part_routes, issue_routes,
     event_routes,  tag_routes,          stats_routes,        ledger_routes,
 };

@@ -106,6 +106,7 @@ struct Route {
 std::vector<Route> organization_routes();
 std::vector<Route> project_routes();
 std::vector<Route> key_routes();
+std::vector<Route> project_filter_routes();  // and spike protection
 std::vector<Route> team_routes();
 std::vector<Route> member_routes();
 std::vector<Route> release_routes();

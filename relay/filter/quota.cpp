@@ -160,15 +160,14 @@ Duration SlidingWindow::wait(Time now, std::uint64_t quantity, std::uint64_t lim
   auto sum = used(now);
   const auto fits = [&] { return sum <= limit && quantity <= limit - sum; };
   if (fits()) return Duration(0);
-  for (std::int64_t age = static_cast<std::int64_t>(slots) - 1; age > 0; --age) {
+  for (std::int64_t age = static_cast<std::int64_t>(slots) - 1;; --age) {
     const auto slot = newest_ - age;
     if (slot < 0) continue;
     sum -= counts_.at(static_cast<std::size_t>(slot % static_cast<std::int64_t>(slots)));
     // That slot is gone when the newest is `slots` past it.
     const auto gone = Time(slot_ * (slot + static_cast<std::int64_t>(slots)));
-    if (fits()) return std::max<Duration>(gone - now, Duration(1));
+    if (age == 0 || fits()) return std::max<Duration>(gone - now, Duration(1));
   }
-  return slot_ * (static_cast<std::int64_t>(slots) - 1);
 }
 
 }  // namespace picket::filter

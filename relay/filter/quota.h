@@ -50,8 +50,8 @@ class SlidingWindow {
 
   std::uint64_t used(Time now);
   void add(Time now, std::uint64_t quantity);
-  // How long until `quantity` more fit under `limit`: at most a whole window, also when they never
-  // do.
+  // How long until `quantity` more fit under `limit`, 0 when they do now; when they never do, until
+  // all that was counted is forgotten.
   Duration wait(Time now, std::uint64_t quantity, std::uint64_t limit);
 
  private:

@@ -13,4 +13,15 @@ void bind(Settings& settings, IngestConfig& config) {
   settings.number("max_items", config.max_items, 1, 1'000'000);
 }
 
+void bind(Settings& settings, QuotaConfig& config) {
+  constexpr std::uint64_t most = std::uint64_t{1} << 53;
+  settings.text("id", config.id);
+  settings.list("categories", config.categories);
+  settings.text("scope", config.scope);
+  settings.number("project", config.project, 0, most);
+  settings.number("limit", config.limit, 0, most);
+  settings.duration("window", config.window, std::chrono::seconds(1), std::chrono::days(31));
+  settings.text("reason", config.reason);
+}
+
 }  // namespace picket::ingest

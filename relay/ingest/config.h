@@ -1,11 +1,25 @@
 // The section [ingest]: what is taken from SDKs, and how large it may be.
 #pragma once
 
+#include "buffer/clock.h"
 #include "buffer/settings.h"
 
 #include <cstdint>
+#include <string>
+#include <vector>
 
 namespace picket::ingest {
+
+// One [[quota]]: how much of some categories may come in a window of time.
+struct QuotaConfig {
+  std::string id;                       // names its counter; default: its place in the file
+  std::vector<std::string> categories;  // error, transaction, attachment (bytes), …; empty: all
+  std::string scope = "project";        // what is counted together: organization, project or key
+  std::uint64_t project = 0;            // the project it is for, 0: every one
+  std::uint64_t limit = 0;              // in one window; 0: nothing at all
+  Duration window = std::chrono::minutes(1);
+  std::string reason;  // reason code of what is refused; default by scope: project_quota, …
+};
 
 struct IngestConfig {
   // Of one envelope after decompression. Price: every I/O thread may hold two of this size at once.
@@ -20,8 +34,10 @@ struct IngestConfig {
   std::uint64_t max_replay_bytes = std::uint64_t{10} << 20;
   // Items of one envelope. Price: some 150 bytes of memory each while it is looked at.
   std::uint64_t max_items = 10'000;
+  std::vector<QuotaConfig> quotas;  // [[quota]], bound one by one
 };
 
 void bind(Settings& settings, IngestConfig& config);
+void bind(Settings& settings, QuotaConfig& config);
 
 }  // namespace picket::ingest

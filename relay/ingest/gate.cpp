@@ -1,5 +1,7 @@
 #include "relay/ingest/gate.h"
 
+#include "relay/ingest/origin.h"
+#include "relay/ingest/project_settings.h"
 #include "relay/protocol/auth.h"
 
 #include <utility>
@@ -34,7 +36,7 @@ std::variant<Sender, Refusal> Gate::check_key(
   const auto answer = directory_.find(key);
   if (!answer.known)
     return make_refusal(403, "event rejected", "there is no such project key", "project_state");
-  Sender sender{key, answer.entry.project, {}};
+  Sender sender{key, answer.entry.project, {}, answer.entry.settings, answer.entry.key_quota};
   const auto rejected = [&](std::string_view cause, std::string_view reason) {
     auto refusal = make_refusal(403, "event rejected", cause, reason);
     refusal.sender = std::move(sender);
@@ -46,6 +48,15 @@ std::variant<Sender, Refusal> Gate::check_key(
     return rejected("the key belongs to another project than the address names", "project_id");
   }
   return sender;
+}
+
+std::optional<Refusal> Gate::check_origin(const Sender& sender, const http::RequestHead& head) {
+  if (!sender.settings || sender.settings->allowed_domains.empty()) return std::nullopt;
+  if (is_allowed_origin(sender.settings->allowed_domains, find_origin(head))) return std::nullopt;
+  auto refusal = make_refusal(403, "event submission rejected with_reason: Cors",
+                              "the origin is none of the project's allowed domains", "cors");
+  refusal.sender = sender;
+  return refusal;
 }
 
 std::variant<std::optional<Sender>, Refusal> Gate::check_head(const http::RequestHead& head,
@@ -68,6 +79,7 @@ std::variant<std::optional<Sender>, Refusal> Gate::check_head(const http::Reques
   if (auto* refusal = std::get_if<Refusal>(&checked)) return std::move(*refusal);
   auto& sender = std::get<Sender>(checked);
   sender.client = std::move(auth.client);
+  if (auto refusal = check_origin(sender, head)) return *std::move(refusal);
   return std::optional(std::move(sender));
 }
 

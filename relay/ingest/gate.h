@@ -28,6 +28,9 @@ class Gate {
                                           std::string_view dsn,
                                           const Route& route) const;
 
+  // For a sender that only the envelope named; check_head() has done it for the others.
+  static std::optional<Refusal> check_origin(const Sender& sender, const http::RequestHead& head);
+
  private:
   std::variant<Sender, Refusal> check_key(const relay::ProjectKey& key,
                                           const std::optional<relay::ProjectId>& claimed) const;

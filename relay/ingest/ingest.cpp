@@ -2,6 +2,7 @@
 
 #include "buffer/logger.h"
 #include "relay/ingest/endpoint.h"
+#include "relay/ingest/quota_config.h"
 #include "relay/ingest/replies.h"
 #include "relay/ingest/route.h"
 
@@ -62,6 +63,14 @@ http::Response no_room_reply(Endpoint endpoint) {
   return error_reply(503, "could not be stored", "the disk budget is used up");
 }
 
+// Those of a configuration that was checked at start; a wrong one limits nothing.
+std::vector<ProjectDirectory::ConfiguredQuota> configured_quotas(const IngestConfig& config) {
+  auto quotas = parse_configured_quotas(config.quotas);
+  if (quotas) return *std::move(quotas);
+  log(Level::warning, "ingest", "quotas left out", {{"reason", quotas.error().detail}});
+  return {};
+}
+
 // `failure` stands for the reply of a record that did not get through.
 void end_record(Waiting& waiting, std::optional<http::Response> failure) {
   {
@@ -94,9 +103,10 @@ Ingest::Ingest(buffer::Journal& journal,
     : journal_(journal),
       clock_(clock),
       config_(config),
-      directory_(tables),
+      directory_(tables, clock, configured_quotas(config)),
       gate_(directory_),
-      intake_(gate_, config_),
+      pipeline_(quotas_),
+      intake_(gate_, pipeline_, config_),
       ledger_(std::make_shared<Ledger>()),
       thread_([this](const std::stop_token& stop) { keep_up(stop); }) {}
 
@@ -121,6 +131,8 @@ Refusal Ingest::make_outage(std::optional<Sender> sender) const {
 http::Response Ingest::refuse(Refusal refusal, Endpoint endpoint) {
   ledger_->refuse(refusal, clock_.now());
   if (refusal.answer) return *std::move(refusal.answer);
+  if (refusal.status == 429 && !refusal.limits.empty())
+    return limited_reply(refusal.limits, clock_.now());
   if (refusal.status == 429) return no_room_reply(endpoint);
   return error_reply(refusal.status, refusal.detail, refusal.cause);
 }
@@ -328,12 +340,14 @@ void Ingest::refresh_projects() {
 void Ingest::keep_up(const std::stop_token& stop) {
   constexpr std::chrono::milliseconds pace{250};
   constexpr int paces_per_flush = 4;
+  constexpr int paces_per_tidying = 240;
   std::mutex mutex;
   std::unique_lock lock(mutex);
   for (int paces = 1; !stop.stop_requested(); ++paces) {
     wake_.wait_for(lock, stop, pace, [] { return false; });
     refresh_projects();
     if (paces % paces_per_flush == 0) flush_outcomes();
+    if (paces % paces_per_tidying == 0) quotas_.forget_idle(clock_.now());
   }
 }
 

@@ -15,7 +15,9 @@
 #include "relay/ingest/gate.h"
 #include "relay/ingest/intake.h"
 #include "relay/ingest/ledger.h"
+#include "relay/ingest/pipeline.h"
 #include "relay/ingest/project_directory.h"
+#include "relay/ingest/quota_book.h"
 
 #include <atomic>
 #include <chrono>
@@ -82,6 +84,8 @@ class Ingest {
   const IngestConfig config_;
   ProjectDirectory directory_;
   const Gate gate_;
+  QuotaBook quotas_;
+  const Pipeline pipeline_;
   const Intake intake_;
   const std::shared_ptr<Ledger> ledger_;
   std::atomic<bool> draining_{false};

@@ -56,8 +56,12 @@ std::optional<std::uint64_t> find_content_length(const http::RequestHead& head) 
 // One request on its way through the stations of intake.
 class TakingIn {
  public:
-  TakingIn(const Gate& gate, const IngestConfig& config, const Route& route, Time now)
-      : gate_(gate), config_(config), route_(route), now_(now) {}
+  TakingIn(const Gate& gate,
+           const Pipeline& pipeline,
+           const IngestConfig& config,
+           const Route& route,
+           Time now)
+      : gate_(gate), pipeline_(pipeline), config_(config), route_(route), now_(now) {}
 
   std::variant<Taken, Refusal> run(http::Request& request) {
     if (auto refusal = take(request)) {
@@ -90,10 +94,32 @@ class TakingIn {
     auto agreed = gate_.check_dsn(sender_, envelope->fields.dsn, route_);
     if (auto* refusal = std::get_if<Refusal>(&agreed)) return std::move(*refusal);
     taken_.sender = std::get<Sender>(std::move(agreed));
+    if (!sender_) {
+      if (auto refusal = Gate::check_origin(taken_.sender, request.head)) return refusal;
+    }
     sender_ = taken_.sender;
     if (auto refusal = check_items(*envelope, config_)) return refusal;
-    make_record(request.head, *envelope);
+    auto meta = make_intake_meta(request.head, taken_.sender.client);
+    auto judgement = pipeline_.judge(
+        taken_.sender, *envelope, {meta.remote_address(), meta.user_agent()}, now_);
+    // Envelopes beside this one are judged by themselves, and may have room.
+    if (judgement.all_limited && taken_.more.empty()) return too_much(std::move(judgement));
+    taken_.items = std::move(judgement.kept);
+    taken_.dropped.insert(taken_.dropped.end(), judgement.dropped.begin(), judgement.dropped.end());
+    make_record(meta, *envelope, std::move(judgement.envelope));
+    add_rate_limits(taken_.answer, judgement.limits, now_);
     return std::nullopt;
+  }
+
+  // Every item was refused for want of room: the first reason stands for the request.
+  Refusal too_much(Judgement judgement) {
+    auto& dropped = judgement.dropped;
+    auto refusal = make_refusal(429, "rate limited", dropped.front().reason, dropped.front().reason);
+    refusal.outcome = dropped.front().outcome;
+    refusal.items = {dropped.front().items};
+    refusal.limits = std::move(judgement.limits);
+    taken_.dropped.insert(taken_.dropped.end(), dropped.begin() + 1, dropped.end());
+    return refusal;
   }
 
   std::optional<Refusal> convert(const http::RequestHead& head) {
@@ -108,13 +134,15 @@ class TakingIn {
     return std::nullopt;
   }
 
-  void make_record(const http::RequestHead& head, const relay::Envelope& envelope) {
+  // `changed` is what the pipeline has left of the envelope, if it changed anything.
+  void make_record(schema::IntakeMeta& meta,
+                   const relay::Envelope& envelope,
+                   std::optional<std::string> changed) {
     const bool empty = envelope.items.empty();
     const auto id = empty ? std::nullopt : find_or_make_event_id(envelope);
     taken_.answer =
         answer_ ? *std::move(answer_) : accepted_reply(id ? relay::render_event_id(*id) : "");
-    if (empty) return;
-    auto meta = make_intake_meta(head, taken_.sender.client);
+    if (taken_.items.empty()) return;
     meta.set_store_endpoint(rule_->endpoint == Endpoint::store);
     meta.set_sent_at_ms(envelope.fields.sent_at_ms.value_or(0));
     if (id) meta.set_event_id(std::string(relay::raw_bytes(*id)));
@@ -124,10 +152,13 @@ class TakingIn {
     record.project = taken_.sender.project;
     record.key = relay::raw_bytes(taken_.sender.key);
     record.meta = meta.SerializeAsString();
-    keep_body(std::move(body_), rule_->convert == nullptr, record);
+    const bool as_sent = rule_->convert == nullptr && !changed;
+    if (changed) body_.become(*std::move(changed));
+    keep_body(std::move(body_), as_sent, record);
   }
 
   const Gate& gate_;
+  const Pipeline& pipeline_;
   const IngestConfig& config_;
   const Route& route_;
   const Time now_;
@@ -162,7 +193,7 @@ std::variant<Passed, Refusal> Intake::check_head(const http::RequestHead& head,
 std::variant<Taken, Refusal> Intake::take_in(http::Request& request,
                                              const Route& route,
                                              Time now) const {
-  return TakingIn(gate_, config_, route, now).run(request);
+  return TakingIn(gate_, pipeline_, config_, route, now).run(request);
 }
 
 }  // namespace picket::ingest

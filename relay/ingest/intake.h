@@ -1,9 +1,9 @@
 // From a request with its body to the record that the journal keeps, or the reason why not.
 //
-//   head ─► gate ─► decode ─► (convert) ─► parse ─► gate (dsn) ─► limits ─► record
+//   head ─► gate ─► decode ─► (convert) ─► parse ─► gate (dsn) ─► limits ─► pipeline ─► record
 //
 // A body in one coding is kept as it came; a larger one in none, or in several, is kept as zstd.
-// THREADS  take_in() from any thread; nothing is shared but the project directory.
+// THREADS  take_in() from any thread; nothing is shared but the project directory and the quota book.
 #pragma once
 
 #include "buffer/clock.h"
@@ -12,6 +12,7 @@
 #include "relay/ingest/config.h"
 #include "relay/ingest/endpoint.h"
 #include "relay/ingest/gate.h"
+#include "relay/ingest/pipeline.h"
 #include "relay/ingest/refusal.h"
 #include "relay/ingest/route.h"
 
@@ -40,7 +41,8 @@ struct Passed {
 
 class Intake {
  public:
-  Intake(const Gate& gate, const IngestConfig& config) : gate_(gate), config_(config) {}
+  Intake(const Gate& gate, const Pipeline& pipeline, const IngestConfig& config)
+      : gate_(gate), pipeline_(pipeline), config_(config) {}
 
   // Uses up the request's body. REQUIRES: the route's endpoint has a rule that allows the method.
   std::variant<Taken, Refusal> take_in(http::Request& request, const Route& route, Time now) const;
@@ -50,6 +52,7 @@ class Intake {
 
  private:
   const Gate& gate_;
+  const Pipeline& pipeline_;
   const IngestConfig& config_;
 };
 

@@ -2,16 +2,21 @@
 #pragma once
 
 #include "relay/http/message.h"
+#include "relay/filter/quota.h"
 #include "relay/protocol/data_category.h"
 #include "relay/protocol/dsn.h"
+#include "relay/protocol/rate_limits.h"
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace picket::ingest {
+
+struct ProjectSettings;
 
 // Items of one category. `quantity` is what quotas count: the entries of a container item, else 1.
 struct ItemCount {
@@ -24,6 +29,9 @@ struct Sender {
   relay::ProjectKey key;
   relay::ProjectId project = 0;
   std::string client;  // sentry_client, as claimed
+  // As they were when the request came; none: nothing is limited, filtered or scrubbed.
+  std::shared_ptr<const ProjectSettings> settings;
+  std::shared_ptr<const filter::Quota> key_quota;  // none: the key has no limit of its own
 };
 
 // Items that are left out of an envelope whose others are kept.
@@ -44,6 +52,8 @@ struct Refusal {
   std::vector<DroppedItems> dropped;  // beside `items`, with reasons of their own
   // On whose account; none: nobody's that exists, counted in the metrics only.
   std::optional<Sender> sender;
+  // What a 429 says of how long, when it is about limits and not about the disk.
+  std::vector<relay::RateLimit> limits;
   // Said in place of the error, by endpoints that never say 429.
   std::optional<http::Response> answer;
 };

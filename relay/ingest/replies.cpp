@@ -1,5 +1,7 @@
 #include "relay/ingest/replies.h"
 
+#include <algorithm>
+#include <chrono>
 #include <cstddef>
 
 namespace picket::ingest {
@@ -113,6 +115,26 @@ http::Response full_reply() {
   auto response = error_reply(429, "rate limited", "the disk budget is used up");
   response.headers.add("Retry-After", "60");
   response.headers.add("X-Sentry-Rate-Limits", "60::organization:disk_full");
+  return response;
+}
+
+void add_rate_limits(http::Response& response,
+                     const std::vector<relay::RateLimit>& limits,
+                     Time now) {
+  if (limits.empty()) return;
+  auto header = relay::render_rate_limits(limits, now);
+  if (!header.empty()) response.headers.add("X-Sentry-Rate-Limits", std::move(header));
+}
+
+http::Response limited_reply(const std::vector<relay::RateLimit>& limits, Time now) {
+  auto response = error_reply(429, "event submission rejected due to rate limits",
+                              limits.empty() ? std::string_view() : limits.front().reason);
+  Time until = now + std::chrono::seconds(1);
+  for (const auto& limit : limits)
+    until = std::max(until, limit.until);
+  const auto seconds = std::chrono::ceil<std::chrono::seconds>(until - now).count();
+  response.headers.add("Retry-After", std::to_string(seconds));
+  add_rate_limits(response, limits, now);
   return response;
 }
 

@@ -3,10 +3,13 @@
 //   {"detail": "<what>", "causes": ["<why>", …]}     X-Sentry-Error: <what>: <why>
 #pragma once
 
+#include "buffer/clock.h"
 #include "relay/http/message.h"
+#include "relay/protocol/rate_limits.h"
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace picket::ingest {
 
@@ -21,6 +24,12 @@ http::Response preflight_reply();
 http::Response not_allowed_reply(std::string_view allowed);  // "POST, OPTIONS"
 // The disk budget is used up: tells SDKs to keep silent for a minute.
 http::Response full_reply();
+// 429 with the limits, and Retry-After from the longest of them.
+http::Response limited_reply(const std::vector<relay::RateLimit>& limits, Time now);
+// Tells an answer's reader which limits are in force; nothing is added when none is.
+void add_rate_limits(http::Response& response,
+                     const std::vector<relay::RateLimit>& limits,
+                     Time now);
 http::Response health_reply(bool healthy);
 
 // JSON string contents. Control characters are escaped; what is not UTF-8 is replaced.

@@ -81,4 +81,23 @@ Result<std::string> render_changed_header(std::string_view header, const HeaderC
   return std::move(splice).finish();
 }
 
+std::string render_item_header(const Item& item, std::size_t length) {
+  const auto digits = std::to_string(length);
+  Splice splice(item.header);
+  bool empty = true;
+  bool replaced = false;
+  JsonObjectReader reader(item.header);
+  while (const auto member = reader.next()) {
+    empty = false;
+    if (!member->named("length")) continue;
+    splice.replace(member->value, digits);
+    replaced = true;
+  }
+  if (replaced || reader.failure()) return std::move(splice).finish();
+  Splice added(item.header);
+  added.replace(item.header.substr(item.header.find('{') + 1, 0),
+                "\"length\":" + digits + (empty ? "" : ","));
+  return std::move(added).finish();
+}
+
 }  // namespace picket::relay

@@ -83,6 +83,9 @@ struct HeaderChange {
 };
 Result<std::string> render_changed_header(std::string_view header, const HeaderChange& change);
 
+// The item's header with another `length`, added when it had none; every other byte kept.
+std::string render_item_header(const Item& item, std::size_t length);
+
 // RFC 3339 with milliseconds and 'Z'; and the tolerant reading of what SDKs send (offsets, no
 // fraction, up to nanoseconds, a space for the T, a float of seconds).
 std::string render_timestamp(std::int64_t ms);

@@ -72,6 +72,12 @@ TEST(ShippedConfig, EqualsTheDefaultsAndNamesEveryKey) {
   EXPECT_TRUE(document->problems().empty()) << document->problems()[0];
 }
 
+TEST(ShippedConfig, NamesEveryKeyOfAQuotaInItsComments) {
+  const std::string text = shipped_text();
+  for (const auto& [key, value] : recorded(ingest::QuotaConfig{}))
+    EXPECT_NE(text.find("\n# " + key + " = "), std::string::npos) << key;
+}
+
 TEST(ShippedConfig, NamesEveryKeyOfADestinationInItsComments) {
   const std::string text = shipped_text();
   for (const auto& [key, value] : recorded(upstream::DestinationConfig{})) {

@@ -1,0 +1,92 @@
+// What an operator switches on is obeyed within a second: by intake, and by a real SDK that is told.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { Picket, assertConserved, envelope, errorEvent, eventId, post, root, sleep, tempFolder, until } from "./lib.mjs";
+
+let picket;
+before(async () => { picket = await new Picket().start(); });
+after(async () => {
+  await until(() => picket.status().digest.waiting === 0, { what: "the digest" });
+  await assertConserved(assert, picket);
+  await picket.end();
+});
+
+const project = () => `projects/${picket.organization}/${picket.project}/`;
+async function put(path, body, expected = 200) {
+  const answer = await picket.api(path, { method: "PUT", body: JSON.stringify(body) });
+  assert.equal(answer.status, expected, JSON.stringify(answer.body));
+  return answer.body;
+}
+const send = (event) => post(picket, envelope(event.event_id, [[{ type: "event" }, event]]));
+async function dropped(outcome, reason) {
+  const answer = await picket.api(`organizations/${picket.organization}/stats_v2/?field=sum(quantity)&statsPeriod=1d&groupBy=outcome&groupBy=reason`);
+  const group = answer.body.groups.find((one) => one.by.outcome === outcome && one.by.reason === reason);
+  return group?.totals["sum(quantity)"] ?? 0;
+}
+
+test("a filter takes events within a second and counts them", async () => {
+  await put(`${project()}`, { options: { "filters:error_messages": "*never mind*" } });
+  await sleep(1_000);
+  const unwanted = errorEvent(eventId(), { exception: { values: [{ type: "Error", value: "never mind this" }] } });
+  assert.equal((await send(unwanted)).status, 200);
+  assert.equal((await send(errorEvent(eventId()))).status, 200);
+  await until(async () => (await dropped("filtered", "error-message")) === 1, { what: "the outcome" });
+  const issues = await until(async () => { const list = await picket.issues(""); return list.length > 0 && list; });
+  assert.ok(!issues.some((issue) => issue.title.includes("never mind")));
+  await put(`${project()}`, { options: { "filters:error_messages": null } });
+});
+
+test("passwords do not reach the disk", async () => {
+  const id = eventId();
+  assert.equal((await send(errorEvent(id, { extra: { password: "hunter2", colour: "red" } }))).status, 200);
+  const stored = await until(async () => {
+    const answer = await picket.api(`${project()}events/${id}/json/`);
+    return answer.status === 200 && answer.body;
+  }, { what: "the event" });
+  assert.equal(stored.extra.password, "[Filtered]");
+  assert.equal(stored.extra.colour, "red");
+});
+
+test("@sentry/node falls silent when its key's limit is reached", async () => {
+  const key = (await picket.api(`${project()}keys/`)).body[0];
+  await put(`${project()}keys/${key.id}/`, { rateLimit: { count: 3, window: 600 } });
+  await sleep(1_000);
+  const folder = tempFolder();
+  const script = join(folder, "app.mjs");
+  writeFileSync(script, `
+    import * as Sentry from ${JSON.stringify(join(root, "tests/e2e/node_modules/@sentry/node/build/esm/index.js"))};
+    Sentry.init({ dsn: ${JSON.stringify(picket.liveDsn)}, integrations: (all) => all.filter((one) => one.name !== "Dedupe") });
+    for (let i = 0; i < 12; ++i) {
+      Sentry.captureException(new Error("limited " + i));
+      await Sentry.flush(5000);
+    }
+  `);
+  const before = await dropped("rate_limited", "key_quota");
+  const run = spawnSync(process.execPath, [script], { encoding: "utf8", timeout: 60_000 });
+  assert.equal(run.status, 0, run.stderr);
+  // Those of the tests before count too: what matters is that it stops, after one refusal at most.
+  await until(async () => (await dropped("rate_limited", "key_quota")) > before, { what: "the outcome" });
+  await sleep(1_500);
+  assert.equal((await dropped("rate_limited", "key_quota")) - before, 1, "it was told once, and obeyed");
+  const answer = await post(picket, envelope(eventId(), [[{ type: "event" }, errorEvent(eventId())]]));
+  assert.equal(answer.status, 429);
+  assert.match(answer.headers.get("x-sentry-rate-limits"), /^\d+:default;error;security:key:key_quota$/);
+  assert.ok(Number(answer.headers.get("retry-after")) > 0);
+  await put(`${project()}keys/${key.id}/`, { rateLimit: null });
+  await sleep(1_000);
+  assert.equal((await send(errorEvent(eventId()))).status, 200);
+  rmSync(folder, { recursive: true });
+});
+
+test("pages of other domains are refused, a wrong setting is too", async () => {
+  await put(project(), { allowedDomains: ["shop.example"] });
+  await sleep(1_000);
+  const from = (origin) => post(picket, envelope(eventId(), [[{ type: "event" }, errorEvent(eventId())]]), { headers: { Origin: origin } });
+  assert.equal((await from("https://shop.example")).status, 200);
+  assert.equal((await from("https://evil.example")).status, 403);
+  await put(project(), { allowedDomains: ["*"] });
+  await put(project(), { relayPiiConfig: "{nonsense" }, 400);
+});
