@@ -22,6 +22,11 @@ constexpr std::array<std::string_view, table_count> names = {
     "outcomes",       "destinations",    "forwarding",     "quarantine",
     "raw_items",
     "ledger",
+    "sessions", "sessions_by_age", "session_counts",
+    "session_users", "monitors", "monitors_by_slug",
+    "monitor_environments", "monitor_due", "check_ins",
+    "check_ins_by_id", "user_reports", "user_reports_by_event",
+    "user_reports_by_issue", "attachments",
 };
 
 }  // namespace

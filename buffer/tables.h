@@ -66,8 +66,22 @@ enum class Table : std::uint8_t {
   quarantine,
   raw_items,
   ledger,
+  sessions,
+  sessions_by_age,
+  session_counts,
+  session_users,
+  monitors,
+  monitors_by_slug,
+  monitor_environments,
+  monitor_due,
+  check_ins,
+  check_ins_by_id,
+  user_reports,
+  user_reports_by_event,
+  user_reports_by_issue,
+  attachments,
 };
-constexpr std::size_t table_count = static_cast<std::size_t>(Table::ledger) + 1;
+constexpr std::size_t table_count = static_cast<std::size_t>(Table::attachments) + 1;
 std::string_view table_name(Table table);
 
 // Reading, shared by Snapshot and Batch. Views die with the snapshot, or with the batch's next write.

@@ -35,6 +35,7 @@ void count_event(WriteContext& context,
                  const DigestedEvent& event,
                  Outcome outcome,
                  std::string_view reason) {
+  if (event.ours) return;
   context.outcomes.add({.project = event.place.project,
                         .hour_ms = hour_of(time_from_ms(event.place.received_ms)),
                         .category = event.category,
@@ -91,6 +92,7 @@ void write_event_rows(WriteContext& context) {
     row.set_category(static_cast<std::uint32_t>(event.category));
     row.set_level(static_cast<std::uint32_t>(event.level));
     row.set_trace_id(event.trace_id.data(), event.trace_id.size());
+    row.set_payload_json(event.payload_json.data(), event.payload_json.size());
     bytes.clear();
     row.AppendToString(&bytes);
     context.batch.put(Table::events, place_key(event.place), bytes);
@@ -165,12 +167,14 @@ void write_cursor(WriteContext& context) {
 
 using SectionWriter = void (*)(WriteContext& context);
 
-// In this order: what comes later may use what came earlier. A new subject adds a line here, before
-// write_projects.
-constexpr SectionWriter sections[] = {
+// In this order: what comes later may use what came earlier.
+constexpr SectionWriter event_sections[] = {
     load_projects, keep_first_of_each_id, write_issues,    write_event_rows, write_event_indexes,
-    write_tags,    write_releases,        write_raw_items, write_projects,
+    write_tags,    write_sessions,        write_releases, write_raw_items,  write_reports,
+    write_projects,
 };
+// These may write events of their own: all that is held of projects and issues is written before.
+constexpr SectionWriter later_sections[] = {write_check_ins};
 
 }  // namespace
 
@@ -178,13 +182,22 @@ WriteSummary write_batch(buffer::Batch& batch, const ParsedBatch& parsed, Time n
   WriteContext context{.batch = batch, .parsed = parsed, .now = now};
   context.outcomes = parsed.outcomes;
   context.issue_of.resize(parsed.events.size());
-  for (const auto write_section : sections)
+  for (const auto write_section : event_sections)
+    write_section(context);
+  for (const auto write_section : later_sections)
     write_section(context);
   context.outcomes.write(batch);
   parsed.ledger.write(batch);
   context.summary.invalid = context.outcomes.quantity(Outcome::invalid);
   write_cursor(context);
   return context.summary;
+}
+
+void write_own_events(buffer::Batch& batch, const ParsedBatch& parsed, Time now) {
+  WriteContext context{.batch = batch, .parsed = parsed, .now = now};
+  context.issue_of.resize(parsed.events.size());
+  for (const auto write_section : event_sections)
+    write_section(context);
 }
 
 }  // namespace picket::digest

@@ -25,6 +25,9 @@ struct WriteSummary {
 };
 
 WriteSummary write_batch(buffer::Batch& batch, const ParsedBatch& parsed, Time now);
+// The events of `parsed` and what they touch, without its outcomes and the cursor: for events that do
+// not come from the journal.
+void write_own_events(buffer::Batch& batch, const ParsedBatch& parsed, Time now);
 
 // ---- what the parts of writing share
 // ---------------------------------------------------------------
@@ -32,6 +35,14 @@ WriteSummary write_batch(buffer::Batch& batch, const ParsedBatch& parsed, Time n
 struct ProjectState {
   schema::Project row;
   bool changed = false;
+};
+
+// A release and an environment that something other than an event was seen in.
+struct Sighting {
+  std::uint64_t project = 0;
+  std::string_view release;
+  std::string_view environment;
+  std::int64_t received_ms = 0;
 };
 
 struct WriteContext {
@@ -45,6 +56,7 @@ struct WriteContext {
   // How many issues of each project began in a release: by (organization, version), then project.
   std::map<std::pair<std::uint64_t, std::string_view>, std::map<std::uint64_t, std::uint64_t>>
       new_issues{};
+  std::vector<Sighting> sightings{};  // for write_releases
   WriteSummary summary{};
 
   const DigestedEvent& event(std::uint32_t index) const { return parsed.events[index]; }
@@ -55,6 +67,9 @@ std::int64_t release_created_ms(const WriteContext& context,
                                 std::uint64_t organization,
                                 std::string_view version);
 
+void write_sessions(WriteContext& context);  // session_writer.cpp; adds sightings
+void write_reports(WriteContext& context);   // report_writer.cpp; user reports, attachments
+void write_check_ins(WriteContext& context);  // monitor_writer.cpp; after all rows of projects
 void write_issues(WriteContext& context);    // issue_writer.cpp; fills issue_of and new_issues
 void write_tags(WriteContext& context);      // tag_writer.cpp
 void write_releases(WriteContext& context);  // release_writer.cpp; environments, too

@@ -69,7 +69,8 @@ void remove_event(Batch& batch, std::uint64_t project, std::string_view issue_ev
 std::size_t remove_rows(Batch& batch, std::uint64_t issue, std::uint64_t project, std::size_t most) {
   const auto prefix = Key().u64(issue);
   std::size_t removed = 0;
-  for (const auto table : {Table::events_by_issue, Table::issue_tags, Table::issue_users, Table::issue_marks, Table::activities, Table::hashes_by_issue}) {
+  for (const auto table : {Table::events_by_issue, Table::issue_tags, Table::issue_users, Table::issue_marks, Table::activities, Table::hashes_by_issue,
+                           Table::user_reports_by_issue}) {
     for (const auto& entry : keys_under(batch, table, prefix, most - removed)) {
       if (table == Table::events_by_issue) remove_event(batch, project, entry);
       if (table == Table::issue_tags) {
@@ -86,7 +87,9 @@ std::size_t remove_rows(Batch& batch, std::uint64_t issue, std::uint64_t project
 // What else begins with the project, once its issues are gone.
 constexpr Table project_tables[] = {Table::issue_hashes, Table::issues_by_last_seen, Table::short_ids,
                                     Table::events_by_project, Table::issues_by_tag, Table::project_tags,
-                                    Table::environments, Table::raw_items};
+                                    Table::environments, Table::raw_items, Table::sessions,
+                                    Table::session_counts, Table::session_users, Table::check_ins_by_id,
+                                    Table::user_reports, Table::user_reports_by_event, Table::attachments};
 
 // Hides up to `most` issues of a project. Returns how many; fewer than `most`: none is left.
 std::size_t hide_some(Batch& batch, std::uint64_t project, std::size_t most) {

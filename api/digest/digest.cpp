@@ -2,6 +2,8 @@
 
 #include "api/digest/batch_writer.h"
 #include "api/digest/deletion.h"
+#include "api/digest/expiry.h"
+#include "api/digest/monitor_state.h"
 #include "api/digest/trim.h"
 #include "buffer/keys.h"
 #include "buffer/logger.h"
@@ -74,7 +76,9 @@ void Digest::run(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     if (next_ == 0) next_ = cursor();
     if (!journal_.wait_for(next_, Duration(1000))) {
-      if (!stop.stop_requested()) tidy();
+      if (stop.stop_requested()) continue;
+      backlog_ = false;
+      tidy();
       continue;
     }
     if (!backlog_) pause(stop, config_.linger);
@@ -149,8 +153,38 @@ Result<std::size_t> Digest::run_once() {
     counters_.last_batch_took = since(start);
   }
   if (!written) return written.error();
+  digested_until_ = std::max(digested_until_, read->parsed.newest_received);
   trim(2 * read->parsed.records + 100);
+  tick();
   return read->parsed.records;
+}
+
+// What time asks for, at most once a second. While records wait, time is theirs: a check-in among them
+// may be just in time.
+void Digest::tick() {
+  constexpr Duration every(1000);
+  constexpr Duration expire_every(60'000);
+  constexpr Duration on_the_way(2000);  // of what was received and is not yet in the journal
+  constexpr std::size_t most = 1000;
+  const auto now = clock_.now();
+  const auto moment = backlog_ ? digested_until_ : now - on_the_way;
+  if (moment >= ticked_ && moment - ticked_ < every) return;
+  ticked_ = moment;
+  const auto report = [](const Error& error) {
+    log(Level::warning, "digest", "cannot do what is due", {{"reason", error.detail}});
+  };
+  try {
+    if (anything_due(tables_.snapshot(), moment)) {
+      const auto marked = tables_.write([&](buffer::Batch& batch) { mark_due(batch, moment, most); });
+      if (!marked) return report(marked.error());
+    }
+    if (backlog_ || now - expired_ < expire_every) return;
+    const auto done = expire(tables_, now, most);
+    if (!done) return report(done.error());
+    if (*done) expired_ = now;
+  } catch (const std::exception& failure) {
+    report({Fault::malformed, failure.what()});
+  }
 }
 
 Result<void> Digest::write_parsed(const ParsedBatch& parsed) {
@@ -228,6 +262,7 @@ void Digest::tidy() {
     log(Level::warning, "digest", "cannot remove what was deleted", {{"reason", gone.error().detail}});
   }
   trim(idle_trim_rows);
+  tick();
 }
 
 void Digest::trim(std::size_t most_rows) {

@@ -57,8 +57,9 @@ class Digest {
   void start();
   void stop();
 
-  // Digests one batch, if there is anything to digest, and trims what the journal let go of. The
-  // number of records; an error when the tables cannot be written.
+  // Digests one batch, if there is anything to digest, trims what the journal let go of, and does what
+  // time asks for: monitors that nobody checked in to, rows that are too old. The number of records; an
+  // error when the tables cannot be written.
   Result<std::size_t> run_once();
 
   DigestCounters counters() const;
@@ -78,6 +79,7 @@ class Digest {
   Result<void> write_one_by_one(const Read& read);
   void tidy();
   void trim(std::size_t most_rows);
+  void tick();
 
   buffer::Journal& journal_;
   buffer::Tables& tables_;
@@ -89,6 +91,9 @@ class Digest {
   BatchSize batch_size_;
   bool backlog_ = false;
   buffer::Sequence trimmed_floor_ = 0;
+  Time digested_until_{};  // when the newest digested record was received
+  Time ticked_{};
+  Time expired_{};
 
   mutable std::mutex mutex_;
   std::condition_variable_any woken_;

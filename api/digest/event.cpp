@@ -105,7 +105,8 @@ relay::DataCategory category_of(EventType type) {
 }
 
 EventLevel Event::level_or_default() const {
-  return level.value_or(type == EventType::transaction ? EventLevel::info : EventLevel::error);
+  const bool calm = type == EventType::transaction || type == EventType::feedback;
+  return level.value_or(calm ? EventLevel::info : EventLevel::error);
 }
 
 std::optional<bool> Event::handled() const {

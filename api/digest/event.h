@@ -129,10 +129,16 @@ struct Event {
   std::string_view csp_directive;
   std::string_view csp_blocked;
 
+  std::string_view feedback_message;
+  std::string_view feedback_email;
+  std::string_view feedback_name;
+  std::string_view feedback_source;
+  std::string_view feedback_event;  // 16 raw bytes of the event it is about, or empty
+
   bool repaired = false;  // the JSON was not quite JSON
   TextArena text;         // what all views point into
 
-  // Error unless the payload says otherwise; info for transactions.
+  // Error unless the payload says otherwise; info for transactions and feedback.
   EventLevel level_or_default() const;
   // False when any exception is known to be unhandled, nothing when no exception says.
   std::optional<bool> handled() const;

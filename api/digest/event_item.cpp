@@ -5,6 +5,8 @@
 #include "buffer/keys.h"
 #include "relay/protocol/json_repair.h"
 
+#include <string>
+
 namespace picket::digest {
 namespace {
 
@@ -22,24 +24,25 @@ relay::EventId id_of(EnvelopeContext& context, const Event& event, std::uint16_t
   return relay::event_id_from_raw(raw_bytes(made)).value_or(relay::EventId());
 }
 
-void add_event(EnvelopeContext& context,
-               const Event& event,
-               const relay::EventId& id,
-               std::uint16_t index) {
-  auto& batch = context.batch;
+}  // namespace
+
+DigestedEvent& add_event(ParsedBatch& batch,
+                         const Event& event,
+                         const ItemPlace& place,
+                         const relay::EventId& id,
+                         std::int64_t timestamp_ms) {
   auto& text = batch.text;
   auto& added = batch.events.emplace_back();
-  added.place = context.place(index);
+  added.place = place;
   added.id = id;
-  added.timestamp_ms = corrected_timestamp(event.timestamp_ms, context.sent_at_ms,
-                                           added.place.received_ms, context.config.max_event_age);
+  added.timestamp_ms = timestamp_ms;
   added.category = category_of(event.type);
   added.level = event.level_or_default();
-  added.has_issue = event.type != EventType::transaction && event.type != EventType::feedback;
+  added.has_issue = event.type != EventType::transaction;
   added.release = text.keep(event.release);
   added.environment = text.keep(event.environment);
   added.trace_id = text.keep(event.trace_id);
-  if (!added.has_issue) return;
+  if (!added.has_issue) return added;
   added.handled = event.handled();
   added.type = wire_name(event.type);
   added.platform = text.keep(event.platform.empty() ? "other" : event.platform);
@@ -48,7 +51,13 @@ void add_event(EnvelopeContext& context,
   added.title = text.keep(title.title);
   added.culprit = text.keep(title.culprit);
   added.metadata_json = text.keep(title.metadata_json);
-  added.hashes = hashes_of(event);
+  if (event.type == EventType::feedback) {
+    // Each stands for itself.
+    added.issue_type = "feedback";
+    added.hashes = {md5_of("feedback" + std::string(relay::raw_bytes(id)))};
+  } else {
+    added.hashes = hashes_of(event);
+  }
   added.first_tag = batch.tag_ids.size();
   // Derived texts are short-lived: interning keeps its own copy, once per different tag.
   TextArena derived(512);
@@ -57,9 +66,8 @@ void add_event(EnvelopeContext& context,
     if (tag.key == "user") added.user = batch.tag_ids.back();
   }
   added.tag_count = batch.tag_ids.size() - added.first_tag;
+  return added;
 }
-
-}  // namespace
 
 void read_event_item(EnvelopeContext& context, const relay::Item& item, std::uint16_t index) {
   auto read = parse_event(item.payload);
@@ -74,7 +82,10 @@ void read_event_item(EnvelopeContext& context, const relay::Item& item, std::uin
   if (event.user.ip == "{{auto}}")
     event.user.ip = event.text.keep(relay::repair_utf8(context.meta.remote_address()), {64, 0});
   const auto id = id_of(context, event, index);
-  add_event(context, event, id, index);
+  const auto place = context.place(index);
+  add_event(context.batch, event, place, id,
+            corrected_timestamp(event.timestamp_ms, context.sent_at_ms, place.received_ms,
+                                context.config.max_event_age));
   if (event.type == EventType::feedback) add_raw(context, item, index, id);
 }
 

@@ -176,6 +176,20 @@ void read_trace(JsonObject json, Event& event) {
     event.trace_id = event.text.keep(relay::raw_bytes(*id));
 }
 
+void read_feedback(JsonObject context, Event& event) {
+  const auto text = [&](std::string_view name, std::size_t most) {
+    JsonElement value;
+    return context[name].get(value) == simdjson::SUCCESS ? text_of(value, event.text, {most, 0})
+                                                         : std::string_view();
+  };
+  event.feedback_message = text("message", 4096);
+  event.feedback_email = text("contact_email", 75);
+  event.feedback_name = text("name", 128);
+  event.feedback_source = text("source", 64);
+  const auto about = relay::parse_event_id(text("associated_event_id", 64));
+  if (about) event.feedback_event = event.text.keep(relay::raw_bytes(*about));
+}
+
 void read_contexts(JsonElement json, Event& event) {
   const auto object = object_of(json);
   if (!object) return;
@@ -194,6 +208,8 @@ void read_contexts(JsonElement json, Event& event) {
       read_device(*context, event);
     else if (key == "trace")
       read_trace(*context, event);
+    else if (key == "feedback")
+      read_feedback(*context, event);
   }
 }
 

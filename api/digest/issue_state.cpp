@@ -149,6 +149,12 @@ std::optional<Substatus> parse_substatus(std::string_view name) {
   return std::nullopt;
 }
 
+std::string_view category_of_type(std::string_view issue_type) {
+  if (issue_type == "feedback") return "feedback";
+  if (issue_type == "monitor_check_in_failure") return "outage";
+  return "error";
+}
+
 Substatus substatus_at(const schema::Issue& issue, Time now) {
   constexpr std::int64_t new_for_ms = std::int64_t{7} * 24 * 3600 * 1000;
   const auto stored =

@@ -32,6 +32,10 @@ enum class Substatus : std::uint8_t {
 std::string_view wire_name(Substatus substatus);  // "" for none
 std::optional<Substatus> parse_substatus(std::string_view name);
 
+// What an issue is about, by Issue::issue_type: error, feedback, or outage (monitors; "cron" is its
+// older name).
+std::string_view category_of_type(std::string_view issue_type);
+
 // What to show at `now`: an issue is new for seven days, then ongoing.
 Substatus substatus_at(const schema::Issue& issue, Time now);
 

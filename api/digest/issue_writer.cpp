@@ -122,6 +122,7 @@ class IssueWriter {
     row.set_first_release(event.release.data(), event.release.size());
     row.set_priority(static_cast<std::uint32_t>(priority_of(event.level)));
     row.set_first_event_id(std::string(relay::raw_bytes(event.id)));
+    row.set_issue_type(event.issue_type.data(), event.issue_type.size());
     state->counters.set_first_sequence(event.place.sequence);
     state->created = true;
     states_.emplace(id, std::move(state));

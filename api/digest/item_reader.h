@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace picket::digest {
@@ -43,6 +44,11 @@ ItemReader reader_of(std::string_view type);
 
 void read_event_item(EnvelopeContext& context, const relay::Item& item, std::uint16_t index);
 void read_client_report_item(EnvelopeContext& context, const relay::Item& item, std::uint16_t index);
+void read_session_item(EnvelopeContext& context, const relay::Item& item, std::uint16_t index);
+void read_sessions_item(EnvelopeContext& context, const relay::Item& item, std::uint16_t index);
+void read_check_in_item(EnvelopeContext& context, const relay::Item& item, std::uint16_t index);
+void read_user_report_item(EnvelopeContext& context, const relay::Item& item, std::uint16_t index);
+void read_attachment_item(EnvelopeContext& context, const relay::Item& item, std::uint16_t index);
 void read_raw_item(EnvelopeContext& context, const relay::Item& item, std::uint16_t index);
 
 // ---- what readers share ---------------------------------------------------------------------------
@@ -52,6 +58,14 @@ void add_raw(EnvelopeContext& context,
              const relay::Item& item,
              std::uint16_t index,
              const std::optional<relay::EventId>& id);
+// Adds an event: its tags, what its issue is called and found by.
+DigestedEvent& add_event(ParsedBatch& batch,
+                         const Event& event,
+                         const ItemPlace& place,
+                         const relay::EventId& id,
+                         std::int64_t timestamp_ms);  // corrected
+// A monitor's slug as it is kept: [a-z0-9_-], at most 50; empty when nothing of it can be.
+std::string monitor_slug(std::string_view text);
 // Counts an item as accepted, in all categories that its type has.
 void count_accepted(EnvelopeContext& context, const relay::Item& item);
 

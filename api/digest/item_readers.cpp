@@ -19,6 +19,11 @@ constexpr std::array readers{
     std::pair<std::string_view, ItemReader>{"security", read_event_item},
     std::pair<std::string_view, ItemReader>{"feedback", read_event_item},
     std::pair<std::string_view, ItemReader>{"client_report", read_client_report_item},
+    std::pair<std::string_view, ItemReader>{"session", read_session_item},
+    std::pair<std::string_view, ItemReader>{"sessions", read_sessions_item},
+    std::pair<std::string_view, ItemReader>{"attachment", read_attachment_item},
+    std::pair<std::string_view, ItemReader>{"check_in", read_check_in_item},
+    std::pair<std::string_view, ItemReader>{"user_report", read_user_report_item},
 };
 
 }  // namespace

@@ -7,8 +7,10 @@
 #include "api/digest/grouping.h"
 #include "api/digest/item_ledger.h"
 #include "api/digest/outcome_sums.h"
+#include "api/digest/session_state.h"
 #include "api/digest/text.h"
 #include "buffer/journal.h"
+#include "buffer/schema/rows.pb.h"
 
 #include <cstdint>
 #include <optional>
@@ -49,7 +51,8 @@ struct DigestedEvent {
   std::int64_t timestamp_ms = 0;  // corrected
   relay::DataCategory category = relay::DataCategory::error;
   EventLevel level = EventLevel::error;
-  bool has_issue = true;  // transactions and feedback have none
+  bool has_issue = true;  // transactions have none
+  bool ours = false;      // made here and not received: no outcome counts it
   std::optional<bool> handled;
   std::string_view type;
   std::string_view title;
@@ -60,6 +63,8 @@ struct DigestedEvent {
   std::string_view release;
   std::string_view environment;
   std::string_view trace_id;
+  std::string_view issue_type;    // Sentry's word; empty: error
+  std::string_view payload_json;  // of our own
   std::optional<std::uint32_t> user;  // the tag that says who
   std::vector<GroupingHash> hashes;
   std::size_t first_tag = 0;  // in ParsedBatch::tag_ids
@@ -73,12 +78,80 @@ struct RawRow {
   bool has_id = false;
 };
 
+// An update of one session (session_item.cpp). Texts point into ParsedBatch::text, as below.
+struct ParsedSession {
+  ItemPlace place;
+  std::string_view id;  // 16 raw bytes
+  SessionUpdate update;
+};
+
+// Sessions that an SDK has added up itself.
+struct SessionAggregate {
+  ItemPlace place;
+  std::int64_t started_ms = 0;
+  std::string_view release;
+  std::string_view environment;
+  std::uint64_t user = 0;  // 0: unknown
+  std::uint64_t exited = 0;
+  std::uint64_t errored = 0;
+  std::uint64_t crashed = 0;
+  std::uint64_t abnormal = 0;
+  std::uint64_t unhandled = 0;
+};
+
+// Sentry's numbers, stored in rows: never renumber.
+enum class CheckInStatus : std::uint8_t {
+  unknown = 0,
+  ok = 1,
+  error = 2,
+  in_progress = 3,
+  missed = 4,
+  timeout = 5,
+};
+// What an SDK can say: ok, error, in_progress.
+std::optional<CheckInStatus> parse_check_in_status(std::string_view word);
+
+struct ParsedCheckIn {
+  ItemPlace place;
+  std::string_view id;  // 16 raw bytes; empty: the latest in progress
+  std::string_view slug;
+  CheckInStatus status = CheckInStatus::unknown;
+  std::optional<std::int64_t> duration_ms;
+  std::string_view environment;
+  std::string_view release;
+  std::string_view trace_id;  // 16 raw bytes, or empty
+  std::optional<schema::MonitorConfig> config;
+};
+
+struct ParsedUserReport {
+  ItemPlace place;
+  relay::EventId event_id;
+  std::string_view name;
+  std::string_view email;
+  std::string_view comments;
+};
+
+struct ParsedAttachment {
+  ItemPlace place;
+  relay::EventId event_id;
+  std::string_view name;
+  std::string_view type;
+  std::string_view content_type;
+  std::uint64_t bytes = 0;
+  std::string_view sha1;  // 20 raw bytes
+};
+
 // A batch as read. Each subject has a section of its own: a vector that its reader fills (see
 // item_reader.h) and its writer writes (see batch_writer.h), ascending by place.
 struct ParsedBatch {
   std::vector<DigestedEvent> events;
   std::vector<RawRow> raw_items;
   std::vector<std::uint32_t> tag_ids;  // of events
+  std::vector<ParsedSession> sessions;
+  std::vector<SessionAggregate> session_aggregates;
+  std::vector<ParsedCheckIn> check_ins;
+  std::vector<ParsedUserReport> user_reports;
+  std::vector<ParsedAttachment> attachments;
   TagTable tags;
   ItemLedger ledger;
   OutcomeSums outcomes;  // of everything but the events, which writing may find to be duplicates
@@ -96,8 +169,17 @@ struct ParsedBatch {
     std::size_t events = 0;
     std::size_t raw_items = 0;
     std::size_t tag_ids = 0;
+    std::size_t sessions = 0;
+    std::size_t session_aggregates = 0;
+    std::size_t check_ins = 0;
+    std::size_t user_reports = 0;
+    std::size_t attachments = 0;
   };
-  Mark mark() const { return {events.size(), raw_items.size(), tag_ids.size()}; }
+  Mark mark() const {
+    return {events.size(),   raw_items.size(),          tag_ids.size(),
+            sessions.size(), session_aggregates.size(), check_ins.size(),
+            user_reports.size(), attachments.size()};
+  }
   void take_back(const Mark& mark);
 };
 

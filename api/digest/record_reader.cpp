@@ -132,6 +132,11 @@ void ParsedBatch::take_back(const Mark& mark) {
   events.resize(mark.events);
   raw_items.resize(mark.raw_items);
   tag_ids.resize(mark.tag_ids);
+  sessions.resize(mark.sessions);
+  session_aggregates.resize(mark.session_aggregates);
+  check_ins.resize(mark.check_ins);
+  user_reports.resize(mark.user_reports);
+  attachments.resize(mark.attachments);
 }
 
 void read_record(const buffer::StoredRecord& record,

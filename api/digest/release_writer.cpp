@@ -12,18 +12,20 @@ using buffer::Key;
 using buffer::Table;
 
 struct Seen {
+  bool event = false;  // first_ms and last_ms are of events
   std::int64_t first_ms = 0;
   std::int64_t last_ms = 0;
   std::int64_t received_ms = 0;  // the earliest
   std::uint64_t events = 0;
 
-  void add(const DigestedEvent& event) {
-    const bool fresh = received_ms == 0;
-    first_ms = fresh ? event.timestamp_ms : std::min(first_ms, event.timestamp_ms);
-    last_ms = fresh ? event.timestamp_ms : std::max(last_ms, event.timestamp_ms);
-    received_ms = fresh ? event.place.received_ms : std::min(received_ms, event.place.received_ms);
-    events += event.has_issue ? 1U : 0U;
+  void add(const DigestedEvent& added) {
+    first_ms = event ? std::min(first_ms, added.timestamp_ms) : added.timestamp_ms;
+    last_ms = event ? std::max(last_ms, added.timestamp_ms) : added.timestamp_ms;
+    event = true;
+    events += added.has_issue ? 1U : 0U;
+    add_received(added.place.received_ms);
   }
+  void add_received(std::int64_t ms) { received_ms = received_ms == 0 ? ms : std::min(received_ms, ms); }
 };
 
 using OfProject = std::map<std::uint64_t, Seen>;
@@ -55,9 +57,11 @@ void write_release(WriteContext& context,
                                                         project_key)
                    .value_or(schema::ReleaseProject());
     row.set_events(row.events() + times.events);
-    const bool first = row.first_event_ms() == 0;
-    row.set_first_event_ms(first ? times.first_ms : std::min(row.first_event_ms(), times.first_ms));
-    row.set_last_event_ms(first ? times.last_ms : std::max(row.last_event_ms(), times.last_ms));
+    if (times.event) {
+      const bool first = row.first_event_ms() == 0;
+      row.set_first_event_ms(first ? times.first_ms : std::min(row.first_event_ms(), times.first_ms));
+      row.set_last_event_ms(first ? times.last_ms : std::max(row.last_event_ms(), times.last_ms));
+    }
     if (news != context.new_issues.end() && news->second.contains(project)) {
       row.set_new_issues(row.new_issues() + news->second.at(project));
     }
@@ -74,10 +78,10 @@ void write_environment(WriteContext& context,
   if (!row) {
     row.emplace();
     row->set_id(context.batch.next_number("environment"));
-    row->set_first_seen_ms(seen.first_ms);
+    row->set_first_seen_ms(seen.event ? seen.first_ms : seen.received_ms);
   }
-  row->set_first_seen_ms(std::min(row->first_seen_ms(), seen.first_ms));
-  row->set_last_seen_ms(std::max(row->last_seen_ms(), seen.last_ms));
+  row->set_first_seen_ms(std::min<std::int64_t>(row->first_seen_ms(), seen.event ? seen.first_ms : seen.received_ms));
+  row->set_last_seen_ms(std::max<std::int64_t>(row->last_seen_ms(), seen.event ? seen.last_ms : seen.received_ms));
   buffer::put_row(context.batch, Table::environments, key, *row);
 }
 
@@ -102,6 +106,13 @@ void write_releases(WriteContext& context) {
       releases[{organization, event.release}][project].add(event);
     }
     if (!event.environment.empty()) environments[{project, event.environment}].add(event);
+  }
+  for (const auto& sighting : context.sightings) {
+    const auto organization = context.projects[sighting.project].row.organization();
+    if (!sighting.release.empty())
+      releases[{organization, sighting.release}][sighting.project].add_received(sighting.received_ms);
+    if (!sighting.environment.empty())
+      environments[{sighting.project, sighting.environment}].add_received(sighting.received_ms);
   }
   for (const auto& [of, seen] : releases)
     write_release(context, of.first, of.second, seen);

@@ -107,6 +107,20 @@ void name_csp(const Event& event, Title& title) {
   title.metadata_json = metadata.take();
 }
 
+// What people wrote is the value, and the issue of each is called alike.
+void name_feedback(const Event& event, Title& title) {
+  title.title = "User Feedback";
+  title.culprit = "user";
+  Metadata metadata;
+  metadata.add("title", title.title);
+  metadata.add("value", event.feedback_message);
+  metadata.add("message", event.feedback_message);
+  if (!event.feedback_email.empty()) metadata.add("contact_email", event.feedback_email);
+  if (!event.feedback_name.empty()) metadata.add("name", event.feedback_name);
+  if (!event.feedback_source.empty()) metadata.add("source", event.feedback_source);
+  title.metadata_json = metadata.take();
+}
+
 }  // namespace
 
 const ExceptionValue* main_exception(const Event& event) {
@@ -132,7 +146,9 @@ Title title_of(const Event& event) {
     title.location = frame->filename.empty() ? frame->abs_path : frame->filename;
   }
   const auto* exception = main_exception(event);
-  if (event.type == EventType::csp && event.formatted.empty()) {
+  if (event.type == EventType::feedback) {
+    name_feedback(event, title);
+  } else if (event.type == EventType::csp && event.formatted.empty()) {
     name_csp(event, title);
   } else if (event.type == EventType::transaction && !event.transaction.empty()) {
     title.title = event.transaction;

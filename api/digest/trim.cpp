@@ -15,12 +15,15 @@ using buffer::KeyReader;
 using buffer::Sequence;
 using buffer::Table;
 
+constexpr std::size_t place_bytes = 10;  // sequence and item at the end of a key
+
 struct Doomed {
   std::vector<std::string> events;
   std::vector<std::string> ids;
   std::vector<std::string> by_issue;
   std::vector<std::string> by_project;
   std::vector<std::string> raw;
+  std::vector<std::string> attachments;
 };
 
 void gather_event(const buffer::Reader& reader,
@@ -62,6 +65,11 @@ bool gather_raw(const buffer::Reader& reader, Sequence floor, std::size_t most, 
     if (key.u64() < floor) {
       if (doomed.raw.size() == most) return false;
       doomed.raw.emplace_back(cursor.key());
+      if (type == "attachment") {
+        const auto place = cursor.key().substr(cursor.key().size() - place_bytes);
+        const auto row = buffer::parse_row<schema::RawItem>(cursor.value());
+        doomed.attachments.emplace_back(Key().u64(project).raw(row.event_id()).raw(place).view());
+      }
       there = cursor.next();
     } else {
       const auto past =
@@ -104,6 +112,7 @@ Result<Trimmed> trim_before(buffer::Tables& tables, Sequence floor, std::size_t 
     remove_all(batch, Table::events_by_issue, doomed.by_issue);
     remove_all(batch, Table::events_by_project, doomed.by_project);
     remove_all(batch, Table::raw_items, doomed.raw);
+    remove_all(batch, Table::attachments, doomed.attachments);
   });
   if (!written) return written.error();
   return trimmed;

@@ -105,6 +105,7 @@ IssueColumn ColumnSet::make(std::uint64_t id, std::string_view issue_row, std::s
   column.logger = number_of(issue.logger());
   column.type = number_of(issue.type());
   column.first_release = number_of(issue.first_release());
+  column.issue_type = number_of(issue.issue_type());
   column.status = static_cast<std::uint8_t>(issue.status());
   column.substatus = static_cast<std::uint8_t>(issue.substatus());
   column.level = static_cast<std::uint8_t>(issue.level());

@@ -39,6 +39,7 @@ struct IssueColumn {
   std::uint32_t logger = 0;
   std::uint32_t type = 0;
   std::uint32_t first_release = 0;
+  std::uint32_t issue_type = 0;
   std::uint8_t status = 0;
   std::uint8_t substatus = 0;
   std::uint8_t level = 0;

@@ -194,11 +194,16 @@ Refusal match_project(Compiler& compiler, const SearchTerm& term) {
   return std::nullopt;
 }
 
-// Everything that Picket lists is an error issue; the words of other products match nothing.
+// Errors, feedback and monitors; the words of other products match nothing.
 Refusal match_category(Compiler& compiler, const SearchTerm& term) {
-  const bool found = std::any_of(term.values.begin(), term.values.end(),
-                                 [](const SearchValue& value) { return value.text == "error"; });
-  add_constant(compiler, found != negated(term));
+  std::set<std::string, std::less<>> wanted;
+  for (const auto& value : term.values) wanted.insert(value.text == "cron" ? "outage" : value.text);
+  const bool by_type = term.key == "issue.type";
+  add_column(compiler, negated(term), [wanted = std::move(wanted), by_type](const ColumnSet& set, const IssueColumn& issue) {
+    const std::string_view type = set.word(issue.issue_type);
+    if (by_type) return wanted.contains(type.empty() ? std::string_view("error") : type);
+    return wanted.contains(digest::category_of_type(type));
+  });
   return std::nullopt;
 }
 

@@ -2,6 +2,7 @@
 
 #include "buffer/keys.h"
 #include "buffer/rows.h"
+#include "relay/protocol/dsn.h"
 
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
@@ -175,10 +176,26 @@ void note_use(Api& api, const schema::Token& token) {
     log(Level::warning, "rest", "use of a token not noted", {{"reason", written.error().detail}});
 }
 
+// "DSN https://key@host/1": may do what takes dsn_scope, in that project.
+std::variant<Caller, Reply> authenticate_dsn(const buffer::Reader& reader, std::string_view text) {
+  const auto dsn = relay::parse_dsn(text);
+  const auto key = dsn ? buffer::find_row<schema::ProjectKey>(reader, buffer::Table::project_keys, dsn->key.hex) : std::nullopt;
+  if (!key || key->disabled() || key->project() != dsn->project) return unauthorized("Invalid dsn");
+  const auto project = buffer::find_row<schema::Project>(reader, buffer::Table::projects, buffer::Key().u64(key->project()));
+  if (!project) return unauthorized("Invalid dsn");
+  Caller caller;
+  caller.dsn_project = project->id();
+  caller.token.set_organization(project->organization());
+  caller.token.add_scopes(std::string(dsn_scope));
+  return caller;
+}
+
 }  // namespace
 
 std::variant<Caller, Reply> authenticate(Api& api, const http::Headers& headers) {
   const auto words = split_words(headers.find("Authorization"));
+  if (words.size() == 2 && (words[0] == "DSN" || words[0] == "dsn"))
+    return authenticate_dsn(api.tables.snapshot(), words[1]);
   if (words.empty() || !is_bearer(words[0])) {
     return unauthorized("Authentication credentials were not provided.");
   }

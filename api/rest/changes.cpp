@@ -1,6 +1,7 @@
 #include "api/rest/changes.h"
 
 #include "api/digest/deletion.h"
+#include "api/digest/monitor_state.h"
 #include "api/rest/auth.h"
 
 #include <openssl/rand.h>
@@ -164,6 +165,21 @@ void put_project(Batch& batch, const schema::Project& project) {
   raise_projects_generation(batch);
 }
 
+namespace {
+
+// Nobody checks in any more, and nobody is to be told so.
+void remove_monitors(Batch& batch, std::uint64_t project) {
+  std::vector<schema::Monitor> doomed;
+  for_each(batch, Table::monitors_by_slug, Key().u64(project), [&](std::string_view, std::string_view id) {
+    if (auto monitor = find_row<schema::Monitor>(batch, Table::monitors, std::string(id))) doomed.push_back(*std::move(monitor));
+    return true;
+  });
+  for (const auto& monitor : doomed)
+    digest::delete_monitor(batch, monitor);
+}
+
+}  // namespace
+
 void delete_project(Batch& batch, const schema::Project& project) {
   for (const auto& key : keys_of(batch, project.id()))
     delete_key(batch, key);
@@ -173,6 +189,7 @@ void delete_project(Batch& batch, const schema::Project& project) {
     batch.remove(Table::team_projects, Key().u64(team.id()).u64(project.id()));
   }
   remove_release_links(batch, project);
+  remove_monitors(batch, project.id());
   batch.remove(Table::projects, Key().u64(project.id()));
   raise_projects_generation(batch);
 }

@@ -4,10 +4,13 @@
 #include "api/digest/grouping.h"
 #include "api/digest/payload.h"
 #include "api/digest/title.h"
+#include "api/digest/user_report.h"
 #include "api/rest/access.h"
+#include "api/rest/attachment_rows.h"
 #include "api/rest/event_entries.h"
 #include "api/rest/event_shapes.h"
 #include "api/rest/release_rows.h"
+#include "api/rest/user_report_shape.h"
 #include "relay/protocol/hex.h"
 #include "relay/protocol/json_repair.h"
 
@@ -212,6 +215,14 @@ std::optional<EventView> load_event(const Api& api, const buffer::Reader& reader
   view.place = place;
   view.row = *std::move(row);
   view.event_id = relay::render_hex(view.row.event_id());
+  if (!view.row.payload_json().empty()) {
+    // An event of our own making.
+    const auto& bytes = view.row.payload_json();
+    view.size = bytes.size();
+    view.payload = parse_payload(bytes, view.trouble);
+    if (auto read = digest::parse_event(bytes)) view.event = *std::move(read);
+    return view;
+  }
   const auto payload = digest::read_payload(api.journal, place.sequence, place.item);
   if (!payload) {
     view.trouble = "The payload is not available: " + replace_invalid_utf8(payload.error().detail);
@@ -265,7 +276,14 @@ json::object render_event_details(const Api& api, const Call& call, const buffer
   const auto release = version.empty() ? std::nullopt
                                        : find_row<schema::Release>(reader, Table::releases, release_key(call.organization->id(), version));
   shown["release"] = release ? json::value(render_release(reader, call, *release)) : json::value(nullptr);
-  shown["userReport"] = nullptr;
+  const auto report = digest::find_user_report(reader, view.place.project, view.row.event_id());
+  shown["userReport"] = report ? json::value(render_user_report(*report)) : json::value(nullptr);
+  shown["hasAttachments"] = false;
+  for (const auto& attachment : attachments_of(reader, view.place.project, view.row.event_id())) {
+    shown["hasAttachments"] = true;
+    const auto& type = attachment.row.type();
+    if (type == "event.minidump" || type == "event.applecrashreport") shown["crashFile"] = render_attachment(attachment, view.event_id);
+  }
   shown["sdkUpdates"] = json::array();
   shown["resolvedWith"] = json::array();
   shown["nextEventID"] = neighbour(reader, view, true);

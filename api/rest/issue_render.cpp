@@ -2,7 +2,9 @@
 
 #include "api/digest/event.h"
 #include "api/digest/issue_state.h"
+#include "api/digest/user_report.h"
 #include "api/query/issue_names.h"
+#include "api/rest/attachment_rows.h"
 #include "api/rest/issue_tags.h"
 #include "api/rest/release_rows.h"
 #include "api/rest/render.h"
@@ -187,8 +189,8 @@ json::object IssueRenderer::render(const IssueRows& rows, const IssueShape& shap
   json["platform"] = word_or_null(issue.platform(), storage_);
   json["project"] = json::object(project_summary(rows.project), storage_);
   json["type"] = type_of(issue);
-  json["issueType"] = "error";
-  json["issueCategory"] = "error";
+  json["issueType"] = issue.issue_type().empty() ? std::string_view("error") : std::string_view(issue.issue_type());
+  json["issueCategory"] = digest::category_of_type(issue.issue_type());
   json["metadata"] = parse_stored(issue.metadata_json(), storage_);
   json["numComments"] = issue.num_comments();
   json["annotations"] = json::array(storage_);
@@ -243,7 +245,8 @@ void IssueRenderer::add_list_members(json::object& json, const IssueRows& rows, 
                                 storage_);
   json["integrationIssues"] = json::array(storage_);
   json["sentryAppIssues"] = json::array(storage_);
-  json["latestEventHasAttachments"] = false;
+  json["latestEventHasAttachments"] =
+      shape.attachments && !attachments_of(reader_, issue.project(), rows.counters.last_event_id()).empty();
   json["matchingEventId"] = nullptr;
   json["matchingEventEnvironment"] = nullptr;
 }
@@ -291,7 +294,7 @@ json::object IssueRenderer::render_details(const IssueRows& rows, bool with_stat
   json["activity"] = render_activities(rows);
   json["seenBy"] = render_people(rows.issue.id(), false);
   json["participants"] = render_people(rows.issue.id(), true);
-  json["userReportCount"] = 0;
+  json["userReportCount"] = digest::count_user_reports(reader_, rows.issue.id());
   json["pluginActions"] = json::array();
   json["pluginIssues"] = json::array();
   json["pluginContexts"] = json::array();

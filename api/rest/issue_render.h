@@ -23,6 +23,7 @@ struct IssueShape {
   std::optional<Period> period{};  // of StatsSeries::fitting; none: two weeks
   bool lifetime = true;
   bool listed = true;  // with the members that only lists have
+  bool attachments = false;  // of the latest event: whether there are any
 };
 
 // Renders many issues of one snapshot; remembers projects and people. All values live in one arena,

@@ -99,6 +99,7 @@ std::variant<IssueShape, Reply> parse_issue_shape(Api& api, const Call& call) {
   shape.period = std::get<std::optional<Period>>(period);
   if (has_value(call.query, "collapse", "stats")) shape.series = StatsSeries::none;
   shape.lifetime = !has_value(call.query, "collapse", "lifetime");
+  shape.attachments = has_value(call.query, "expand", "latestEventHasAttachments");
   return shape;
 }
 

@@ -3,6 +3,7 @@
 #include "api/rest/changes.h"
 #include "api/rest/release_rows.h"
 #include "api/rest/release_version.h"
+#include "api/rest/session_cells.h"
 
 #include <algorithm>
 
@@ -57,6 +58,50 @@ std::string_view version_query(const Call& call) {
   return query;
 }
 
+// health=1: how healthy each project's share of a release is; adoptionStages=1: how far it has come.
+class HealthView {
+ public:
+  HealthView(Api& api, const Call& call, const buffer::Reader& reader)
+      : health_(reader, api.clock.now(), period_ms(call)), wanted_(is_on(call, "health")), stages_(is_on(call, "adoptionStages")) {}
+
+  void add(const schema::Release& release, json::object& rendered) {
+    if (!wanted_ && !stages_) return;
+    json::object stages;
+    for (auto& each : rendered["projects"].as_array()) {
+      auto& project = each.as_object();
+      const auto id = project["id"].to_number<std::uint64_t>();
+      if (wanted_) {
+        project["hasHealthData"] = health_.has_data(id, release.version());
+        project["healthData"] = health_.render(id, release.version());
+      }
+      auto stage = stages_ ? health_.render_stage(id, release.version()) : json::value(nullptr);
+      if (!stage.is_null()) stages[project["slug"].as_string()] = std::move(stage);
+    }
+    if (stages_) rendered["adoptionStages"] = std::move(stages);
+  }
+
+ private:
+  static bool is_on(const Call& call, std::string_view name) {
+    const auto text = call.query.text(name);
+    return text == "1" || text == "true" || text == "True";
+  }
+  // Of the sums; the words of the document, two weeks when there is none of them.
+  static std::int64_t period_ms(const Call& call) {
+    constexpr std::int64_t hour_ms = 3'600'000;
+    auto text = call.query.text("summaryStatsPeriod");
+    if (text.empty()) text = call.query.text("statsPeriod");
+    for (const auto& [word, hours] : {std::pair{std::string_view("1h"), 1}, {"1d", 24}, {"24h", 24}, {"2d", 48}, {"48h", 48},
+                                      {"7d", 168}, {"14d", 336}, {"30d", 720}, {"90d", 2160}}) {
+      if (text == word) return hours * hour_ms;
+    }
+    return 336 * hour_ms;
+  }
+
+  ReleaseHealth health_;
+  const bool wanted_;
+  const bool stages_;
+};
+
 Reply list_releases(Api& api, const Call& call) {
   const auto parsed = parse_page(call.query);
   if (const auto* refusal = std::get_if<Reply>(&parsed)) return *refusal;
@@ -85,8 +130,12 @@ Reply list_releases(Api& api, const Call& call) {
   const auto from = std::min<std::size_t>(page.offset, found.size());
   const auto to = std::min(from + page.per_page, found.size());
   json::array list;
-  for (auto i = from; i < to; ++i)
-    list.push_back(render_release(snapshot, call, found[i].release));
+  HealthView health(api, call, snapshot);
+  for (auto i = from; i < to; ++i) {
+    auto rendered = render_release(snapshot, call, found[i].release);
+    health.add(found[i].release, rendered);
+    list.push_back(std::move(rendered));
+  }
   auto reply = Reply::json(std::move(list));
   add_links(reply, api, call, page, to - from, to < found.size());
   return reply;
@@ -95,7 +144,10 @@ Reply list_releases(Api& api, const Call& call) {
 Reply get_release(Api& api, const Call& call) {
   const auto snapshot = api.tables.snapshot();
   const auto release = find_release(snapshot, call);
-  return release ? Reply::json(render_release(snapshot, call, *release)) : Reply::not_found();
+  if (!release) return Reply::not_found();
+  auto rendered = render_release(snapshot, call, *release);
+  HealthView(api, call, snapshot).add(*release, rendered);
+  return Reply::json(std::move(rendered));
 }
 
 struct NewRelease {

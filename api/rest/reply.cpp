@@ -53,6 +53,14 @@ Reply Reply::none(unsigned status) {
   return Reply{.status = status, .body = std::nullopt, .headers = {}};
 }
 
+Reply Reply::raw(std::string bytes, std::string content_type) {
+  return Reply{.status = 200,
+               .body = std::nullopt,
+               .headers = {},
+               .bytes = std::move(bytes),
+               .content_type = std::move(content_type)};
+}
+
 Reply Reply::error(unsigned status, std::string_view detail) {
   return json(boost::json::object{{"detail", detail}}, status);
 }

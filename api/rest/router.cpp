@@ -66,6 +66,8 @@ constexpr RouteList topics[] = {
     root_routes,   organization_routes, project_routes, project_filter_routes, key_routes,          team_routes,
     member_routes, environment_routes,  release_routes, release_part_routes, issue_routes,
     event_routes,  tag_routes,          stats_routes,        ledger_routes,
+    event_routes,  tag_routes,          stats_routes,   session_routes,      monitor_routes,
+    user_report_routes, attachment_routes,
 };
 
 const Node& route_tree() {
@@ -118,6 +120,10 @@ http::Response render(Reply reply) {
   response.status = reply.status;
   response.headers = std::move(reply.headers);
   if (reply.body) response.body = boost::json::serialize(*reply.body);
+  if (!reply.content_type.empty()) {
+    response.body = std::move(reply.bytes);
+    response.content_type = std::move(reply.content_type);
+  }
   return response;
 }
 

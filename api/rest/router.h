@@ -45,6 +45,7 @@ struct Caller {
   std::optional<schema::User> user;  // none for organization tokens
   std::string role;                  // in the organization of the path; "" without one
   std::uint64_t member = 0;          // the Member row behind `role`
+  std::uint64_t dsn_project = 0;     // 0, or the only one that the DSN in its hand is for
   bool can(std::string_view scope) const;
 };
 
@@ -52,7 +53,11 @@ struct Reply {
   unsigned status = 200;
   std::optional<boost::json::value> body;  // none: empty body
   http::Headers headers;
+  std::string bytes{};         // instead of a JSON body, when there is a content type
+  std::string content_type{};
 
+  // Bytes of a type of their own.
+  static Reply raw(std::string bytes, std::string content_type);
   static Reply json(boost::json::value body, unsigned status = 200);
   static Reply none(unsigned status = 204);
   static Reply error(unsigned status, std::string_view detail);  // {"detail": …}
@@ -93,6 +98,9 @@ struct Call {
   const boost::json::value* field(std::string_view name) const;
 };
 
+// The scope of who has nothing but a DSN; an endpoint that takes it looks at Caller::dsn_project.
+constexpr std::string_view dsn_scope = "dsn";
+
 using Endpoint = Reply (*)(Api& api, const Call& call);
 
 struct Route {
@@ -118,6 +126,10 @@ std::vector<Route> event_routes();  // of issues and projects, by id
 std::vector<Route> tag_routes();
 std::vector<Route> stats_routes();  // project stats, stats_v2
 std::vector<Route> ledger_routes();  // Picket's own: what became of every item
+std::vector<Route> session_routes();
+std::vector<Route> monitor_routes();
+std::vector<Route> user_report_routes();
+std::vector<Route> attachment_routes();
 
 // The HTTP side: answers requests under /api/0/. Errors of authentication, scopes, routes, JSON
 // bodies as Sentry's.

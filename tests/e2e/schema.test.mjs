@@ -20,7 +20,10 @@ const served = [
   `${organization}/issues/{issue_id}/events/{event_id}/`, `${organization}/issues/{issue_id}/hashes/`,
   `${organization}/issues/{issue_id}/tags/{key}/`, `${organization}/issues/{issue_id}/tags/{key}/values/`,
   `${organization}/members/`, `${organization}/members/{member_id}/`, `${organization}/project-keys/`, `${organization}/projects/`,
-  `${organization}/releases/`, `${organization}/releases/{version}/`, `${organization}/shortids/{issue_id}/`,
+  `${organization}/releases/`, `${organization}/releases/{version}/`, `${organization}/sessions/`,
+  `${organization}/monitors/{monitor_id_or_slug}/checkins/`, `${project}/monitors/{monitor_id_or_slug}/checkins/`,
+  `${project}/events/{event_id}/attachments/`, `${project}/events/{event_id}/attachments/{attachment_id}/`, `${project}/user-feedback/`,
+  `${organization}/shortids/{issue_id}/`,
   `${organization}/stats_v2/`, `${organization}/tags/`, `${organization}/teams/`,
   `${project}/`, `${project}/environments/`, `${project}/environments/{environment}/`, `${project}/events/`,
   `${project}/events/{event_id}/`, `${project}/issues/`, `${project}/keys/`, `${project}/keys/{key_id}/`, `${project}/members/`,
@@ -33,15 +36,25 @@ test("every GET operation that is served answers in the documented shape", async
   for (let i = 0; i < 5; ++i) {
     const id = eventId();
     await post(picket, envelope(id, [[{ type: "event" }, errorEvent(id, { release: "shape@1.0.0", environment: "production",
-      user: { id: "7", email: "ada@example.com" }, tags: { browser: "Firefox" }, breadcrumbs: [{ message: "one" }] })]]));
+      user: { id: "7", email: "ada@example.com" }, tags: { browser: "Firefox" }, breadcrumbs: [{ message: "one" }] })],
+      [{ type: "attachment", filename: "shape.txt", content_type: "text/plain" }, "bytes"],
+      [{ type: "user_report" }, { event_id: id, name: "Ada", email: "ada@example.com", comments: "odd" }]]));
   }
+  const started = new Date().toISOString();
+  await post(picket, envelope(eventId(), [
+    [{ type: "session" }, { sid: eventId(), init: true, started, status: "exited", duration: 2, attrs: { release: "shape@1.0.0", environment: "production" } }],
+    [{ type: "check_in" }, { check_in_id: eventId(), monitor_slug: "shape", status: "ok", environment: "production",
+      monitor_config: { schedule: { type: "interval", value: 1, unit: "hour" } } }]]));
+  await until(async () => (await picket.api(`organizations/${picket.organization}/monitors/shape/checkins/`)).body.length === 1, { what: "the check-in" });
   const [issue] = await until(async () => { const issues = await picket.issues(""); return issues[0]?.count === "5" && issues; });
   const get = async (path) => (await picket.api(path)).body;
+  const event_id = (await get(`projects/${picket.organization}/${picket.project}/events/`))[0].eventID;
   const fixtures = {
     ...JSON.parse(readFileSync(example, "utf8")),
     organization_id_or_slug: picket.organization, project_id_or_slug: picket.project, project_id: picket.project_id,
     issue_id: issue.id, short_id: issue.shortId, tag_key: "browser", environment: "production", version: "shape@1.0.0",
-    event_id: (await get(`projects/${picket.organization}/${picket.project}/events/`))[0].eventID,
+    event_id, monitor_id_or_slug: "shape",
+    attachment_id: (await get(`projects/${picket.organization}/${picket.project}/events/${event_id}/attachments/`))[0].id,
     key_id: (await get(`projects/${picket.organization}/${picket.project}/keys/`))[0].id,
     member_id: (await get(`organizations/${picket.organization}/members/`))[0].id,
     team_id_or_slug: (await get(`organizations/${picket.organization}/teams/`))[0].slug,

@@ -15,7 +15,7 @@ class Trim : public DigestTest {
   void receive_ten() {
     for (int i = 0; i < 10; ++i) {
       receive(envelope(
-          item("event", R"({"message":"m"})") + item("session", "{}") + item("attachment", "x"),
+          item("event", R"({"message":"m"})") + item("novelty", "{}") + item("attachment", "x"),
           id_text(++last_id)));
     }
   }

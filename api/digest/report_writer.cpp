@@ -1,0 +1,53 @@
+// User reports and attachments into the tables, and the events of a batch to the reports that waited.
+#include "api/digest/batch_writer.h"
+#include "api/digest/user_report.h"
+#include "buffer/keys.h"
+#include "buffer/rows.h"
+
+#include <string>
+
+namespace picket::digest {
+namespace {
+
+using buffer::Key;
+using buffer::Table;
+
+void write_attachment(WriteContext& context, const ParsedAttachment& attachment) {
+  const auto& place = attachment.place;
+  schema::Attachment row;
+  row.set_id(context.batch.next_number("attachment"));
+  row.set_name(std::string(attachment.name));
+  row.set_type(std::string(attachment.type));
+  row.set_content_type(std::string(attachment.content_type));
+  row.set_bytes(attachment.bytes);
+  row.set_sha1(std::string(attachment.sha1));
+  row.set_received_ms(place.received_ms);
+  const auto key = Key().u64(place.project).raw(relay::raw_bytes(attachment.event_id)).u64(place.sequence).u16(place.item);
+  buffer::put_row(context.batch, Table::attachments, key, row);
+}
+
+}  // namespace
+
+void write_reports(WriteContext& context) {
+  if (context.batch.entries(Table::user_reports_by_event) > 0) {
+    for (const auto index : context.kept) {
+      const auto& event = context.event(index);
+      if (!event.has_issue) continue;
+      link_user_report(context.batch, event.place.project, relay::raw_bytes(event.id), context.issue_of[index]);
+    }
+  }
+  for (const auto& report : context.parsed.user_reports) {
+    if (!context.projects.contains(report.place.project)) continue;
+    put_user_report(context.batch, {.project = report.place.project,
+                                    .event_id = report.event_id,
+                                    .name = report.name,
+                                    .email = report.email,
+                                    .comments = report.comments,
+                                    .at_ms = report.place.received_ms});
+  }
+  for (const auto& attachment : context.parsed.attachments) {
+    if (context.projects.contains(attachment.place.project)) write_attachment(context, attachment);
+  }
+}
+
+}  // namespace picket::digest

@@ -1,0 +1,127 @@
+// User reports, feedback and attachments.
+#include "issue_fixture.h"
+
+namespace picket::rest {
+namespace {
+
+class ReportsApi : public IssuesTest {
+ protected:
+  // One item with its own header members (with a leading comma), of the event `id`.
+  void receive_item(std::string_view id, std::string_view type, std::string_view payload, std::string_view header = "") {
+    buffer::Record record;
+    record.received = clock_.now();
+    record.project = first.project_id;
+    record.key = std::string(16, 'k');
+    record.body = "{\"event_id\":\"" + std::string(id) + "\"}\n{\"type\":\"" + std::string(type) + "\",\"length\":" + std::to_string(payload.size()) + std::string(header) + "}\n" + std::string(payload) + "\n";
+    EXPECT_TRUE(journal.offer(std::move(record), [](const Result<buffer::Sequence>&) {}));
+    digest();
+  }
+  static std::string report(std::string_view event, std::string_view comments) {
+    return R"({"event_id":")" + std::string(event) + R"(","name":"Ada","email":"ada@example.com","comments":")" + std::string(comments) + "\"}";
+  }
+  std::string attachments(std::string_view event, std::string_view rest = "") const {
+    return project_path("events/" + std::string(event) + "/attachments/" + std::string(rest));
+  }
+};
+
+TEST_F(ReportsApi, AReportIsListedAndShownWithItsEvent) {
+  const auto event = error("ValueError");
+  receive_item(event, "user_report", report(event, "it broke"));
+  const auto list = get(project_path("user-feedback/"));
+  ASSERT_EQ(list.json.as_array().size(), 1U) << list.text;
+  EXPECT_EQ(list.json.at(0).at("comments"), "it broke");
+  EXPECT_EQ(list.json.at(0).at("eventID"), json_text(event));
+  EXPECT_EQ(list.json.at(0).at("issue").at("id"), json_text(issue("ValueError")));
+  EXPECT_EQ(get(organization_path("issues/" + issue("ValueError") + "/user-reports/")).json.as_array().size(), 1U);
+  EXPECT_EQ(get(organization_path("issues/" + issue("ValueError") + "/"))["userReportCount"], 1);
+  EXPECT_EQ(get(project_path("events/" + event + "/"))["userReport"].at("name"), "Ada");
+}
+
+TEST_F(ReportsApi, AReportCanBePosted) {
+  const auto event = error("ValueError");
+  const auto posted = call("POST", project_path("user-feedback/"), report(event, "first"));
+  ASSERT_EQ(posted.status, 200U) << posted.text;
+  EXPECT_EQ(posted["issue"].at("id"), json_text(issue("ValueError")));
+  EXPECT_EQ(call("POST", project_path("user-feedback/"), report(event, "second"))["comments"], "second");
+  EXPECT_EQ(get(project_path("user-feedback/")).json.as_array().size(), 1U);
+  clock_.advance(std::chrono::minutes(6));
+  EXPECT_EQ(call("POST", project_path("user-feedback/"), report(event, "third")).status, 409U);
+  EXPECT_EQ(call("POST", project_path("user-feedback/"), R"({"event_id":"zz","comments":"x"})").status, 400U);
+  EXPECT_EQ(call("POST", project_path("user-feedback/"), R"({})").status, 400U);
+}
+
+TEST_F(ReportsApi, ADsnIsEnoughToReportAndForNothingElse) {
+  const auto key = get(project_path("keys/")).json.at(0);
+  http::Request request;
+  request.head.method = "POST";
+  request.head.path = request.head.target = project_path("user-feedback/");
+  request.head.headers.add("Authorization", "DSN " + text_of(key.at("dsn").at("public")));
+  request.body = report(event_id_text(77), "hello");
+  EXPECT_EQ(serve(issues_api_, request).status, 200U);
+  request.head.method = "GET";
+  EXPECT_EQ(serve(issues_api_, request).status, 403U);
+  request.head.headers.set("Authorization", "DSN http://00000000000000000000000000000000@h/1");
+  request.head.method = "POST";
+  EXPECT_EQ(serve(issues_api_, request).status, 401U);
+}
+
+TEST_F(ReportsApi, FeedbackIsAnIssueOfItsOwnCategory) {
+  receive(R"({"contexts":{"feedback":{"message":"nice shop","contact_email":"ada@example.com","source":"widget"}}})", "feedback");
+  digest();
+  const auto found = get(organization_path("issues/?query=issue.category:feedback"));
+  ASSERT_EQ(found.json.as_array().size(), 1U) << found.text;
+  const auto& issue = found.json.at(0);
+  EXPECT_EQ(issue.at("title"), "User Feedback");
+  EXPECT_EQ(issue.at("culprit"), "user");
+  EXPECT_EQ(issue.at("issueType"), "feedback");
+  EXPECT_EQ(issue.at("issueCategory"), "feedback");
+  EXPECT_EQ(issue.at("metadata").at("message"), "nice shop");
+  const auto event = get(organization_path("issues/" + text_of(issue.at("id")) + "/events/latest/"));
+  EXPECT_EQ(event["contexts"].at("feedback").at("message"), "nice shop");
+  EXPECT_EQ(event["title"], "User Feedback");
+}
+
+TEST_F(ReportsApi, AttachmentsAreListedDownloadedAndDeleted) {
+  const auto event = error("ValueError");
+  receive_item(event, "attachment", std::string("\x00\xff" "bytes", 7), R"(,"filename":"crash \"log\"/../ä.txt","content_type":"text/plain")");
+  receive_item(event, "attachment", "{}", R"(,"filename":"view-hierarchy.json","attachment_type":"event.view_hierarchy")");
+  const auto list = get(attachments(event));
+  ASSERT_EQ(list.json.as_array().size(), 2U) << list.text;
+  EXPECT_EQ(list.json.at(0).at("size"), 7);
+  EXPECT_EQ(list.json.at(0).at("mimetype"), "text/plain");
+  EXPECT_EQ(list.json.at(0).at("event_id"), json_text(event));
+  EXPECT_EQ(list.json.at(1).at("type"), "event.view_hierarchy");
+  EXPECT_EQ(list.json.at(1).at("mimetype"), "application/json");
+  EXPECT_EQ(get(attachments(event, "?query=hierarchy")).json.as_array().size(), 1U);
+  const auto id = text_of(list.json.at(0).at("id"));
+  EXPECT_EQ(get(attachments(event, id + "/"))["id"], json_text(id));
+  const auto bytes = get(attachments(event, id + "/?download"));
+  EXPECT_EQ(bytes.text, std::string("\x00\xff" "bytes", 7));
+  EXPECT_EQ(bytes.content_type, "text/plain");
+  EXPECT_EQ(bytes.headers.find("X-Content-Type-Options"), "nosniff");
+  EXPECT_EQ(bytes.headers.find("Content-Disposition"),
+            "attachment; filename=\"crash _log__.._"
+            "__.txt\"; filename*=UTF-8''crash%20%22log%22_.._%C3%A4.txt");
+  EXPECT_EQ(call("DELETE", attachments(event, id + "/")).status, 204U);
+  EXPECT_EQ(get(attachments(event)).json.as_array().size(), 1U);
+  EXPECT_EQ(get(attachments(event, id + "/")).status, 404U);
+  EXPECT_EQ(get(project_path("events/" + event + "/"))["hasAttachments"], true);
+  EXPECT_EQ(get(organization_path("issues/?expand=latestEventHasAttachments")).json.at(0).at("latestEventHasAttachments"), true);
+}
+
+TEST_F(ReportsApi, AMinidumpIsTheCrashFile) {
+  const auto event = error("Crash");
+  receive_item(event, "attachment", "MDMP", R"(,"filename":"m.dmp","attachment_type":"event.minidump")");
+  EXPECT_EQ(get(project_path("events/" + event + "/"))["crashFile"].at("name"), "m.dmp");
+}
+
+TEST_F(ReportsApi, AttachmentsOfNoEventAreNotFound) {
+  EXPECT_EQ(get(attachments(event_id_text(99))).status, 404U);
+  EXPECT_EQ(get(attachments("nonsense")).status, 404U);
+  const auto event = error("ValueError");
+  EXPECT_EQ(get(attachments(event)).json.as_array().size(), 0U);
+  EXPECT_EQ(get(attachments(event, "1/")).status, 404U);
+}
+
+}  // namespace
+}  // namespace picket::rest
