@@ -22,6 +22,8 @@ constexpr std::array<std::string_view, table_count> names = {
     "outcomes",       "destinations",    "forwarding",     "quarantine",
     "raw_items",
     "ledger",
+    "facts",           "placed",         "replays",
+    "replay_segments", "profiles",       "profile_chunks",
 };
 
 }  // namespace

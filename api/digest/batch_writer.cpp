@@ -169,7 +169,8 @@ using SectionWriter = void (*)(WriteContext& context);
 // write_projects.
 constexpr SectionWriter sections[] = {
     load_projects, keep_first_of_each_id, write_issues,    write_event_rows, write_event_indexes,
-    write_tags,    write_releases,        write_raw_items, write_projects,
+    write_tags,    write_releases,        write_raw_items, write_facts,
+    write_replays, write_projects,
 };
 
 }  // namespace

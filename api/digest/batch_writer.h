@@ -58,5 +58,7 @@ std::int64_t release_created_ms(const WriteContext& context,
 void write_issues(WriteContext& context);    // issue_writer.cpp; fills issue_of and new_issues
 void write_tags(WriteContext& context);      // tag_writer.cpp
 void write_releases(WriteContext& context);  // release_writer.cpp; environments, too
+void write_facts(WriteContext& context);     // fact_writer.cpp
+void write_replays(WriteContext& context);   // replay_writer.cpp; profiles, too
 
 }  // namespace picket::digest

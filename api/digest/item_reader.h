@@ -5,6 +5,7 @@
 // What a reader throws is counted as invalid/internal, and what it added to the batch is taken back.
 #pragma once
 
+#include "api/digest/fact_reader.h"
 #include "api/digest/parsed_batch.h"
 #include "buffer/schema/rows.pb.h"
 #include "relay/protocol/envelope.h"
@@ -43,6 +44,14 @@ ItemReader reader_of(std::string_view type);
 
 void read_event_item(EnvelopeContext& context, const relay::Item& item, std::uint16_t index);
 void read_client_report_item(EnvelopeContext& context, const relay::Item& item, std::uint16_t index);
+void read_span_item(EnvelopeContext& context, const relay::Item& item, std::uint16_t index);
+void read_log_item(EnvelopeContext& context, const relay::Item& item, std::uint16_t index);
+void read_trace_metric_item(EnvelopeContext& context, const relay::Item& item, std::uint16_t index);
+void read_replay_event_item(EnvelopeContext& context, const relay::Item& item, std::uint16_t index);
+void read_replay_recording_item(EnvelopeContext& context, const relay::Item& item, std::uint16_t index);
+void read_replay_video_item(EnvelopeContext& context, const relay::Item& item, std::uint16_t index);
+void read_profile_item(EnvelopeContext& context, const relay::Item& item, std::uint16_t index);
+void read_profile_chunk_item(EnvelopeContext& context, const relay::Item& item, std::uint16_t index);
 void read_raw_item(EnvelopeContext& context, const relay::Item& item, std::uint16_t index);
 
 // ---- what readers share ---------------------------------------------------------------------------
@@ -52,6 +61,8 @@ void add_raw(EnvelopeContext& context,
              const relay::Item& item,
              std::uint16_t index,
              const std::optional<relay::EventId>& id);
+// Where the facts of an item belong.
+FactContext fact_context(EnvelopeContext& context, std::uint16_t index);
 // Counts an item as accepted, in all categories that its type has.
 void count_accepted(EnvelopeContext& context, const relay::Item& item);
 

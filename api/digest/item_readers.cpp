@@ -19,6 +19,15 @@ constexpr std::array readers{
     std::pair<std::string_view, ItemReader>{"security", read_event_item},
     std::pair<std::string_view, ItemReader>{"feedback", read_event_item},
     std::pair<std::string_view, ItemReader>{"client_report", read_client_report_item},
+    std::pair<std::string_view, ItemReader>{"span", read_span_item},
+    std::pair<std::string_view, ItemReader>{"log", read_log_item},
+    std::pair<std::string_view, ItemReader>{"trace_metric", read_trace_metric_item},
+    std::pair<std::string_view, ItemReader>{"replay_event", read_replay_event_item},
+    std::pair<std::string_view, ItemReader>{"replay_recording", read_replay_recording_item},
+    std::pair<std::string_view, ItemReader>{"replay_video", read_replay_video_item},
+    std::pair<std::string_view, ItemReader>{"profile", read_profile_item},
+    std::pair<std::string_view, ItemReader>{"profile_chunk", read_profile_chunk_item},
+    std::pair<std::string_view, ItemReader>{"profile_chunk_ui", read_profile_chunk_item},
 };
 
 }  // namespace

@@ -7,7 +7,9 @@
 #include "api/digest/grouping.h"
 #include "api/digest/item_ledger.h"
 #include "api/digest/outcome_sums.h"
+#include "api/digest/replay_section.h"
 #include "api/digest/text.h"
+#include "api/facts/fact_rows.h"
 #include "buffer/journal.h"
 
 #include <cstdint>
@@ -78,6 +80,8 @@ struct RawRow {
 struct ParsedBatch {
   std::vector<DigestedEvent> events;
   std::vector<RawRow> raw_items;
+  facts::FactRows facts;
+  ReplaySection replays;
   std::vector<std::uint32_t> tag_ids;  // of events
   TagTable tags;
   ItemLedger ledger;
@@ -96,8 +100,12 @@ struct ParsedBatch {
     std::size_t events = 0;
     std::size_t raw_items = 0;
     std::size_t tag_ids = 0;
+    std::size_t facts = 0;
+    ReplaySection::Mark replays{};
   };
-  Mark mark() const { return {events.size(), raw_items.size(), tag_ids.size()}; }
+  Mark mark() const {
+    return {events.size(), raw_items.size(), tag_ids.size(), facts.size(), replays.mark()};
+  }
   void take_back(const Mark& mark);
 };
 

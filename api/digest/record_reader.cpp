@@ -132,6 +132,8 @@ void ParsedBatch::take_back(const Mark& mark) {
   events.resize(mark.events);
   raw_items.resize(mark.raw_items);
   tag_ids.resize(mark.tag_ids);
+  facts.resize(mark.facts);
+  replays.take_back(mark.replays);
 }
 
 void read_record(const buffer::StoredRecord& record,

@@ -117,6 +117,11 @@ std::vector<Route> event_routes();  // of issues and projects, by id
 std::vector<Route> tag_routes();
 std::vector<Route> stats_routes();  // project stats, stats_v2
 std::vector<Route> ledger_routes();  // Picket's own: what became of every item
+std::vector<Route> explore_routes();     // events of any dataset
+std::vector<Route> trace_routes();       // traces, their logs
+std::vector<Route> trace_item_routes();  // attributes, one item
+std::vector<Route> replay_routes();      // replays and what is in them
+std::vector<Route> profile_routes();     // profiles, chunks of continuous ones
 
 // The HTTP side: answers requests under /api/0/. Errors of authentication, scopes, routes, JSON
 // bodies as Sentry's.
