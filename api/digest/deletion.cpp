@@ -1,6 +1,7 @@
 #include "api/digest/deletion.h"
 
 #include "api/digest/postings.h"
+#include "api/facts/store.h"
 #include "buffer/keys.h"
 #include "buffer/rows.h"
 
@@ -86,7 +87,9 @@ std::size_t remove_rows(Batch& batch, std::uint64_t issue, std::uint64_t project
 // What else begins with the project, once its issues are gone.
 constexpr Table project_tables[] = {Table::issue_hashes, Table::issues_by_last_seen, Table::short_ids,
                                     Table::events_by_project, Table::issues_by_tag, Table::project_tags,
-                                    Table::environments, Table::raw_items};
+                                    Table::environments, Table::raw_items,
+    Table::replays, Table::replay_segments, Table::profiles, Table::profile_chunks,
+};
 
 // Hides up to `most` issues of a project. Returns how many; fewer than `most`: none is left.
 std::size_t hide_some(Batch& batch, std::uint64_t project, std::size_t most) {
@@ -115,6 +118,13 @@ std::size_t remove_project_rows(Batch& batch, std::uint64_t project, std::size_t
   for (const auto table : project_tables) {
     for (const auto& entry : keys_under(batch, table, prefix, most - removed)) {
       batch.remove(table, entry);
+      ++removed;
+    }
+  }
+  for (const auto dataset : facts::all_datasets) {
+    for (const auto& entry :
+         keys_under(batch, Table::facts, facts::facts_prefix(dataset, project), most - removed)) {
+      batch.remove(Table::facts, entry);
       ++removed;
     }
   }

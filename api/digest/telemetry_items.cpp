@@ -19,7 +19,8 @@ void count_entries(EnvelopeContext& context,
                    DataCategory category,
                    const ContainerRead& read) {
   const std::uint64_t announced = std::max<std::uint32_t>(1, item.item_count);
-  const auto invalid = std::min<std::uint64_t>(read.invalid, announced);
+  const auto invalid = std::min<std::uint64_t>(
+      read.invalid, announced - std::min<std::uint64_t>(read.accepted, announced));
   if (invalid > 0) context.count(category, Outcome::invalid, "invalid_json", invalid);
   if (announced > invalid) context.count(category, Outcome::accepted, "", announced - invalid);
 }

@@ -101,7 +101,10 @@ Result<Trimmed> trim_before(buffer::Tables& tables, Sequence floor, std::size_t 
     Doomed doomed;
     const bool all_events = gather_events(batch, floor, most_rows, doomed);
     const bool all_raw = gather_raw(batch, floor, most_rows, doomed);
-    const auto blocks = facts::trim_facts(batch, floor, std::max<std::size_t>(1, most_rows / 50));
+    // Blocks are large: they go when the rows have gone.
+    facts::TrimmedFacts blocks{0, false};
+    if (all_events && all_raw)
+      blocks = facts::trim_facts(batch, floor, std::max<std::size_t>(1, most_rows / 50));
     const auto placed = trim_placed(batch, floor, most_rows);
     trimmed = {doomed.events.size() + doomed.raw.size() + blocks.blocks + placed.rows,
                all_events && all_raw && blocks.done && placed.done};

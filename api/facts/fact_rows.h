@@ -23,6 +23,8 @@ namespace picket::facts {
 
 // Stored in keys: never renumber.
 enum class Dataset : std::uint8_t { errors = 1, transactions = 2, spans = 3, logs = 4, metrics = 5 };
+constexpr Dataset all_datasets[] = {Dataset::errors, Dataset::transactions, Dataset::spans,
+                                    Dataset::logs, Dataset::metrics};
 
 // Stored in blocks: never renumber. `id` is raw bytes shown as hex digits, `array` is JSON text.
 enum class ValueType : std::uint8_t {

@@ -124,7 +124,6 @@ const IssueNames::Name& IssueNames::find(std::uint64_t issue) {
 
 std::vector<std::string_view> columns_of_field(Dataset dataset, std::string_view name) {
   std::vector<std::string_view> names;
-  const bool span_only = name == "name" || name == "type";
   for (const auto& alias : aliases) {
     if (alias.name != name) continue;
     if (name == "span_id" && dataset != Dataset::spans) continue;
@@ -139,7 +138,7 @@ std::vector<std::string_view> columns_of_field(Dataset dataset, std::string_view
   if (name == "unit" && dataset == Dataset::metrics) names.push_back("metric.unit");
   if (name == "span.name") names = {"span.name", "span.op"};
   if (dataset == Dataset::transactions && name == "trace.span") names = {"trace.span"};
-  if (!span_only || names.empty()) names.push_back(name);
+  names.push_back(name);
   return names;
 }
 

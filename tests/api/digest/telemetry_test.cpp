@@ -108,7 +108,7 @@ TEST_F(Telemetry, ATransactionSentTwiceCountsOnce) {
 }
 
 TEST_F(Telemetry, ReadsSpanContainersLogsAndMetrics) {
-  const std::string more = R"(,"item_count":3)";
+  const std::string more = R"(,"item_count":3,"content_type":"application/vnd.sentry.items.span.v2+json")";
   receive(envelope(item("span", R"({"version":2,"items":[{"trace_id":"0123456789abcdef0123456789abcdef","span_id":"cccccccccccccccc",
       "name":"fetch","status":"ok","is_segment":true,"start_timestamp":)" + seconds_ago(3) + R"(,"end_timestamp":)" + seconds_ago(2.5) +
       R"(,"attributes":{"sentry.op":{"type":"string","value":"http.client"},"size":{"type":"integer","value":7},
@@ -116,7 +116,7 @@ TEST_F(Telemetry, ReadsSpanContainersLogsAndMetrics) {
       {"name":"no id"},"no object"]})", more)));
   receive(envelope(item("log", R"({"items":[{"timestamp":)" + seconds_ago(1) + R"(,"trace_id":"0123456789abcdef0123456789abcdef",
       "level":"warn","body":"pump 7 is dry","attributes":{"pump":{"value":7,"type":"integer"},"sentry.environment":{"value":"dock","type":"string"}}},
-      {"level":"info"}]})", R"(,"item_count":2)")));
+      {"level":"info"}]})", R"(,"item_count":2,"content_type":"application/vnd.sentry.items.log+json")")));
   receive(envelope(item("trace_metric", R"({"items":[{"timestamp":)" + seconds_ago(1) + R"(,"trace_id":"0123456789abcdef0123456789abcdef",
       "name":"orders","type":"counter","value":3,"attributes":{}}]})", R"(,"item_count":1)")));
   digest_all();
@@ -178,7 +178,8 @@ TEST_F(Telemetry, HostileContainersAreCountedAndHarmless) {
   std::string wide = R"({"items":[{"body":"wide","attributes":{)";
   for (int i = 0; i < 5000; ++i) wide += (i > 0 ? ",\"k" : "\"k") + std::to_string(i) + "\":{\"value\":" + std::to_string(i) + "}";
   receive(envelope(item("log", wide + "}}]}")));
-  receive(envelope(item("trace_metric", R"({"items":[{"name":"x","value":1e999},{"name":"y","value":"2.5"}]})", R"(,"item_count":2)")));
+  receive(envelope(item("trace_metric", R"({"items":[{"name":"x","value":1e999},{"name":"y","value":"2.5"}]})",
+                        R"(,"item_count":2,"content_type":"application/vnd.sentry.items.trace-metric+json")")));
   digest_all();
   const auto logs = facts_of(Dataset::logs);
   ASSERT_FALSE(logs.empty());
