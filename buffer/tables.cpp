@@ -27,6 +27,8 @@ constexpr std::array<std::string_view, table_count> names = {
     "monitor_environments", "monitor_due", "check_ins",
     "check_ins_by_id", "user_reports", "user_reports_by_event",
     "user_reports_by_issue", "attachments",
+    "facts",           "placed",         "replays",
+    "replay_segments", "profiles",       "profile_chunks",
 };
 
 }  // namespace

@@ -80,8 +80,14 @@ enum class Table : std::uint8_t {
   user_reports_by_event,
   user_reports_by_issue,
   attachments,
+  facts,
+  placed,
+  replays,
+  replay_segments,
+  profiles,
+  profile_chunks,
 };
-constexpr std::size_t table_count = static_cast<std::size_t>(Table::attachments) + 1;
+constexpr std::size_t table_count = static_cast<std::size_t>(Table::profile_chunks) + 1;
 std::string_view table_name(Table table);
 
 // Reading, shared by Snapshot and Batch. Views die with the snapshot, or with the batch's next write.

@@ -170,8 +170,8 @@ using SectionWriter = void (*)(WriteContext& context);
 // In this order: what comes later may use what came earlier.
 constexpr SectionWriter event_sections[] = {
     load_projects, keep_first_of_each_id, write_issues,    write_event_rows, write_event_indexes,
-    write_tags,    write_sessions,        write_releases, write_raw_items,  write_reports,
-    write_projects,
+    write_tags,    write_sessions,        write_releases,  write_raw_items,  write_reports,
+    write_facts,   write_replays,         write_projects,
 };
 // These may write events of their own: all that is held of projects and issues is written before.
 constexpr SectionWriter later_sections[] = {write_check_ins};

@@ -73,5 +73,7 @@ void write_check_ins(WriteContext& context);  // monitor_writer.cpp; after all r
 void write_issues(WriteContext& context);    // issue_writer.cpp; fills issue_of and new_issues
 void write_tags(WriteContext& context);      // tag_writer.cpp
 void write_releases(WriteContext& context);  // release_writer.cpp; environments, too
+void write_facts(WriteContext& context);     // fact_writer.cpp
+void write_replays(WriteContext& context);   // replay_writer.cpp; profiles, too
 
 }  // namespace picket::digest

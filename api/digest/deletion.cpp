@@ -1,6 +1,7 @@
 #include "api/digest/deletion.h"
 
 #include "api/digest/postings.h"
+#include "api/facts/store.h"
 #include "buffer/keys.h"
 #include "buffer/rows.h"
 
@@ -89,7 +90,8 @@ constexpr Table project_tables[] = {Table::issue_hashes, Table::issues_by_last_s
                                     Table::events_by_project, Table::issues_by_tag, Table::project_tags,
                                     Table::environments, Table::raw_items, Table::sessions,
                                     Table::session_counts, Table::session_users, Table::check_ins_by_id,
-                                    Table::user_reports, Table::user_reports_by_event, Table::attachments};
+                                    Table::user_reports, Table::user_reports_by_event, Table::attachments,
+                                    Table::replays, Table::replay_segments, Table::profiles, Table::profile_chunks};
 
 // Hides up to `most` issues of a project. Returns how many; fewer than `most`: none is left.
 std::size_t hide_some(Batch& batch, std::uint64_t project, std::size_t most) {
@@ -118,6 +120,13 @@ std::size_t remove_project_rows(Batch& batch, std::uint64_t project, std::size_t
   for (const auto table : project_tables) {
     for (const auto& entry : keys_under(batch, table, prefix, most - removed)) {
       batch.remove(table, entry);
+      ++removed;
+    }
+  }
+  for (const auto dataset : facts::all_datasets) {
+    for (const auto& entry :
+         keys_under(batch, Table::facts, facts::facts_prefix(dataset, project), most - removed)) {
+      batch.remove(Table::facts, entry);
       ++removed;
     }
   }

@@ -125,6 +125,7 @@ struct Event {
   std::string_view device_model;
   std::string_view device_family;
   std::string_view trace_id;  // 16 raw bytes, or empty
+  std::string_view span_id;   // 8 raw bytes, or empty
 
   std::string_view csp_directive;
   std::string_view csp_blocked;

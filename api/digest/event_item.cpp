@@ -30,7 +30,8 @@ DigestedEvent& add_event(ParsedBatch& batch,
                          const Event& event,
                          const ItemPlace& place,
                          const relay::EventId& id,
-                         std::int64_t timestamp_ms) {
+                         std::int64_t timestamp_ms,
+                         const FactContext* fact_place) {
   auto& text = batch.text;
   auto& added = batch.events.emplace_back();
   added.place = place;
@@ -61,13 +62,41 @@ DigestedEvent& add_event(ParsedBatch& batch,
   added.first_tag = batch.tag_ids.size();
   // Derived texts are short-lived: interning keeps its own copy, once per different tag.
   TextArena derived(512);
-  for (const auto& tag : tags_of(event, derived)) {
+  const auto tags = tags_of(event, derived);
+  for (const auto& tag : tags) {
     batch.tag_ids.push_back(batch.tags.intern(tag, text));
     if (tag.key == "user") added.user = batch.tag_ids.back();
   }
   added.tag_count = batch.tag_ids.size() - added.first_tag;
+  if (fact_place == nullptr || event.type == EventType::feedback) return added;
+  const ErrorFact fact{.id = id,
+                       .timestamp_ms = added.timestamp_ms,
+                       .event = static_cast<std::uint32_t>(batch.events.size() - 1),
+                       .title = added.title,
+                       .culprit = added.culprit};
+  add_error_fact(event, tags, fact, *fact_place, batch.facts);
   return added;
 }
+
+namespace {
+
+// The spans are not part of an Event: the payload is read once more for them.
+void add_transaction(EnvelopeContext& context,
+                     const relay::Item& item,
+                     const relay::EventId& id,
+                     std::uint16_t index) {
+  bool repaired = false;
+  const auto payload = parse_json(item.payload, repaired);
+  const auto object = payload ? object_of(*payload) : std::nullopt;
+  if (!object) return;
+  auto& batch = context.batch;
+  const auto before = batch.facts.memory_bytes();
+  read_transaction_facts(*object, fact_context(context, index), id,
+                         static_cast<std::uint32_t>(batch.events.size() - 1), batch.facts);
+  batch.decoded_bytes += batch.facts.memory_bytes() - before;
+}
+
+}  // namespace
 
 void read_event_item(EnvelopeContext& context, const relay::Item& item, std::uint16_t index) {
   auto read = parse_event(item.payload);
@@ -83,9 +112,12 @@ void read_event_item(EnvelopeContext& context, const relay::Item& item, std::uin
     event.user.ip = event.text.keep(relay::repair_utf8(context.meta.remote_address()), {64, 0});
   const auto id = id_of(context, event, index);
   const auto place = context.place(index);
+  const auto fact_place = fact_context(context, index);
   add_event(context.batch, event, place, id,
             corrected_timestamp(event.timestamp_ms, context.sent_at_ms, place.received_ms,
-                                context.config.max_event_age));
+                                context.config.max_event_age),
+            &fact_place);
+  if (event.type == EventType::transaction) add_transaction(context, item, id, index);
   if (event.type == EventType::feedback) add_raw(context, item, index, id);
 }
 

@@ -1,5 +1,6 @@
 #include "api/digest/event_reader.h"
 
+#include "api/digest/fact_values.h"
 #include "api/digest/message_format.h"
 
 #include <algorithm>
@@ -171,6 +172,8 @@ void read_device(JsonObject json, Event& event) {
 
 void read_trace(JsonObject json, Event& event) {
   std::string_view text;
+  if (auto span = raw_id_member(json, "span_id"); span.size() == 8)
+    event.span_id = event.text.keep(span);
   if (json["trace_id"].get(text) != simdjson::SUCCESS) return;
   if (const auto id = relay::parse_event_id(text))
     event.trace_id = event.text.keep(relay::raw_bytes(*id));

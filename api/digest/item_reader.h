@@ -5,6 +5,7 @@
 // What a reader throws is counted as invalid/internal, and what it added to the batch is taken back.
 #pragma once
 
+#include "api/digest/fact_reader.h"
 #include "api/digest/parsed_batch.h"
 #include "buffer/schema/rows.pb.h"
 #include "relay/protocol/envelope.h"
@@ -49,6 +50,14 @@ void read_sessions_item(EnvelopeContext& context, const relay::Item& item, std::
 void read_check_in_item(EnvelopeContext& context, const relay::Item& item, std::uint16_t index);
 void read_user_report_item(EnvelopeContext& context, const relay::Item& item, std::uint16_t index);
 void read_attachment_item(EnvelopeContext& context, const relay::Item& item, std::uint16_t index);
+void read_span_item(EnvelopeContext& context, const relay::Item& item, std::uint16_t index);
+void read_log_item(EnvelopeContext& context, const relay::Item& item, std::uint16_t index);
+void read_trace_metric_item(EnvelopeContext& context, const relay::Item& item, std::uint16_t index);
+void read_replay_event_item(EnvelopeContext& context, const relay::Item& item, std::uint16_t index);
+void read_replay_recording_item(EnvelopeContext& context, const relay::Item& item, std::uint16_t index);
+void read_replay_video_item(EnvelopeContext& context, const relay::Item& item, std::uint16_t index);
+void read_profile_item(EnvelopeContext& context, const relay::Item& item, std::uint16_t index);
+void read_profile_chunk_item(EnvelopeContext& context, const relay::Item& item, std::uint16_t index);
 void read_raw_item(EnvelopeContext& context, const relay::Item& item, std::uint16_t index);
 
 // ---- what readers share ---------------------------------------------------------------------------
@@ -63,9 +72,12 @@ DigestedEvent& add_event(ParsedBatch& batch,
                          const Event& event,
                          const ItemPlace& place,
                          const relay::EventId& id,
-                         std::int64_t timestamp_ms);  // corrected
+                         std::int64_t timestamp_ms,  // corrected
+                         const FactContext* fact_place = nullptr);  // none: not among the facts
 // A monitor's slug as it is kept: [a-z0-9_-], at most 50; empty when nothing of it can be.
 std::string monitor_slug(std::string_view text);
+// Where the facts of an item belong.
+FactContext fact_context(EnvelopeContext& context, std::uint16_t index);
 // Counts an item as accepted, in all categories that its type has.
 void count_accepted(EnvelopeContext& context, const relay::Item& item);
 

@@ -24,6 +24,15 @@ constexpr std::array readers{
     std::pair<std::string_view, ItemReader>{"attachment", read_attachment_item},
     std::pair<std::string_view, ItemReader>{"check_in", read_check_in_item},
     std::pair<std::string_view, ItemReader>{"user_report", read_user_report_item},
+    std::pair<std::string_view, ItemReader>{"span", read_span_item},
+    std::pair<std::string_view, ItemReader>{"log", read_log_item},
+    std::pair<std::string_view, ItemReader>{"trace_metric", read_trace_metric_item},
+    std::pair<std::string_view, ItemReader>{"replay_event", read_replay_event_item},
+    std::pair<std::string_view, ItemReader>{"replay_recording", read_replay_recording_item},
+    std::pair<std::string_view, ItemReader>{"replay_video", read_replay_video_item},
+    std::pair<std::string_view, ItemReader>{"profile", read_profile_item},
+    std::pair<std::string_view, ItemReader>{"profile_chunk", read_profile_chunk_item},
+    std::pair<std::string_view, ItemReader>{"profile_chunk_ui", read_profile_chunk_item},
 };
 
 }  // namespace

@@ -7,8 +7,10 @@
 #include "api/digest/grouping.h"
 #include "api/digest/item_ledger.h"
 #include "api/digest/outcome_sums.h"
+#include "api/digest/replay_section.h"
 #include "api/digest/session_state.h"
 #include "api/digest/text.h"
+#include "api/facts/fact_rows.h"
 #include "buffer/journal.h"
 #include "buffer/schema/rows.pb.h"
 
@@ -146,6 +148,8 @@ struct ParsedAttachment {
 struct ParsedBatch {
   std::vector<DigestedEvent> events;
   std::vector<RawRow> raw_items;
+  facts::FactRows facts;
+  ReplaySection replays;
   std::vector<std::uint32_t> tag_ids;  // of events
   std::vector<ParsedSession> sessions;
   std::vector<SessionAggregate> session_aggregates;
@@ -174,11 +178,14 @@ struct ParsedBatch {
     std::size_t check_ins = 0;
     std::size_t user_reports = 0;
     std::size_t attachments = 0;
+    std::size_t facts = 0;
+    ReplaySection::Mark replays{};
   };
   Mark mark() const {
     return {events.size(),   raw_items.size(),          tag_ids.size(),
             sessions.size(), session_aggregates.size(), check_ins.size(),
-            user_reports.size(), attachments.size()};
+            user_reports.size(), attachments.size(),    facts.size(),
+            replays.mark()};
   }
   void take_back(const Mark& mark);
 };

@@ -137,6 +137,8 @@ void ParsedBatch::take_back(const Mark& mark) {
   check_ins.resize(mark.check_ins);
   user_reports.resize(mark.user_reports);
   attachments.resize(mark.attachments);
+  facts.resize(mark.facts);
+  replays.take_back(mark.replays);
 }
 
 void read_record(const buffer::StoredRecord& record,

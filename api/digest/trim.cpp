@@ -1,5 +1,7 @@
 #include "api/digest/trim.h"
 
+#include "api/digest/placed.h"
+#include "api/facts/store.h"
 #include "buffer/keys.h"
 #include "buffer/rows.h"
 
@@ -99,14 +101,21 @@ Result<Trimmed> trim_before(buffer::Tables& tables, Sequence floor, std::size_t 
     // A look before the write: usually there is nothing to do, and that should cost no commit.
     const auto snapshot = tables.snapshot();
     Doomed any;
-    if (gather_events(snapshot, floor, 0, any) && gather_raw(snapshot, floor, 0, any))
+    if (gather_events(snapshot, floor, 0, any) && gather_raw(snapshot, floor, 0, any) &&
+        !facts::anything_to_trim(snapshot, floor) && !any_placed_before(snapshot, floor))
       return Trimmed{0, true};
   }
   const auto written = tables.write([&](buffer::Batch& batch) {
     Doomed doomed;
     const bool all_events = gather_events(batch, floor, most_rows, doomed);
     const bool all_raw = gather_raw(batch, floor, most_rows, doomed);
-    trimmed = {doomed.events.size() + doomed.raw.size(), all_events && all_raw};
+    // Blocks are large: they go when the rows have gone.
+    facts::TrimmedFacts blocks{0, false};
+    if (all_events && all_raw)
+      blocks = facts::trim_facts(batch, floor, std::max<std::size_t>(1, most_rows / 50));
+    const auto placed = trim_placed(batch, floor, most_rows);
+    trimmed = {doomed.events.size() + doomed.raw.size() + blocks.blocks + placed.rows,
+               all_events && all_raw && blocks.done && placed.done};
     remove_all(batch, Table::events, doomed.events);
     remove_all(batch, Table::event_ids, doomed.ids);
     remove_all(batch, Table::events_by_issue, doomed.by_issue);

@@ -130,6 +130,11 @@ std::vector<Route> session_routes();
 std::vector<Route> monitor_routes();
 std::vector<Route> user_report_routes();
 std::vector<Route> attachment_routes();
+std::vector<Route> explore_routes();     // events of any dataset
+std::vector<Route> trace_routes();       // traces, their logs
+std::vector<Route> trace_item_routes();  // attributes, one item
+std::vector<Route> replay_routes();      // replays and what is in them
+std::vector<Route> profile_routes();     // profiles, chunks of continuous ones
 
 // The HTTP side: answers requests under /api/0/. Errors of authentication, scopes, routes, JSON
 // bodies as Sentry's.

@@ -27,6 +27,11 @@ const served = [
   `${organization}/stats_v2/`, `${organization}/tags/`, `${organization}/teams/`,
   `${project}/`, `${project}/environments/`, `${project}/environments/{environment}/`, `${project}/events/`,
   `${project}/events/{event_id}/`, `${project}/issues/`, `${project}/keys/`, `${project}/keys/{key_id}/`, `${project}/members/`,
+  `${organization}/events/`, `${organization}/trace/{trace_id}/`, `${organization}/trace-meta/{trace_id}/`,
+  `${organization}/trace-items/attributes/`, `${organization}/replays/`, `${organization}/replays/{replay_id}/`,
+  `${organization}/replay-count/`, `${organization}/profiling/chunks/`, `${project}/profiling/profiles/{profile_id}/`,
+  `${project}/replays/{replay_id}/clicks/`, `${project}/replays/{replay_id}/recording-segments/`,
+  `${project}/replays/{replay_id}/recording-segments/{segment_id}/`, `${project}/replays/{replay_id}/viewed-by/`,
   `${project}/stats/`, `${project}/teams/`, `${team}/`, `${team}/projects/`,
 ];
 
@@ -40,17 +45,35 @@ test("every GET operation that is served answers in the documented shape", async
       [{ type: "attachment", filename: "shape.txt", content_type: "text/plain" }, "bytes"],
       [{ type: "user_report" }, { event_id: id, name: "Ada", email: "ada@example.com", comments: "odd" }]]));
   }
+  const telemetry = { replay_id: eventId(), profile_id: eventId(), profiler_id: eventId(), trace_id: eventId(), segment_id: "0" };
+  const now = Date.now() / 1000;
+  const trace = { trace_id: telemetry.trace_id, span_id: "a".repeat(16) };
+  await post(picket, envelope(telemetry.replay_id, [
+    [{ type: "replay_event" }, { replay_id: telemetry.replay_id, segment_id: 0, replay_start_timestamp: now - 5, timestamp: now, urls: ["/"], tags: { a: "b" },
+      user: { email: "ada@example.com" }, replay_type: "session", platform: "javascript" }],
+    [{ type: "replay_recording" }, `{"segment_id":0}\n[{"type":5,"timestamp":1,"data":{"tag":"breadcrumb","payload":{"category":"ui.click","timestamp":${now},"data":{"nodeId":3}}}}]`]]));
+  await post(picket, envelope(telemetry.profile_id, [[{ type: "profile" }, { event_id: telemetry.profile_id, version: "1", platform: "node",
+    profile: { samples: [], stacks: [], frames: [] }, transaction: { name: "t", id: eventId(), trace_id: telemetry.trace_id } }]]));
+  await post(picket, envelope(eventId(), [[{ type: "profile_chunk" }, { version: "2", profiler_id: telemetry.profiler_id, chunk_id: eventId(), platform: "node",
+    profile: { samples: [{ timestamp: 1704100000, stack_id: 0, thread_id: "1" }], stacks: [[0]], frames: [{ function: "f" }] } }]]));
+  await post(picket, envelope(eventId(), [
+    [{ type: "transaction" }, { type: "transaction", transaction: "GET /", start_timestamp: now - 1, timestamp: now, measurements: { lcp: { value: 3 } },
+      contexts: { trace: { ...trace, op: "http.server" } }, spans: [{ ...trace, span_id: "b".repeat(16), parent_span_id: trace.span_id, op: "db", start_timestamp: now - 1, timestamp: now, data: { rows: 3, hot: true } }] }]]));
+  await post(picket, envelope(eventId(), [[{ type: "log", item_count: 1 }, { items: [{ timestamp: now, trace_id: telemetry.trace_id, level: "info", body: "line", attributes: { n: { type: "integer", value: 1 } } }] }]]));
+  const traced = eventId();
+  await post(picket, envelope(traced, [[{ type: "event" }, errorEvent(traced, { contexts: { trace: { ...trace, span_id: "b".repeat(16) } } })]]));
   const started = new Date().toISOString();
   await post(picket, envelope(eventId(), [
     [{ type: "session" }, { sid: eventId(), init: true, started, status: "exited", duration: 2, attrs: { release: "shape@1.0.0", environment: "production" } }],
     [{ type: "check_in" }, { check_in_id: eventId(), monitor_slug: "shape", status: "ok", environment: "production",
       monitor_config: { schedule: { type: "interval", value: 1, unit: "hour" } } }]]));
   await until(async () => (await picket.api(`organizations/${picket.organization}/monitors/shape/checkins/`)).body.length === 1, { what: "the check-in" });
-  const [issue] = await until(async () => { const issues = await picket.issues(""); return issues[0]?.count === "5" && issues; });
+  const [issue] = await until(async () => { const issues = await picket.issues(""); return issues.find((each) => each.count === "6") && issues.filter((each) => each.count === "6"); });
   const get = async (path) => (await picket.api(path)).body;
   const event_id = (await get(`projects/${picket.organization}/${picket.project}/events/`))[0].eventID;
+  await until(async () => (await picket.api(`organizations/${picket.organization}/replays/`)).body.data.length === 1);
   const fixtures = {
-    ...JSON.parse(readFileSync(example, "utf8")),
+    ...JSON.parse(readFileSync(example, "utf8")), ...telemetry,
     organization_id_or_slug: picket.organization, project_id_or_slug: picket.project, project_id: picket.project_id,
     issue_id: issue.id, short_id: issue.shortId, tag_key: "browser", environment: "production", version: "shape@1.0.0",
     event_id, monitor_id_or_slug: "shape",

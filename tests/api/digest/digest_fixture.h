@@ -4,6 +4,7 @@
 #include "api/digest/batch_writer.h"
 #include "api/digest/digest.h"
 #include "api/digest/issue_state.h"
+#include "api/facts/block.h"
 #include "buffer/keys.h"
 #include "buffer/rows.h"
 #include "support/fake_clock.h"
@@ -155,7 +156,8 @@ class DigestTest : public ::testing::Test {
     return sums;
   }
 
-  // Everything the digest wrote, byte for byte, but the cursor's time of writing.
+  // Everything the digest wrote, byte for byte, but the cursor's time of writing. Facts one by one:
+  // how they are put together in blocks follows the batches.
   std::map<std::pair<int, std::string>, std::string> everything() const {
     std::map<std::pair<int, std::string>, std::string> all;
     const auto snapshot = tables->snapshot();
@@ -163,10 +165,35 @@ class DigestTest : public ::testing::Test {
       const auto table = static_cast<buffer::Table>(i);
       auto cursor = snapshot.cursor(table);
       for (bool there = cursor.first(); there; there = cursor.next()) {
-        all[{static_cast<int>(i), std::string(cursor.key())}] = std::string(cursor.value());
+        if (table == buffer::Table::facts) {
+          add_facts(cursor.key(), cursor.value(), all);
+        } else {
+          all[{static_cast<int>(i), std::string(cursor.key())}] = std::string(cursor.value());
+        }
       }
     }
     return all;
+  }
+  static void add_facts(std::string_view key,
+                        std::string_view value,
+                        std::map<std::pair<int, std::string>, std::string>& all) {
+    const auto block = facts::BlockView::parse(value);
+    ASSERT_TRUE(block);
+    facts::FactRows decoded;
+    ASSERT_TRUE(facts::decode_block(*block, facts::Dataset::spans, 0, decoded));
+    for (std::size_t i = 0; i < decoded.size(); ++i) {
+      const auto& row = decoded.row(i);
+      const auto name = buffer::Key().raw(key.substr(0, 9)).u64(row.place.sequence).u16(row.place.item).u32(row.place.index);
+      std::map<std::string, std::string> values{{"@time", std::to_string(row.time_ns)}};
+      for (std::uint32_t c = 0; c < row.cells; ++c) {
+        const auto& cell = decoded.cells(row)[c];
+        const auto& column = decoded.columns()[cell.column];
+        values[column.name] = facts::is_bytes(column.type) ? std::string(decoded.text_of(cell.bits)) : std::to_string(cell.bits);
+      }
+      std::string text;
+      for (const auto& [column, shown] : values) text += column + "=" + shown + ";";
+      all[{static_cast<int>(buffer::Table::facts), std::string(name.view())}] = text;
+    }
   }
 
   testing::TempDir folder;

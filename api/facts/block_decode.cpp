@@ -1,0 +1,235 @@
+#include "api/facts/block.h"
+#include "api/facts/bytes.h"
+#include "relay/protocol/content_encoding.h"
+
+#include <cmath>
+
+namespace picket::facts {
+namespace {
+
+constexpr std::uint64_t most_rows = std::uint64_t{1} << 16;
+constexpr std::uint64_t most_columns = std::uint64_t{1} << 12;
+constexpr std::uint64_t most_column_bytes = std::uint64_t{256} << 20;
+
+Error corrupt(const char* what) {
+  return Error{Fault::corrupt, std::string("facts block: ") + what};
+}
+
+bool known(std::uint8_t type) {
+  return type >= 1 && type <= 6;
+}
+
+void read_summary(ByteReader& reader, ColumnSummary& column) {
+  column.distinct = reader.varint();
+  switch (column.type) {
+    case ValueType::integer:
+    case ValueType::boolean:
+      column.least = unzigzag(reader.varint());
+      column.greatest = unzigzag(reader.varint());
+      return;
+    case ValueType::number:
+      column.least_number = std::bit_cast<double>(reader.fixed());
+      column.greatest_number = std::bit_cast<double>(reader.fixed());
+      return;
+    case ValueType::text:
+    case ValueType::array:
+      column.least_text = reader.text();
+      column.greatest_text = reader.text();
+      return;
+    case ValueType::id: column.bloom = reader.text(); return;
+  }
+}
+
+void read_integers(ByteReader& reader, std::size_t count, ColumnValues& values) {
+  values.integers.reserve(count);
+  std::uint64_t value = 0;
+  for (std::size_t i = 0; i < count && !reader.failed(); ++i) {
+    value += static_cast<std::uint64_t>(unzigzag(reader.varint()));
+    values.integers.push_back(static_cast<std::int64_t>(value));
+  }
+}
+
+void read_booleans(ByteReader& reader, std::size_t count, ColumnValues& values) {
+  const auto bits = reader.raw((count + 7) / 8);
+  if (reader.failed()) return;
+  values.integers.reserve(count);
+  for (std::size_t i = 0; i < count; ++i)
+    values.integers.push_back(static_cast<unsigned char>(bits[i / 8]) >> (i % 8) & 1);
+}
+
+void read_numbers(ByteReader& reader, std::size_t count, ColumnValues& values) {
+  const auto scale = reader.u8();
+  values.numbers.reserve(count);
+  const double factor = scale == 0 ? 1.0 : std::pow(10.0, scale - 1);
+  for (std::size_t i = 0; i < count && !reader.failed(); ++i) {
+    values.numbers.push_back(scale == 0 ? std::bit_cast<double>(reader.fixed())
+                                        : static_cast<double>(unzigzag(reader.varint())) / factor);
+  }
+}
+
+// False when a code or a length makes no sense.
+bool read_bytes(ByteReader& reader, std::size_t distinct, std::size_t count, ColumnValues& values) {
+  const bool in_order = reader.u8() == 1;
+  if (distinct > count || (in_order && distinct != count)) return false;
+  std::vector<std::uint64_t> lengths;
+  lengths.reserve(distinct);
+  for (std::size_t i = 0; i < distinct && !reader.failed(); ++i) lengths.push_back(reader.varint());
+  for (const auto length : lengths) values.texts.emplace_back(reader.raw(length));
+  if (reader.failed()) return false;
+  values.codes.reserve(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    std::uint64_t code = 0;
+    if (in_order) {
+      code = i;
+    } else if (distinct > 1) {
+      code = reader.varint();
+    }
+    if (code >= distinct || reader.failed()) return false;
+    values.codes.push_back(static_cast<std::uint32_t>(code));
+  }
+  return true;
+}
+
+// False when the bitmap does not hold as many as the header says.
+bool read_presence(ByteReader& reader, std::size_t rows, std::size_t present, ColumnValues& values) {
+  const auto bits = reader.raw((rows + 7) / 8);
+  if (reader.failed()) return false;
+  values.positions.resize(rows);
+  std::uint32_t next = 0;
+  for (std::size_t row = 0; row < rows; ++row) {
+    if ((static_cast<unsigned char>(bits[row / 8]) >> (row % 8) & 1U) != 0)
+      values.positions[row] = ++next;
+  }
+  return next == present;
+}
+
+}  // namespace
+
+Result<BlockView> BlockView::parse(std::string_view bytes) {
+  ByteReader reader(bytes);
+  BlockView view;
+  if (reader.u8() != 1) return corrupt("unknown version");
+  const auto rows = reader.varint();
+  const auto columns = reader.varint();
+  if (reader.failed() || rows > most_rows || columns > most_columns) return corrupt("size");
+  view.rows_ = static_cast<std::size_t>(rows);
+  std::vector<std::uint64_t> stored;
+  for (std::uint64_t i = 0; i < columns; ++i) {
+    ColumnSummary column;
+    const auto type = reader.u8();
+    if (!known(type)) return corrupt("column type");
+    column.type = static_cast<ValueType>(type);
+    column.name = reader.text();
+    column.present = reader.varint();
+    read_summary(reader, column);
+    column.coding = reader.u8();
+    column.raw_bytes = reader.varint();
+    stored.push_back(reader.varint());
+    if (reader.failed() || column.present > rows || column.raw_bytes > most_column_bytes ||
+        column.distinct > column.present || column.coding > 1)
+      return corrupt("column header");
+    view.columns_.push_back(column);
+  }
+  for (std::size_t i = 0; i < view.columns_.size(); ++i) {
+    view.columns_[i].stored = reader.raw(stored[i]);
+    if (reader.failed()) return corrupt("column bytes");
+  }
+  if (const auto* time = view.find("@time", ValueType::integer)) view.time_ = *time;
+  if (rows > 0 && (!view.time_ || !view.find("@sequence", ValueType::integer)))
+    return corrupt("no place");
+  return view;
+}
+
+const ColumnSummary* BlockView::find(std::string_view name, ValueType type) const {
+  for (const auto& column : columns_) {
+    if (column.type == type && column.name == name) return &column;
+  }
+  return nullptr;
+}
+
+std::uint64_t BlockView::last_sequence() const {
+  const auto* sequence = find("@sequence", ValueType::integer);
+  return sequence ? static_cast<std::uint64_t>(sequence->greatest) : 0;
+}
+
+Result<ColumnValues> BlockView::read(const ColumnSummary& column) const {
+  std::string unpacked;
+  std::string_view raw = column.stored;
+  if (column.coding == 1) {
+    auto decoded = relay::decode(column.stored, relay::Coding::zstd,
+                                 static_cast<std::size_t>(column.raw_bytes));
+    if (!decoded) return corrupt("column does not inflate");
+    unpacked = *std::move(decoded);
+    raw = unpacked;
+  }
+  ByteReader reader(raw);
+  ColumnValues values;
+  values.type = column.type;
+  values.rows = rows_;
+  const auto present = static_cast<std::size_t>(column.present);
+  if (present < rows_ && !read_presence(reader, rows_, present, values)) return corrupt("presence");
+  bool sound = true;
+  switch (column.type) {
+    case ValueType::integer: read_integers(reader, present, values); break;
+    case ValueType::boolean: read_booleans(reader, present, values); break;
+    case ValueType::number: read_numbers(reader, present, values); break;
+    case ValueType::text:
+    case ValueType::id:
+    case ValueType::array:
+      sound = read_bytes(reader, static_cast<std::size_t>(column.distinct), present, values);
+      break;
+  }
+  if (!sound || reader.failed()) return corrupt("values");
+  return values;
+}
+
+Result<void> decode_block(const BlockView& block,
+                          Dataset dataset,
+                          std::uint64_t project,
+                          FactRows& rows) {
+  struct Source {
+    std::uint32_t column = 0;
+    ColumnValues values;
+    std::vector<std::uint64_t> texts;  // by code
+  };
+  std::vector<Source> sources;
+  std::vector<ColumnValues> fixed(4);
+  constexpr std::string_view fixed_names[4] = {"@sequence", "@item", "@index", "@time"};
+  for (const auto& column : block.columns()) {
+    auto values = block.read(column);
+    if (!values) return values.error();
+    if (column.name.starts_with('@')) {
+      for (std::size_t i = 0; i < 4; ++i) {
+        if (column.name == fixed_names[i] && column.type == ValueType::integer)
+          fixed[i] = *std::move(values);
+      }
+      continue;
+    }
+    Source source{rows.column(column.name, column.type), *std::move(values), {}};
+    for (const auto& text : source.values.texts) source.texts.push_back(rows.intern(text));
+    sources.push_back(std::move(source));
+  }
+  for (const auto& column : fixed) {
+    if (column.integers.size() != block.rows()) return corrupt("no place");
+  }
+  for (std::size_t row = 0; row < block.rows(); ++row) {
+    const Place place{static_cast<std::uint64_t>(fixed[0].integers[row]),
+                      static_cast<std::uint16_t>(fixed[1].integers[row]),
+                      static_cast<std::uint32_t>(fixed[2].integers[row])};
+    rows.begin(dataset, project, place, fixed[3].integers[row]);
+    for (const auto& source : sources) {
+      const auto at = source.values.at(row);
+      if (!at) continue;
+      if (is_bytes(source.values.type)) {
+        rows.put(source.column, source.texts[source.values.codes[*at]]);
+      } else if (source.values.type == ValueType::number) {
+        rows.put(source.column, std::bit_cast<std::uint64_t>(source.values.numbers[*at]));
+      } else {
+        rows.put(source.column, static_cast<std::uint64_t>(source.values.integers[*at]));
+      }
+    }
+  }
+  return {};
+}
+
+}  // namespace picket::facts

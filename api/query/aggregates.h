@@ -1,0 +1,74 @@
+// Functions over facts: count(), count_unique(x), sum avg min max p50…p100(x), percentile(x, p), rates.
+//
+// Percentiles and distinct counts are exact up to 20,000 values of a group; beyond that percentiles are
+// of an even sample, and distinct counts stay exact (hashes of 8 bytes) up to 1,000,000.
+//
+// Adding a function: one line in `functions` (aggregates.cpp), its add() and result().
+#pragma once
+
+#include "api/query/block_fields.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <vector>
+
+namespace picket::query {
+
+enum class AggregateKind : std::uint8_t {
+  count,
+  count_unique,
+  count_if,
+  failure_count,
+  failure_rate,
+  sum,
+  avg,
+  min,
+  max,
+  percentile,
+  per_minute,
+  per_second,
+  last_seen,
+  any,
+};
+
+// A function call that makes sense in a dataset.
+struct Aggregate {
+  AggregateKind kind = AggregateKind::count;
+  std::optional<FieldExpression> field;
+  double percentile = 0;  // 0 … 1
+  Operator op = Operator::equal;  // of count_if
+  std::string value;
+  std::string metric_name;  // only facts of this metric: sum(value,name,counter,unit)
+  std::string metric_type;
+  std::string meta_type;  // of the answer: integer, number, duration, percentage, rate, date, string
+};
+// Fault::malformed with the words for a 400.
+Result<Aggregate> parse_aggregate(const FieldExpression& expression, facts::Dataset dataset);
+
+// What one group has gathered for one aggregate.
+class Accumulator {
+ public:
+  void add(const Aggregate& aggregate, BlockFields& fields, std::size_t row);
+  // `minutes` is the length of the time asked for.
+  FactValue result(const Aggregate& aggregate, double minutes) const;  // text lives in the accumulator
+
+ private:
+  void add_number(double number);
+  void sample(double number);
+
+  std::uint64_t count_ = 0;
+  std::uint64_t hits_ = 0;
+  double sum_ = 0;
+  double least_ = 0;
+  double greatest_ = 0;
+  std::uint64_t random_ = 88172645463325252U;
+  std::vector<double> sample_;
+  std::unordered_set<std::uint64_t> distinct_;
+  std::string any_;
+  std::int64_t last_ns_ = 0;
+};
+
+}  // namespace picket::query

@@ -1,0 +1,102 @@
+// The fields of a query read out of a block of facts: columns by their public names and aliases, and
+// what is no column (time, project, place, issue).
+//
+// THREADS  A BlockFields belongs to one thread; it and its values live no longer than the block.
+#pragma once
+
+#include "api/facts/block.h"
+#include "api/query/event_query.h"
+#include "buffer/tables.h"
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+
+namespace picket::query {
+
+// Of one fact. `array` is JSON text.
+struct FactValue {
+  enum class Kind : std::uint8_t { none, text, array, integer, number, boolean };
+  Kind kind = Kind::none;
+  std::int64_t integer = 0;  // of boolean, too
+  double number = 0;
+  std::string_view text;
+
+  bool there() const { return kind != Kind::none; }
+  std::optional<double> as_number() const;
+  std::string as_text() const;
+};
+
+// Issues by the number that was written: where merges led, and their short ids.
+class IssueNames {
+ public:
+  explicit IssueNames(const buffer::Reader& reader) : reader_(reader) {}
+  struct Name {
+    std::uint64_t id = 0;  // 0: gone
+    std::string short_id;
+  };
+  const Name& find(std::uint64_t issue);
+
+ private:
+  const buffer::Reader& reader_;
+  std::unordered_map<std::uint64_t, Name> known_;
+};
+
+struct FactProject {
+  std::uint64_t id = 0;
+  std::string slug;
+  std::string name;
+};
+
+// How fields of a dataset are stored: public name → column names to try in turn.
+std::vector<std::string_view> columns_of_field(facts::Dataset dataset, std::string_view name);
+
+// 32 hex digits that name a fact's place; and back.
+std::string render_item_id(facts::Dataset dataset, const facts::Place& place);
+struct ItemId {
+  facts::Dataset dataset = facts::Dataset::spans;
+  facts::Place place;
+};
+std::optional<ItemId> parse_item_id(std::string_view text);
+
+class BlockFields {
+ public:
+  BlockFields(facts::Dataset dataset,
+              const FactProject& project,
+              const facts::BlockView& block,
+              IssueNames& issues)
+      : dataset_(dataset), project_(project), block_(block), issues_(issues) {}
+
+  // By row; REQUIRES: no function. All rows of a block that cannot be read are without a value.
+  const std::vector<FactValue>& values(const FieldExpression& field);
+  std::int64_t time_ns(std::size_t row);
+  facts::Place place(std::size_t row);
+  std::size_t rows() const { return block_.rows(); }
+  const facts::BlockView& block() const { return block_; }
+  facts::Dataset dataset() const { return dataset_; }
+  const FactProject& project() const { return project_; }
+
+ private:
+  const facts::ColumnValues* column(std::string_view name, facts::ValueType type);
+  void fill_column(std::string_view name, FieldType type, std::vector<FactValue>& values);
+  bool fill_special(const FieldExpression& field, std::vector<FactValue>& values);
+  std::string_view keep(std::string text) { return kept_.emplace_back(std::move(text)); }
+
+  facts::Dataset dataset_;
+  const FactProject& project_;
+  const facts::BlockView& block_;
+  IssueNames& issues_;
+  std::map<std::string, std::vector<FactValue>> loaded_;  // by the field's text
+  std::map<std::pair<std::string, facts::ValueType>, facts::ColumnValues> columns_;
+  std::deque<std::string> kept_;
+  std::array<const facts::ColumnValues*, 4> fixed_{};  // @time, @sequence, @item, @index
+};
+
+}  // namespace picket::query

@@ -1,0 +1,312 @@
+#include "api/query/fact_filter.h"
+
+#include "api/facts/bloom.h"
+#include "api/query/search_values.h"
+#include "relay/protocol/hex.h"
+
+#include <boost/json.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace picket::query {
+namespace {
+
+using facts::Dataset;
+using facts::ValueType;
+using Kind = FactValue::Kind;
+
+constexpr std::int64_t ns_per_ms = 1'000'000;
+constexpr std::size_t summary_text_bytes = 32;
+
+bool is_date_field(const FieldExpression& field) {
+  return !field.explicit_tag && (field.name == "timestamp" || field.name == "time");
+}
+
+bool is_special(const FieldExpression& field) {
+  if (field.explicit_tag) return false;
+  const auto& name = field.name;
+  return name.starts_with("timestamp") || name.starts_with("precise.") || name.starts_with("project") ||
+         name.starts_with("issue") || name.starts_with("sentry.project") ||
+         name.starts_with("sentry.timestamp") || name == "sentry.item_id" || name == "time" ||
+         name == "id" || name == "observed_timestamp" || name == "event.type";
+}
+
+std::vector<FieldExpression> text_fields(Dataset dataset) {
+  std::vector<std::string_view> names;
+  switch (dataset) {
+    case Dataset::errors: names = {"title", "message", "culprit", "error.value"}; break;
+    case Dataset::transactions: names = {"transaction"}; break;
+    case Dataset::spans: names = {"span.description", "span.name"}; break;
+    case Dataset::logs: names = {"message"}; break;
+    case Dataset::metrics: names = {"metric.name"}; break;
+  }
+  std::vector<FieldExpression> fields;
+  for (const auto name : names) {
+    auto& field = fields.emplace_back();
+    field.text = field.name = name;
+  }
+  return fields;
+}
+
+bool compare(double row, Operator op, double value) {
+  switch (op) {
+    case Operator::equal: return row == value;
+    case Operator::not_equal: return row != value;
+    case Operator::less: return row < value;
+    case Operator::less_or_equal: return row <= value;
+    case Operator::greater: return row > value;
+    case Operator::greater_or_equal: return row >= value;
+  }
+  std::abort();
+}
+
+std::optional<std::string> raw_hex(std::string_view text) {
+  std::string raw;
+  std::string digits;
+  for (const char c : text) {
+    if (c != '-') digits += c;
+  }
+  if (digits.empty() || digits.size() % 2 != 0) return std::nullopt;
+  for (std::size_t i = 0; i < digits.size(); i += 2) {
+    const auto high = relay::hex_digit(digits[i]);
+    const auto low = relay::hex_digit(digits[i + 1]);
+    if (!high || !low) return std::nullopt;
+    raw += static_cast<char>(*high << 4 | *low);
+  }
+  return raw;
+}
+
+std::string without_hyphens_if_id(std::string_view text) {
+  if (text.size() != 36) return std::string(text);
+  const auto raw = raw_hex(text);
+  return raw && raw->size() == 16 ? relay::render_hex(*raw) : std::string(text);
+}
+
+}  // namespace
+
+Result<FactFilter> FactFilter::compile(const Condition& condition, Dataset dataset, Time now) {
+  FactFilter filter;
+  auto root = compile_node(condition, dataset, now);
+  if (!root) return root.error();
+  filter.root_ = *std::move(root);
+  filter.dataset_ = dataset;
+  return filter;
+}
+
+Result<void> FactFilter::compile_date(Node& node, const Condition& condition, Time now) {
+  const auto& text = condition.values.front().text;
+  if (const auto relative = parse_relative_date(text, now)) {
+    (relative->newer ? node.from_ns : node.to_ns) = relative->point_ms * ns_per_ms;
+    return {};
+  }
+  const auto date = parse_date(text);
+  if (!date)
+    return Error{Fault::malformed, node.field.text + ": '" + text +
+                                       "' is not a date (-24h, +14d, 2024-01-31 or 2024-01-31T12:00:00Z)"};
+  const auto from = date->from_ms * ns_per_ms;
+  const auto to = date->to_ms * ns_per_ms;
+  switch (condition.op) {
+    case Operator::less: node.to_ns = from; break;
+    case Operator::less_or_equal: node.to_ns = to; break;
+    case Operator::greater: node.from_ns = to; break;
+    case Operator::greater_or_equal: node.from_ns = from; break;
+    case Operator::not_equal:
+    case Operator::equal:
+      node.from_ns = from;
+      node.to_ns = to;
+  }
+  return {};
+}
+
+Result<FactFilter::Node> FactFilter::compile_node(const Condition& condition, Dataset dataset, Time now) {
+  Node node;
+  node.kind = condition.kind;
+  node.negated = condition.negated;
+  node.field = condition.field;
+  node.op = condition.op;
+  if (condition.field.is_function())
+    return Error{Fault::malformed, "Conditions on " + condition.field.text + " cannot stand within OR or be negated."};
+  for (const auto& part : condition.parts) {
+    auto compiled = compile_node(part, dataset, now);
+    if (!compiled) return compiled.error();
+    node.parts.push_back(*std::move(compiled));
+  }
+  if (node.kind == ConditionKind::filter && is_date_field(node.field)) {
+    if (auto read = compile_date(node, condition, now); !read) return read.error();
+    if (condition.op == Operator::not_equal) node.negated = !node.negated;
+    return node;
+  }
+  if (node.op == Operator::not_equal) {
+    node.op = Operator::equal;
+    node.negated = !node.negated;
+  }
+  const bool free_text = node.kind == ConditionKind::free_text;
+  if (free_text) node.texts = text_fields(dataset);
+  for (const auto& value : condition.values) {
+    auto text = without_hyphens_if_id(value.text);
+    auto number = parse_number(text);
+    if (!number) number = parse_duration(text);
+    const auto boolean = parse_boolean(text);
+    Pattern pattern(text, free_text);
+    const bool empty = text.empty();
+    node.values.push_back({std::move(text), std::move(pattern), number, boolean, empty});
+  }
+  return node;
+}
+
+bool FactFilter::column_may_match(const Node& node, const facts::ColumnSummary& column) const {
+  for (const auto& value : node.values) {
+    if (value.empty) return true;
+    switch (column.type) {
+      case ValueType::integer:
+      case ValueType::number: {
+        if (!value.number) break;
+        const bool whole = column.type == ValueType::integer;
+        const double least = whole ? static_cast<double>(column.least) : column.least_number;
+        const double greatest = whole ? static_cast<double>(column.greatest) : column.greatest_number;
+        const bool below = node.op == Operator::less || node.op == Operator::less_or_equal;
+        const bool above = node.op == Operator::greater || node.op == Operator::greater_or_equal;
+        if ((below || *value.number <= greatest) && (above || *value.number >= least)) return true;
+        break;
+      }
+      case ValueType::id: {
+        if (value.pattern.has_wildcard()) return true;
+        const auto raw = raw_hex(value.text);
+        if (raw && facts::Bloom::may_hold(column.bloom, *raw)) return true;
+        break;
+      }
+      case ValueType::text: {
+        if (node.op != Operator::equal || value.pattern.has_wildcard()) return true;
+        const auto plain = std::string_view(value.pattern.plain());
+        if (plain >= column.least_text && plain.substr(0, summary_text_bytes) <= column.greatest_text)
+          return true;
+        break;
+      }
+      case ValueType::boolean:
+      case ValueType::array: return true;
+    }
+  }
+  return false;
+}
+
+bool FactFilter::may_match(const Node& node, const facts::BlockView& block, const FactProject& project) const {
+  if (node.negated) return true;
+  switch (node.kind) {
+    case ConditionKind::all:
+      return std::ranges::all_of(node.parts, [&](const Node& part) { return may_match(part, block, project); });
+    case ConditionKind::any:
+      return std::ranges::any_of(node.parts, [&](const Node& part) { return may_match(part, block, project); });
+    case ConditionKind::free_text:
+    case ConditionKind::has: return true;
+    case ConditionKind::filter: break;
+  }
+  if (node.from_ns && block.latest_ns() < *node.from_ns) return false;
+  if (node.to_ns && block.earliest_ns() >= *node.to_ns) return false;
+  if (is_special(node.field) && !(node.field.name == "id" && dataset_ == Dataset::spans)) return true;
+  if (std::ranges::any_of(node.values, [](const Value& value) { return value.empty; })) return true;
+  auto names = columns_of_field(dataset_, node.field.name);
+  for (const auto& column : block.columns()) {
+    if (std::ranges::find(names, column.name) != names.end() && column_may_match(node, column)) return true;
+  }
+  return false;
+}
+
+bool FactFilter::matches(const Node& node, const Value& value, const FactValue& row) {
+  if (value.empty) return row.as_text().empty();
+  if (!row.there()) return false;
+  if (node.op != Operator::equal) {
+    const auto number = row.as_number();
+    return number && value.number && compare(*number, node.op, *value.number);
+  }
+  switch (row.kind) {
+    case Kind::integer:
+    case Kind::number: return value.number && *row.as_number() == *value.number;
+    case Kind::boolean: return value.boolean && *value.boolean == (row.integer != 0);
+    case Kind::text: return value.pattern.matches(row.text);
+    case Kind::array: {
+      boost::json::error_code error;
+      const auto array = boost::json::parse(row.text, error);
+      if (error || !array.is_array()) return false;
+      return std::ranges::any_of(array.get_array(), [&](const boost::json::value& each) {
+        if (each.is_string()) return value.pattern.matches(each.get_string());
+        return value.pattern.matches(boost::json::serialize(each));
+      });
+    }
+    case Kind::none: break;
+  }
+  return false;
+}
+
+void FactFilter::evaluate_filter(const Node& node, BlockFields& fields, std::vector<std::uint8_t>& result) const {
+  if (node.from_ns || node.to_ns) {
+    for (std::size_t row = 0; row < result.size(); ++row) {
+      const auto at = fields.time_ns(row);
+      result[row] = (!node.from_ns || at >= *node.from_ns) && (!node.to_ns || at < *node.to_ns) ? 1 : 0;
+    }
+    return;
+  }
+  const auto& rows = fields.values(node.field);
+  const char* before = nullptr;  // the same dictionary entry as in the row before
+  std::uint8_t verdict = 0;
+  for (std::size_t row = 0; row < result.size(); ++row) {
+    const bool text = rows[row].kind == Kind::text && !rows[row].text.empty();
+    if (!text || rows[row].text.data() != before) {
+      verdict = 0;
+      for (const auto& value : node.values) {
+        if (matches(node, value, rows[row])) verdict = 1;
+      }
+      before = text ? rows[row].text.data() : nullptr;
+    }
+    result[row] = verdict;
+  }
+}
+
+void FactFilter::evaluate(const Node& node, BlockFields& fields, std::vector<std::uint8_t>& result) const {
+  switch (node.kind) {
+    case ConditionKind::all:
+    case ConditionKind::any: {
+      const bool all = node.kind == ConditionKind::all;
+      std::fill(result.begin(), result.end(), all ? 1 : 0);
+      std::vector<std::uint8_t> part(result.size());
+      for (const auto& each : node.parts) {
+        evaluate(each, fields, part);
+        for (std::size_t row = 0; row < result.size(); ++row)
+          result[row] = all ? static_cast<std::uint8_t>(result[row] & part[row])
+                            : static_cast<std::uint8_t>(result[row] | part[row]);
+      }
+      break;
+    }
+    case ConditionKind::has: {
+      const auto& rows = fields.values(node.field);
+      for (std::size_t row = 0; row < result.size(); ++row)
+        result[row] = rows[row].there() && !rows[row].as_text().empty() ? 1 : 0;
+      break;
+    }
+    case ConditionKind::free_text: {
+      std::fill(result.begin(), result.end(), std::uint8_t{0});
+      for (const auto& field : node.texts) {
+        const auto& rows = fields.values(field);
+        for (std::size_t row = 0; row < result.size(); ++row) {
+          if (result[row] == 0 && rows[row].there() &&
+              node.values.front().pattern.found_in_lower(lower_ascii(rows[row].text)))
+            result[row] = 1;
+        }
+      }
+      break;
+    }
+    case ConditionKind::filter: evaluate_filter(node, fields, result); break;
+  }
+  if (!node.negated) return;
+  for (auto& each : result) each = each == 0 ? 1 : 0;
+}
+
+void FactFilter::select(BlockFields& fields, std::vector<std::uint8_t>& mask) const {
+  if (root_.kind == ConditionKind::all && root_.parts.empty() && !root_.negated) return;
+  std::vector<std::uint8_t> result(mask.size());
+  evaluate(root_, fields, result);
+  for (std::size_t row = 0; row < mask.size(); ++row)
+    mask[row] = static_cast<std::uint8_t>(mask[row] & result[row]);
+}
+
+}  // namespace picket::query
