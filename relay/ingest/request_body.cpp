@@ -55,7 +55,7 @@ std::variant<Codings, Refusal> find_codings(const http::RequestHead& head) {
 std::optional<Refusal> open_body(http::Request& request, std::size_t max_bytes, RequestBody& body) {
   auto codings = find_codings(request.head);
   if (auto* refusal = std::get_if<Refusal>(&codings)) return std::move(*refusal);
-  body.as_sent = std::move(request.body);
+  body.as_sent = std::move(request.body).take_text();
   body.codings = std::get<Codings>(std::move(codings));
   return decode_body(body, max_bytes);
 }
