@@ -97,6 +97,9 @@ http::Service make_service(ingest::Ingest& ingest, rest::Api& api) {
     if (ingest.owns(request.head.path)) return ingest.handle(std::move(request), std::move(responder));
     std::move(responder).respond(rest::serve(api, request));
   };
+  service.on_refused = [&ingest](const http::RequestHead& head, http::Response& response) {
+    if (ingest.owns(head.path)) ingest.on_refused(head, response);
+  };
   return service;
 }
 

@@ -56,11 +56,16 @@ std::optional<std::uint64_t> find_content_length(const http::RequestHead& head) 
 // One request on its way through the stations of intake.
 class TakingIn {
  public:
-  TakingIn(const Gate& gate, const IngestConfig& config, const Route& route, Time now)
-      : gate_(gate), config_(config), route_(route), now_(now) {}
+  TakingIn(const Gate& gate,
+           const IngestConfig& config,
+           const Route& route,
+           Time now,
+           const Workplace& workplace)
+      : gate_(gate), config_(config), route_(route), now_(now), workplace_(workplace) {}
 
-  std::variant<Taken, Refusal> run(http::Request& request) {
+  std::variant<Taken, Refusal, TooMuch> run(http::Request& request) {
     if (auto refusal = take(request)) {
+      if (too_much_) return TooMuch{};
       if (!refusal->sender) refusal->sender = std::move(sender_);
       if (refusal->items.empty()) refusal->items = std::move(taken_.items);
       refusal->dropped = std::move(taken_.dropped);
@@ -78,7 +83,8 @@ class TakingIn {
     if (auto* refusal = std::get_if<Refusal>(&checked)) return std::move(*refusal);
     sender_ = std::get<std::optional<Sender>>(std::move(checked));
     if (!sender_ && rule_->convert != nullptr) return missing_key();
-    if (auto refusal = open_body(request, rule_->most_bytes(config_), body_)) return refusal;
+    if (auto refusal = open_body(request, rule_->most_bytes(config_), workplace_, body_, too_much_))
+      return refusal;
     if (rule_->convert != nullptr) {
       if (auto refusal = convert(request.head)) return refusal;
     }
@@ -92,12 +98,12 @@ class TakingIn {
     taken_.sender = std::get<Sender>(std::move(agreed));
     sender_ = taken_.sender;
     if (auto refusal = check_items(*envelope, config_)) return refusal;
-    make_record(request.head, *envelope);
-    return std::nullopt;
+    return make_record(request.head, *envelope);
   }
 
   std::optional<Refusal> convert(const http::RequestHead& head) {
-    auto result = rule_->convert({head, route_, body_.bytes, *sender_, config_, now_});
+    auto result = rule_->convert(
+        {head, route_, body_.bytes, *sender_, config_, now_, workplace_.room});
     if (auto* refusal = std::get_if<Refusal>(&result)) return std::move(*refusal);
     auto& converted = std::get<Converted>(result);
     answer_ = std::move(converted.answer);
@@ -108,12 +114,12 @@ class TakingIn {
     return std::nullopt;
   }
 
-  void make_record(const http::RequestHead& head, const relay::Envelope& envelope) {
+  std::optional<Refusal> make_record(const http::RequestHead& head, const relay::Envelope& envelope) {
     const bool empty = envelope.items.empty();
     const auto id = empty ? std::nullopt : find_or_make_event_id(envelope);
     taken_.answer =
         answer_ ? *std::move(answer_) : accepted_reply(id ? relay::render_event_id(*id) : "");
-    if (empty) return;
+    if (empty) return std::nullopt;
     auto meta = make_intake_meta(head, taken_.sender.client);
     meta.set_store_endpoint(rule_->endpoint == Endpoint::store);
     meta.set_sent_at_ms(envelope.fields.sent_at_ms.value_or(0));
@@ -124,13 +130,17 @@ class TakingIn {
     record.project = taken_.sender.project;
     record.key = relay::raw_bytes(taken_.sender.key);
     record.meta = meta.SerializeAsString();
-    keep_body(std::move(body_), rule_->convert == nullptr, record);
+    auto refusal = keep_body(std::move(body_), rule_->convert == nullptr, workplace_.room, record);
+    if (refusal) answer_ = std::move(taken_.answer);
+    return refusal;
   }
 
   const Gate& gate_;
   const IngestConfig& config_;
   const Route& route_;
   const Time now_;
+  const Workplace& workplace_;
+  bool too_much_ = false;
   const EndpointRule* rule_ = nullptr;
   std::optional<Sender> sender_;
   RequestBody body_;
@@ -159,10 +169,11 @@ std::variant<Passed, Refusal> Intake::check_head(const http::RequestHead& head,
   return Passed{std::move(sender), most};
 }
 
-std::variant<Taken, Refusal> Intake::take_in(http::Request& request,
-                                             const Route& route,
-                                             Time now) const {
-  return TakingIn(gate_, config_, route, now).run(request);
+std::variant<Taken, Refusal, TooMuch> Intake::take_in(http::Request& request,
+                                                      const Route& route,
+                                                      Time now,
+                                                      const Workplace& workplace) const {
+  return TakingIn(gate_, config_, route, now, workplace).run(request);
 }
 
 }  // namespace picket::ingest

@@ -373,14 +373,12 @@ Result<Bytes> encode_bytes(std::span<const std::string_view> pieces,
   return std::move(builder).finish();
 }
 
-bool is_packed_file(std::string_view bytes) {
-  return make_file_decoder(bytes.substr(0, 8)) != nullptr;
+bool is_packed_file(std::string_view file) {
+  return make_file_decoder(file) != nullptr;
 }
 
-Result<Bytes> unpack_file(Bytes file, std::size_t max_bytes, const Room& room) {
-  const auto decoder = make_file_decoder(file);
-  if (!decoder) return file;
-  return decode_all(*decoder, file, max_bytes, room);
+Result<Bytes> unpack_file(std::string_view file, std::size_t max_bytes, const Room& room) {
+  return decode_all(*make_file_decoder(file), file, max_bytes, room);
 }
 
 }  // namespace picket::relay

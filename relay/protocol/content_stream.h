@@ -38,9 +38,10 @@ Result<Bytes> encode_bytes(std::span<const std::string_view> pieces,
                            int level,
                            const Room& room);
 
-// The contents of a file that is compressed by one of the formats above; any other as it is. Needs
-// up to 68 MiB of memory for xz and zstd at their highest settings, a few MB for what is usual.
-Result<Bytes> unpack_file(Bytes file, std::size_t max_bytes, const Room& room);
-bool is_packed_file(std::string_view bytes);
+// Is the file compressed by one of the formats above?
+bool is_packed_file(std::string_view file);
+// Its contents. Needs up to 68 MiB of memory for xz and zstd at their highest settings, a few MB for
+// what is usual. REQUIRES: is_packed_file(file).
+Result<Bytes> unpack_file(std::string_view file, std::size_t max_bytes, const Room& room);
 
 }  // namespace picket::relay
