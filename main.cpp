@@ -16,6 +16,7 @@
 #include "buffer/service_manager.h"
 #include "buffer/schema_number.h"
 #include "buffer/settings.h"
+#include "buffer/spool.h"
 #include "buffer/storage_lock.h"
 #include "buffer/verbs.h"
 #include "relay/http/config.h"
@@ -102,6 +103,9 @@ http::Service make_service(ingest::Ingest& ingest, rest::Api& api) {
     if (ingest.owns(request.head.path)) return ingest.handle(std::move(request), std::move(responder));
     std::move(responder).respond(rest::serve(api, request));
   };
+  service.on_refused = [&ingest](const http::RequestHead& head, http::Response& response) {
+    if (ingest.owns(head.path)) ingest.on_refused(head, response);
+  };
   return service;
 }
 
@@ -109,6 +113,7 @@ http::Service make_service(ingest::Ingest& ingest, rest::Api& api) {
 // is stopped before them.
 struct Picket {
   SystemClock clock;
+  std::shared_ptr<buffer::Spool> spool;
   std::unique_ptr<buffer::Tables> tables;
   std::unique_ptr<buffer::Journal> journal;
   std::unique_ptr<buffer::Retention> retention;
@@ -132,7 +137,11 @@ Result<void> build(Picket& picket, const Config& config) {
   if (!tables) return tables.error();
   picket.tables = *std::move(tables);
   if (auto checked = buffer::check_schema(*picket.tables, picket.clock.now()); !checked) return checked.error();
+  auto spool = buffer::Spool::open(buffer::spool_options(config.storage));
+  if (!spool) return spool.error();
+  picket.spool = *std::move(spool);
   auto options = buffer::journal_options(config.storage);
+  options.spool = picket.spool;
   options.next_at_least = buffer::greatest_cursor(*picket.tables);
   auto journal = buffer::Journal::open(options, picket.clock);
   if (!journal) return journal.error();
@@ -211,6 +220,7 @@ ExitCode serve(CommandLine& line) {
   auto options = http::options_of(config->server);
   if (!options) return refuse_start(line.err, options.error());
   options->listen_descriptor = activated_socket();
+  options->spool = picket.spool;
   auto server = http::Server::start(*options, make_service(*picket.ingest, *picket.api));
   if (!server) {
     refuse_start(line.err, server.error());

@@ -38,7 +38,7 @@ void BatchBuilder::take_records(const Block& block, Sequence first) {
     bytes_ += block.end(stop - 1) - block.begin(stop - 1);
     done_ = bytes_ >= limits_.max_bytes || batch_.records.size() + stop - begin >= limits_.max_records;
   }
-  batch_.storage.emplace_back(block.records(begin, stop));
+  batch_.storage.emplace_back(std::string(block.records(begin, stop)));
   const std::string_view copy = batch_.storage.back();
   const auto start = block.begin(begin);
   for (std::size_t i = begin; i < stop; ++i) {
@@ -55,7 +55,7 @@ void BatchBuilder::take_records(const Block& block, Sequence first) {
   batch_.next = first + stop;
 }
 
-void BatchBuilder::add_split(Result<std::string> bytes) {
+void BatchBuilder::add_split(Result<Bytes> bytes) {
   const auto sequence = split_->sequence;
   split_.reset();
   batch_.next = sequence + 1;
@@ -64,6 +64,7 @@ void BatchBuilder::add_split(Result<std::string> bytes) {
     batch_.storage.push_back(*std::move(bytes));
     if (const auto record = parse_record(batch_.storage.back(), sequence)) {
       batch_.records.push_back(*record);
+      batch_.records.back().owner = batch_.storage.back().owner();
     } else {
       batch_.damaged.push_back(sequence);
     }

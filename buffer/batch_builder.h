@@ -36,7 +36,7 @@ class BatchBuilder {
   };
   const std::optional<Split>& split() const { return split_; }
   // All bytes of the split record, or the reason why they are not to be had.
-  void add_split(Result<std::string> bytes);
+  void add_split(Result<Bytes> bytes);
   // Goes on at `to`; what is missing up to there is a hole, or lay in a damaged block.
   void skip_to(Sequence to);
 

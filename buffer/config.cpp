@@ -12,6 +12,7 @@ void bind(Settings& settings, StorageConfig& config) {
                     std::chrono::hours(24 * 3650));
   settings.text("when_full", config.when_full);
   settings.bytes("queue_bytes", config.queue_bytes, mebibyte, 65536 * mebibyte);
+  settings.bytes("spool_max_bytes", config.spool_max_bytes, 16 * mebibyte, most);
   settings.bytes("disk_reserve_bytes", config.disk_reserve_bytes, 0, most);
 }
 
@@ -25,6 +26,14 @@ Result<WhenFull> parse_when_full(std::string_view text) {
 Result<void> check(const StorageConfig& config) {
   const auto words = parse_when_full(config.when_full);
   return words ? Result<void>() : Result<void>(words.error());
+}
+
+SpoolOptions spool_options(const StorageConfig& config) {
+  SpoolOptions options;
+  options.folder = std::filesystem::path(config.path) / "spool";
+  options.max_bytes = config.spool_max_bytes;
+  options.disk_reserve_bytes = config.disk_reserve_bytes;
+  return options;
 }
 
 JournalOptions journal_options(const StorageConfig& config) {

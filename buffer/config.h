@@ -5,6 +5,7 @@
 #include "buffer/journal.h"
 #include "buffer/result.h"
 #include "buffer/settings.h"
+#include "buffer/spool.h"
 #include "buffer/tables.h"
 
 #include <cstdint>
@@ -29,6 +30,9 @@ struct StorageConfig {
   std::string when_full = "refuse";
   // Memory for records that wait for the disk; beyond it intake answers 503.
   std::uint64_t queue_bytes = std::uint64_t{64} << 20;
+  // Disk for large bodies while they are received, worked on and sent, beside the journal. Price of
+  // less: 503 for large bodies when several come at once.
+  std::uint64_t spool_max_bytes = std::uint64_t{4} << 30;
   // Intake refuses when the file system has less than this left, so that the tables can still be written.
   std::uint64_t disk_reserve_bytes = std::uint64_t{256} << 20;
 };
@@ -41,6 +45,7 @@ Result<WhenFull> parse_when_full(std::string_view text);
 // What bounds alone cannot say: the words of when_full.
 Result<void> check(const StorageConfig& config);
 
+SpoolOptions spool_options(const StorageConfig& config);
 JournalOptions journal_options(const StorageConfig& config);
 TablesOptions tables_options(const StorageConfig& config);
 

@@ -15,6 +15,11 @@ constexpr std::uint64_t least_segment_bytes = std::uint64_t{256} << 10;
 // A folder that takes in next to nothing stays as small as its first segment.
 constexpr std::uint64_t prepare_behind_bytes = std::uint64_t{2} << 20;
 
+// What a record takes while it waits: all of it but a body that lies in a file.
+std::size_t memory_bytes(const Record& record) {
+  return record_bytes(record) - record.body.size() + record.body.memory_bytes();
+}
+
 Error refused(std::string why) {
   return {Fault::unavailable, std::move(why)};
 }
@@ -67,7 +72,8 @@ Result<void> JournalFiles::offer(Record record, OnDurable on_durable) {
   }
   if (options_.read_only) return refused("the journal is open for reading only");
   if (full()) return refused("the journal is full");
-  const auto bytes = record_bytes(record);
+  const auto bytes = memory_bytes(record);
+  const bool large = record_bytes(record) > max_block_bytes_;
   {
     const std::lock_guard lock(queue_mutex_);
     if (stopping_) return refused("the journal is closing");
@@ -76,8 +82,13 @@ Result<void> JournalFiles::offer(Record record, OnDurable on_durable) {
       return refused("too much is waiting for the disk");
     }
     waiting_bytes_ += bytes;
-    queue_.push_back(std::move(record));
-    answers_.push_back(std::move(on_durable));
+    if (large) {
+      large_.push_back(std::move(record));
+      large_answers_.push_back(std::move(on_durable));
+    } else {
+      queue_.push_back(std::move(record));
+      answers_.push_back(std::move(on_durable));
+    }
   }
   offered_.notify_one();
   return {};
@@ -94,10 +105,16 @@ void JournalFiles::commit_waiting() {
   for (;;) {
     {
       std::unique_lock lock(queue_mutex_);
-      offered_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
-      if (queue_.empty()) return;
+      offered_.wait(lock, [this] { return stopping_ || !queue_.empty() || !large_.empty(); });
+      if (queue_.empty() && large_.empty()) return;
       records.swap(queue_);
       answers.swap(answers_);
+      if (!large_.empty()) {
+        records.push_back(std::move(large_.front()));
+        answers.push_back(std::move(large_answers_.front()));
+        large_.pop_front();
+        large_answers_.pop_front();
+      }
     }
     commit_all(records, answers);
     records.clear();
@@ -109,10 +126,12 @@ void JournalFiles::commit_all(std::vector<Record>& records, std::vector<OnDurabl
   for (std::size_t begin = 0; begin < records.size();) {
     std::size_t end = begin;
     std::size_t bytes = 0;
+    std::size_t memory = 0;
     while (end < records.size() && end - begin < max_block_records) {
       const auto more = record_bytes(records[end]);
       if (end > begin && bytes + more > max_block_bytes_) break;
       bytes += more;
+      memory += memory_bytes(records[end]);
       ++end;
     }
     const auto chunk = std::span<const Record>(records).subspan(begin, end - begin);
@@ -126,13 +145,13 @@ void JournalFiles::commit_all(std::vector<Record>& records, std::vector<OnDurabl
       failed(stored.error());
     }
     for (std::size_t i = begin; i < end; ++i) {
+      records[i] = Record();
       if (answers[i]) answers[i](stored ? Result<Sequence>(first + (i - begin)) : stored.error());
       answers[i] = nullptr;
-      records[i] = Record();
     }
     {
       const std::lock_guard lock(queue_mutex_);
-      waiting_bytes_ -= bytes;
+      waiting_bytes_ -= memory;
     }
     update_room();
     begin = end;

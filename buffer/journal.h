@@ -9,12 +9,16 @@
 // INVARIANT  A record is readable only when all of it is durable; one that a crash cut short is not
 //            there after the restart, and its sequence number is given again.
 // INVARIANT  Every record carries a CRC-32C; a record that fails it is reported, never served.
+// INVARIANT  A record that must be split delays those that came with it by no more than its own
+//            commit: all others that wait go first.
 // THREADS    offer() and all readers from any thread; on_durable runs on the committer thread and
 //            must not block.
 #pragma once
 
+#include "buffer/bytes.h"
 #include "buffer/clock.h"
 #include "buffer/result.h"
+#include "buffer/spool.h"
 
 #include <chrono>
 #include <cstdint>
@@ -44,7 +48,7 @@ struct Record {
   std::uint64_t project = 0;
   std::string key;   // 16 raw bytes of the public key, or empty
   std::string meta;  // a serialised schema::IntakeMeta
-  std::string body;
+  Bytes body;        // one that lies in a file costs no memory while it waits
 };
 
 // A record as it is read; views point into the batch that holds it.
@@ -58,25 +62,32 @@ struct StoredRecord {
   std::string_view key;
   std::string_view meta;
   std::string_view body;
+  // Set when the bytes lie in a file, which it keeps there.
+  std::shared_ptr<const void> owner = {};
+
+  // The body as bytes of its own: copied, or shared with the file.
+  Bytes keep_body() const { return owner ? Bytes(owner, body) : Bytes(std::string(body)); }
 };
 
 struct ReadBatch {
   std::vector<StoredRecord> records;  // ascending and dense, except for damaged ones
   std::vector<Sequence> damaged;      // failed their checksum, or lie in a damaged block
   Sequence next = 0;                  // read on from here
-  std::vector<std::string> storage;   // what the views point into
+  std::vector<Bytes> storage;         // what the views point into
 };
 
 struct JournalOptions {
   std::filesystem::path folder;
   std::uint64_t segment_bytes = std::uint64_t{256} << 20;
   std::uint64_t max_bytes = std::uint64_t{10} << 30;  // all segments together
-  std::uint64_t queue_bytes = std::uint64_t{64} << 20;  // waiting for the committer
+  std::uint64_t queue_bytes = std::uint64_t{64} << 20;  // of memory, waiting for the committer
   bool read_only = false;  // for verbs that look at a running Picket's journal: as it was at open
   std::uint64_t disk_reserve_bytes = 0;  // refuse when the file system has less than this left
   // No record gets a smaller sequence: the greatest cursor of the consumers (retention.h). Matters
   // only after the newest segment was lost, so that they skip nothing of what comes next.
   Sequence next_at_least = 1;
+  // Where records that were split are put together again; without one, in memory.
+  std::shared_ptr<Spool> spool = {};
 };
 
 using OnDurable = std::function<void(const Result<Sequence>&)>;
@@ -99,7 +110,7 @@ struct JournalUse {
   std::uint64_t commits = 0;        // since start
   std::uint64_t committed_records = 0;  // since start
   Time last_commit{};               // of the last successful commit
-  std::uint64_t queued_bytes = 0;   // offered and not yet answered
+  std::uint64_t queued_bytes = 0;   // of memory, offered and not yet answered
   Duration last_commit_took{};
   bool full = false;                // refusing: see retention
   bool spare = true;                // when the newest segment is full there will be another
@@ -141,6 +152,9 @@ class Journal {
   // Recycles every sealed segment whose last record is before `keep_from`. The caller has made the
   // decision durable first (retention.h).
   virtual Result<void> recycle_before(Sequence keep_from) = 0;
+
+  // Room for whoever opens large bodies that it read here; none where everything stays in memory.
+  virtual ByteRoom reading_room() const { return {}; }
 
  protected:
   Journal() = default;

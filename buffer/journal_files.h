@@ -12,6 +12,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -41,6 +42,9 @@ class JournalFiles final : public Journal {
   std::vector<SegmentUse> segments() const override;
   std::optional<SegmentUse> oldest_sealed() const override;
   Result<void> recycle_before(Sequence keep_from) override;
+  ByteRoom reading_room() const override {
+    return {options_.spool, nullptr, Spool::Purpose::reading};
+  }
 
  private:
   using SegmentPtr = std::shared_ptr<Segment>;
@@ -71,7 +75,7 @@ class JournalFiles final : public Journal {
 
   // journal_read.cpp
   BatchBuilder gather(Sequence from, const BatchBuilder::Limits& limits, std::optional<Error>& stopped) const;
-  Result<std::string> fetch_split(const BatchBuilder::Split& split) const;
+  Result<Bytes> fetch_split(const BatchBuilder::Split& split) const;
   std::optional<Place> find(BlockKey key) const;
   SegmentPtr newest() const;
   void drop(const SegmentPtr& segment, const Error& why) const;
@@ -111,6 +115,8 @@ class JournalFiles final : public Journal {
   std::condition_variable offered_;
   std::vector<Record> queue_;        // guarded by queue_mutex_, as what follows
   std::vector<OnDurable> answers_;
+  std::deque<Record> large_;         // each too much for one block
+  std::deque<OnDurable> large_answers_;
   std::uint64_t waiting_bytes_ = 0;  // of the queue and of what is being committed
   bool stopping_ = false;
   std::thread committer_;            // last: uses all of the above

@@ -62,7 +62,12 @@ BatchBuilder JournalFiles::gather(Sequence from,
     if (!visited) {
       drop(place->segment, visited.error());
     } else if (builder.split()) {
-      builder.add_split(fetch_split(*builder.split()));
+      auto fetched = fetch_split(*builder.split());
+      if (!fetched && fetched.error().fault == Fault::unavailable) {
+        stopped = fetched.error();
+        break;
+      }
+      builder.add_split(std::move(fetched));
     } else if (!builder.done()) {
       builder.skip_to(first_whole(place->limit));
     }
@@ -71,8 +76,9 @@ BatchBuilder JournalFiles::gather(Sequence from,
   return builder;
 }
 
-Result<std::string> JournalFiles::fetch_split(const BatchBuilder::Split& split) const {
-  std::string bytes;
+Result<Bytes> JournalFiles::fetch_split(const BatchBuilder::Split& split) const {
+  BytesBuilder bytes(reading_room());
+  Result<void> appended;
   for (std::uint32_t part = 0; part < split.parts; ++part) {
     const BlockKey wanted{split.sequence, part};
     const auto place = find(wanted);
@@ -85,10 +91,11 @@ Result<std::string> JournalFiles::fetch_split(const BatchBuilder::Split& split) 
       }
       const auto chunk = block->records(0, 1);
       added = checksum_holds(chunk, wanted, block->checksum(0));
-      if (added) bytes += chunk;
+      if (added) appended = bytes.append(chunk);
       return false;
     };
     const auto visited = place ? place->segment->visit(wanted, add) : Result<void>();
+    if (!appended) return appended.error();
     if (added) continue;
     // Recycled before we came, or under our hands: gone, not damaged.
     const auto now = find(wanted);
@@ -96,7 +103,7 @@ Result<std::string> JournalFiles::fetch_split(const BatchBuilder::Split& split) 
     if (!visited) return visited.error();
     return Error{Fault::corrupt, "part " + std::to_string(part) + " is damaged"};
   }
-  return bytes;
+  return std::move(bytes).finish();
 }
 
 // The segment that holds `key`, or the first one behind it.

@@ -130,8 +130,12 @@ void Destination::retry_quarantined(const buffer::Tables& tables) {
     }
     const auto read = journal_.read_one(row.sequence());
     const bool there = read && !read->records.empty();
-    const auto parcel = there ? open_record(read->records.front(), routes_)
+    const auto parcel = there ? open_record(read->records.front(), routes_, journal_.reading_room())
                               : Result<Parcel>(Error{Fault::not_found, "no longer in the journal"});
+    if (!parcel && parcel.error().fault == Fault::unavailable) {
+      retry_quarantined_ = true;
+      return;
+    }
     if (!parcel) {
       log(Level::warning, "upstream", "quarantined envelope cannot be tried again",
           {{"destination", config_.name}, {"sequence", row.sequence()}, {"reason", parcel.error().detail}});
@@ -242,6 +246,12 @@ bool Destination::ship_again(CURLM* multi, Shipment shipment) {
     refuse_unreadable(std::move(shipment), "damaged in the journal");
     return true;
   }
+  wait_for_room(std::move(shipment));
+  return false;
+}
+
+// The journal, or the room for a large envelope, is not to be had just now.
+void Destination::wait_for_room(Shipment shipment) {
   journal_failed_until_ = Steady::now() + std::chrono::seconds(1);
   shipment.not_before = journal_failed_until_;
   if (shipment.deferred) {
@@ -249,7 +259,6 @@ bool Destination::ship_again(CURLM* multi, Shipment shipment) {
   } else {
     retries_.push_back(std::move(shipment));
   }
-  return false;
 }
 
 bool Destination::load_batch() {
@@ -318,7 +327,8 @@ bool Destination::ship_fresh(CURLM* multi) {
 }
 
 void Destination::ship(CURLM* multi, const buffer::StoredRecord& record, Shipment shipment) {
-  auto parcel = open_record(record, routes_);
+  auto parcel = open_record(record, routes_, journal_.reading_room());
+  if (!parcel && parcel.error().fault == Fault::unavailable) return wait_for_room(std::move(shipment));
   if (!parcel) {
     shipment.label = unreadable_label(record.sequence, record.project, clock_.now());
     return refuse_unreadable(std::move(shipment), parcel.error().detail);
@@ -337,6 +347,7 @@ void Destination::send(CURLM* multi, const Parcel& parcel, Shipment shipment) {
   shipment.retry_generation = retry_generation_;
   const Packing packing{coding_, static_cast<int>(config_.compression_level), takes_stored_};
   auto request = render_request(parcel, now, packing);
+  if (!request && request.error().fault == Fault::unavailable) return wait_for_room(std::move(shipment));
   if (!request) return refuse_unreadable(std::move(shipment), request.error().detail);
   shipment.coding = request->coding;
   std::unique_ptr<Transfer> transfer;
@@ -347,7 +358,7 @@ void Destination::send(CURLM* multi, const Parcel& parcel, Shipment shipment) {
     free_.pop_back();
   }
   Transfer* const started = transfer.get();
-  bytes_under_way_ += request->body.size();
+  bytes_under_way_ += request->body_bytes();
   said_.last_attempt = now;
   started->start(multi, *std::move(request));
   under_way_.emplace(started, UnderWay{std::move(transfer), std::move(shipment)});

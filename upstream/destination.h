@@ -96,6 +96,7 @@ class Destination {
   bool ship_deferred(CURLM* multi);
   bool ship_fresh(CURLM* multi);
   bool ship_again(CURLM* multi, Shipment shipment);
+  void wait_for_room(Shipment shipment);
   void ship(CURLM* multi, const buffer::StoredRecord& record, Shipment shipment);
   bool load_batch();
   const buffer::StoredRecord* next_record();

@@ -1,9 +1,11 @@
 #include "upstream/parcel.h"
 
+#include "relay/protocol/content_stream.h"
 #include "relay/protocol/envelope.h"
 #include "relay/protocol/hex.h"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <string_view>
 
@@ -56,8 +58,11 @@ std::vector<ItemCount> noted_counts(const schema::IntakeMeta& meta) {
   return counts;
 }
 
-Result<std::string> decode(const Parcel& parcel) {
-  return relay::decode(parcel.stored, parcel.coding, max_envelope_bytes);
+Result<buffer::Bytes> decode(const Parcel& parcel) {
+  if (parcel.coding == relay::Coding::identity && parcel.stored_owner) {
+    return buffer::Bytes(parcel.stored_owner, parcel.stored);
+  }
+  return relay::decode_bytes(parcel.stored, parcel.coding, max_envelope_bytes, parcel.room);
 }
 
 Result<std::vector<ItemCount>> count_items(const Parcel& parcel) {
@@ -132,7 +137,9 @@ Label unreadable_label(buffer::Sequence sequence, relay::ProjectId project, Time
   return label;
 }
 
-Result<Parcel> open_record(const buffer::StoredRecord& record, const Routes& routes) {
+Result<Parcel> open_record(const buffer::StoredRecord& record,
+                           const Routes& routes,
+                           const buffer::ByteRoom& room) {
   Parcel parcel;
   parcel.label.sequence = record.sequence;
   parcel.label.project = record.project;
@@ -146,7 +153,9 @@ Result<Parcel> open_record(const buffer::StoredRecord& record, const Routes& rou
   parcel.label.target = *std::move(target);
   parcel.key = record.key;
   parcel.stored = record.body;
+  parcel.stored_owner = record.owner;
   parcel.coding = static_cast<relay::Coding>(record.coding);
+  parcel.room = room;
   parcel.label.counts = noted_counts(parcel.meta);
   if (parcel.label.counts.empty()) {
     auto counted = count_items(parcel);
@@ -159,8 +168,13 @@ Result<Parcel> open_record(const buffer::StoredRecord& record, const Routes& rou
 
 Result<Request> render_request(const Parcel& parcel, Time now, const Packing& packing) {
   if (leaves_as_stored(parcel, now, packing)) {
-    return Request{render_url(parcel.label.target), render_headers(parcel, parcel.coding),
-                   std::string(parcel.stored), parcel.coding};
+    Request request{render_url(parcel.label.target), render_headers(parcel, parcel.coding), {}, parcel.coding};
+    if (parcel.stored_owner) {
+      request.rest = buffer::Bytes(parcel.stored_owner, parcel.stored);
+    } else {
+      request.body = parcel.stored;
+    }
+    return request;
   }
   const auto decoded = decode(parcel);
   if (!decoded) return decoded.error();
@@ -185,6 +199,19 @@ Result<Request> render_request(const Parcel& parcel, Time now, const Packing& pa
   auto header = relay::render_changed_header(split.header, change);
   if (!header) return header.error();
 
+  if (decoded->in_file()) {
+    Request request{render_url(target), render_headers(parcel, packing.coding), *header + '\n', packing.coding};
+    if (packing.coding == relay::Coding::identity) {
+      request.rest = decoded->slice(split.rest);
+      return request;
+    }
+    const std::array<std::string_view, 2> pieces = {request.body, split.rest};
+    auto packed = relay::encode_bytes(pieces, packing.coding, packing.level, parcel.room);
+    if (!packed) return packed.error();
+    request.body.clear();
+    request.rest = *std::move(packed);
+    return request;
+  }
   std::string body = *std::move(header);
   body.reserve(body.size() + 1 + split.rest.size());
   body += '\n';

@@ -16,6 +16,7 @@
 #include "upstream/routes.h"
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -45,20 +46,28 @@ struct Parcel {
   schema::IntakeMeta meta;
   std::string_view key;     // the record's, 16 raw bytes
   std::string_view stored;  // the record's body
+  std::shared_ptr<const void> stored_owner;        // when that lies in a file
   relay::Coding coding = relay::Coding::identity;  // of `stored`
+  buffer::ByteRoom room;  // for what does not fit into memory
 };
 
 // One item of no known category: what a record counts as that cannot be opened.
 Label unreadable_label(buffer::Sequence sequence, relay::ProjectId project, Time received);
 
-// Fault::malformed when it does not decode, parse or have an address. Its views are the record's.
-Result<Parcel> open_record(const buffer::StoredRecord& record, const Routes& routes);
+// Fault::malformed when it does not decode, parse or have an address, Fault::unavailable when there
+// is no room for it just now. Its views are the record's.
+Result<Parcel> open_record(const buffer::StoredRecord& record,
+                           const Routes& routes,
+                           const buffer::ByteRoom& room);
 
 struct Request {
   std::string url;
   std::vector<std::string> headers;  // "Name: value", without control characters
-  std::string body;
+  std::string body;                                // its beginning, or all of it
   relay::Coding coding = relay::Coding::identity;  // of the body
+  buffer::Bytes rest = {};                         // of a large one: lies in a file
+
+  std::size_t body_bytes() const { return body.size() + rest.size(); }
 };
 
 // How the body may leave.
@@ -74,7 +83,8 @@ struct Packing {
 constexpr Duration unchanged_stay = Duration(1000);
 
 // `now` is when it leaves: sent_at moves on by as long as the envelope has been here.
-// Fault::malformed when the stored body does not decode or parse.
+// Fault::malformed when the stored body does not decode or parse, Fault::unavailable when there is
+// no room for it just now.
 Result<Request> render_request(const Parcel& parcel, Time now, const Packing& packing);
 
 }  // namespace picket::upstream

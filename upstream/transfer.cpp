@@ -65,6 +65,10 @@ Transfer::Transfer(const DestinationConfig& config, Destination& owner)
   set(easy_.get(), CURLOPT_ERRORBUFFER, error_.data());
   set(easy_.get(), CURLOPT_WRITEFUNCTION, &Transfer::on_body);
   set(easy_.get(), CURLOPT_WRITEDATA, static_cast<void*>(this));
+  set(easy_.get(), CURLOPT_READFUNCTION, &Transfer::on_read);
+  set(easy_.get(), CURLOPT_READDATA, static_cast<void*>(this));
+  set(easy_.get(), CURLOPT_SEEKFUNCTION, &Transfer::on_seek);
+  set(easy_.get(), CURLOPT_SEEKDATA, static_cast<void*>(this));
 }
 
 Transfer& Transfer::of(CURL* easy) {
@@ -82,6 +86,25 @@ std::size_t Transfer::on_body(char* bytes, std::size_t size, std::size_t count, 
   return transfer.answer_bytes_ > most_answer_bytes ? 0 : arrived;  // 0 ends the transfer
 }
 
+// A large body stays in its file until libcurl asks for the next piece.
+std::size_t Transfer::on_read(char* into, std::size_t size, std::size_t count, void* self) {
+  auto& transfer = *static_cast<Transfer*>(self);
+  const Request& request = transfer.request_;
+  const bool in_head = transfer.read_bytes_ < request.body.size();
+  const auto from = in_head ? std::string_view(request.body) : request.rest.view();
+  const auto piece = from.substr(transfer.read_bytes_ - (in_head ? 0 : request.body.size()), size * count);
+  std::copy(piece.begin(), piece.end(), into);
+  transfer.read_bytes_ += piece.size();
+  return piece.size();
+}
+
+int Transfer::on_seek(void* self, curl_off_t offset, int origin) {
+  auto& transfer = *static_cast<Transfer*>(self);
+  if (origin != SEEK_SET || offset < 0) return CURL_SEEKFUNC_CANTSEEK;
+  transfer.read_bytes_ = std::min(static_cast<std::size_t>(offset), transfer.body_bytes());
+  return CURL_SEEKFUNC_OK;
+}
+
 void Transfer::start(CURLM* multi, Request request) {
   request_ = std::move(request);
   body_.clear();
@@ -96,8 +119,10 @@ void Transfer::start(CURLM* multi, Request request) {
   set(easy_.get(), CURLOPT_HTTPHEADER, list);
   headers_.reset(list);
   set(easy_.get(), CURLOPT_URL, request_.url.c_str());
-  set(easy_.get(), CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body.size()));
-  set(easy_.get(), CURLOPT_POSTFIELDS, request_.body.data());
+  read_bytes_ = 0;
+  set(easy_.get(), CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body_bytes()));
+  // Without fields libcurl asks on_read().
+  set(easy_.get(), CURLOPT_POSTFIELDS, request_.rest.empty() ? request_.body.data() : nullptr);
   if (curl_multi_add_handle(multi, easy_.get()) != CURLM_OK) std::abort();
 }
 

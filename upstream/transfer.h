@@ -41,16 +41,19 @@ class Transfer {
   Answer finish(CURLM* multi, CURLcode code);
   void abandon(CURLM* multi);
 
-  std::size_t body_bytes() const { return request_.body.size(); }
+  std::size_t body_bytes() const { return request_.body_bytes(); }
 
  private:
   static std::size_t on_body(char* bytes, std::size_t size, std::size_t count, void* self);
+  static std::size_t on_read(char* into, std::size_t size, std::size_t count, void* self);
+  static int on_seek(void* self, curl_off_t offset, int origin);
   std::string find_header(const char* name) const;
 
   Destination& owner_;
   std::unique_ptr<CURL, CloseEasy> easy_;
   std::unique_ptr<curl_slist, FreeList> headers_;
   Request request_;
+  std::size_t read_bytes_ = 0;       // of a large request, given to libcurl
   std::string body_;                 // of the answer, its first bytes
   std::size_t answer_bytes_ = 0;     // of the answer, all
   std::string error_;                // CURL_ERROR_SIZE bytes

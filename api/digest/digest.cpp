@@ -110,6 +110,7 @@ Result<Digest::Read> Digest::read_batch() {
   if (!records) return records.error();
   read.records = *std::move(records);
   read.parsed.next = read.records.next;
+  read.parsed.room = journal_.reading_room();
   read.more = read.records.records.size() >= batch_size_.get();
   const auto first_damaged = read.records.damaged.begin();
   const auto first = std::min(

@@ -162,6 +162,7 @@ struct ParsedBatch {
   TextArena text{std::size_t{64} << 10};
   std::set<std::uint64_t> projects;  // those of the sections' rows
 
+  buffer::ByteRoom room = {};  // for bodies that are too large for memory
   buffer::Sequence next = 0;  // where the next batch begins
   Time newest_received{};
   std::size_t records = 0;

@@ -1,19 +1,21 @@
 #include "api/digest/payload.h"
 
-#include "relay/protocol/content_encoding.h"
+#include "relay/protocol/content_stream.h"
 
 #include <utility>
 
 namespace picket::digest {
 namespace {
 
-Result<std::string> decoded_body(const buffer::StoredRecord& record, std::size_t max_bytes) {
+Result<buffer::Bytes> decoded_body(const buffer::StoredRecord& record,
+                                   std::size_t max_bytes,
+                                   const relay::Room& room) {
   if (record.coding > static_cast<std::uint8_t>(relay::Coding::zstd)) {
     return Error{Fault::corrupt, "unknown coding " + std::to_string(record.coding)};
   }
   const auto coding = static_cast<relay::Coding>(record.coding);
-  if (coding == relay::Coding::identity) return std::string(record.body);
-  auto decoded = relay::decode(record.body, coding, max_bytes);
+  if (coding == relay::Coding::identity) return record.keep_body();
+  auto decoded = relay::decode_bytes(record.body, coding, max_bytes, room);
   if (!decoded && decoded.error().fault == Fault::malformed)
     return Error{Fault::corrupt, decoded.error().detail};
   return decoded;
@@ -32,10 +34,10 @@ Result<ItemPayload> read_payload(const buffer::Journal& journal,
   const auto& record = batch->records.front();
   if (record.kind != buffer::RecordKind::envelope)
     return Error{Fault::not_found, "not an envelope"};
-  auto body = decoded_body(record, max_bytes);
+  auto body = decoded_body(record, max_bytes, journal.reading_room());
   if (!body) return body.error();
   ItemPayload payload;
-  payload.bytes = std::make_shared<const std::string>(*std::move(body));
+  payload.bytes = std::make_shared<const buffer::Bytes>(*std::move(body));
   auto envelope = relay::parse_envelope(*payload.bytes);
   if (!envelope) return Error{Fault::corrupt, envelope.error().detail};
   if (item >= envelope->items.size())

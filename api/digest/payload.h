@@ -20,7 +20,7 @@ struct ItemPayload {
   Time received{};
   schema::IntakeMeta meta;
   relay::Envelope envelope;  // all items, by index: the event's attachments are among them
-  std::shared_ptr<const std::string> bytes;  // what the envelope's views point into
+  std::shared_ptr<const buffer::Bytes> bytes;  // what the envelope's views point into
 
   const relay::Item& own() const { return envelope.items[item]; }  // header, payload, type …
 };

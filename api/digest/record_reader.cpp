@@ -1,7 +1,7 @@
 #include "api/digest/item_reader.h"
 #include "buffer/keys.h"
 #include "buffer/logger.h"
-#include "relay/protocol/content_encoding.h"
+#include "relay/protocol/content_stream.h"
 
 #include <algorithm>
 #include <exception>
@@ -84,10 +84,14 @@ void read_envelope(EnvelopeContext& context) {
   if (record.coding > static_cast<std::uint8_t>(relay::Coding::zstd))
     return skip_record(context, "unknown coding", "invalid_compression");
   std::string_view bytes = record.body;
-  std::string decoded;
+  buffer::Bytes decoded;
   if (const auto coding = static_cast<relay::Coding>(record.coding);
       coding != relay::Coding::identity) {
-    auto inflated = relay::decode(record.body, coding, context.config.max_envelope_bytes);
+    const auto limit = context.config.max_envelope_bytes;
+    auto inflated = relay::decode_bytes(record.body, coding, limit, context.batch.room);
+    // A full disk must not cost the record.
+    if (!inflated && inflated.error().fault == Fault::unavailable)
+      inflated = relay::decode_bytes(record.body, coding, limit, {});
     if (!inflated) {
       const bool large = inflated.error().fault == Fault::too_large;
       return skip_record(context, inflated.error().detail, large ? "too_large" : "invalid_compression");

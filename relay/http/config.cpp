@@ -42,6 +42,7 @@ void bind(Settings& settings, ServerConfig& config) {
   settings.number("pool_queue", config.pool_queue, 1, 100'000);
   settings.number("max_connections", config.max_connections, 1, 1'000'000);
   settings.bytes("max_header_bytes", config.max_header_bytes, 1024, 1 << 20);
+  settings.bytes("max_body_memory_bytes", config.max_body_memory_bytes, 1 << 20, std::uint64_t{1} << 40);
   settings.duration("header_timeout", config.header_timeout, 100ms, 10min);
   settings.duration("body_idle_timeout", config.body_idle_timeout, 100ms, 1h);
   settings.duration("idle_timeout", config.idle_timeout, 100ms, 24h);
@@ -64,6 +65,7 @@ Result<ServerOptions> options_of(const ServerConfig& config) {
   options.pool_queue = config.pool_queue;
   options.max_connections = config.max_connections;
   options.max_header_bytes = config.max_header_bytes;
+  options.max_body_memory_bytes = config.max_body_memory_bytes;
   options.header_timeout = config.header_timeout;
   options.body_idle_timeout = config.body_idle_timeout;
   options.idle_timeout = config.idle_timeout;

@@ -23,6 +23,9 @@ struct ServerConfig {
   std::uint64_t max_connections = 20'000;  // about 1 KB each when idle, and a descriptor
   std::uint64_t max_header_bytes =
       std::uint64_t{64} * 1024;  // per connection while a header arrives
+  // Memory for bodies, of all connections together. Past it they go to storage.path/spool, where
+  // those over 1 MiB go anyway. Price of more: just that.
+  std::uint64_t max_body_memory_bytes = std::uint64_t{32} << 20;
   // Slow links need patience; every connection that is waited for costs its memory meanwhile.
   Duration header_timeout = std::chrono::seconds(10);
   Duration body_idle_timeout = std::chrono::seconds(30);

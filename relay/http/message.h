@@ -1,6 +1,8 @@
 // HTTP as the rest of Picket sees it: values, no sockets.
 #pragma once
 
+#include "buffer/bytes.h"
+
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -38,7 +40,7 @@ struct RequestHead {
 
 struct Request {
   RequestHead head;
-  std::string body;
+  buffer::Bytes body;  // a large one lies in a file
 };
 
 struct Response {
@@ -83,6 +85,9 @@ using Admission = std::variant<ReadBody, Response>;
 struct Service {
   std::function<Admission(const RequestHead&)> admit;
   std::function<void(Request, Responder)> handle;
+  // Told of a request that was admitted and whose body the server then refused (413 past
+  // max_bytes, 503 without room for it, 400 for wrong framing); may change the answer. May be empty.
+  std::function<void(const RequestHead&, Response&)> on_refused = {};
 };
 
 // Percent-decoding ('+' is a space only in queries), and the pairs of a query string in order.

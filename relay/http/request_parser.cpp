@@ -16,8 +16,6 @@ using ErrorCode = beast::error_code;
 using Text = beast::string_view;
 
 constexpr std::size_t max_fields = 200;
-// A first reservation; a sender that declares much and sends nothing must not cost memory.
-constexpr std::size_t trusted_body_bytes = std::size_t{64} * 1024;
 
 std::string_view std_view(Text text) {
   return {text.data(), text.size()};
@@ -69,6 +67,9 @@ class BeastParser final : public RequestParser, private Parser {
       }
       if (error) return fail(error);
     }
+    auto body = std::move(body_).finish();
+    if (!body) return fail(503, "there is no room for the request body");
+    request_.body = *std::move(body);
     return {State::done, used};
   }
 
@@ -82,7 +83,10 @@ class BeastParser final : public RequestParser, private Parser {
   bool keep_alive() const override { return Parser::keep_alive(); }
   bool is_http10() const override { return version_ < 11; }
   bool expects_continue() const override { return expects_continue_ && !is_http10(); }
-  void limit_body(std::size_t max_bytes) override { max_body_bytes_ = max_bytes; }
+  void limit_body(std::size_t max_bytes, const buffer::ByteRoom& room) override {
+    max_body_bytes_ = max_bytes;
+    body_ = buffer::BytesBuilder(room);
+  }
   Request take() override { return std::move(request_); }
   Failure failure() const override { return failure_; }
 
@@ -96,19 +100,25 @@ class BeastParser final : public RequestParser, private Parser {
 
   Progress fail(const ErrorCode& error) {
     if (error == beast::http::error::header_limit) return fail(431, "the header is too large");
+    if (out_of_room_) return fail(503, "there is no room for the request body");
     if (error == beast::http::error::body_limit) return fail(413, "the request body is too large");
     if (error == beast::http::error::bad_version) return fail(400, "not HTTP/1.0 or HTTP/1.1");
     return fail(400, is_header_done() ? "malformed request body" : "malformed HTTP request");
   }
 
   Text::size_type take_body(Text piece, ErrorCode& error) {
-    auto& body = request_.body;
-    if (piece.size() > max_body_bytes_ - body.size()) {
+    if (piece.size() > max_body_bytes_ - body_.size()) {
       error = beast::http::error::body_limit;
       return 0;
     }
-    body.append(piece.data(), piece.size());
+    if (!body_.append(std_view(piece))) return without_room(error);
     return piece.size();
+  }
+
+  std::size_t without_room(ErrorCode& error) {
+    out_of_room_ = true;
+    error = beast::http::error::body_limit;
+    return 0;
   }
 
   void on_request_impl(beast::http::verb /*verb*/,
@@ -145,10 +155,9 @@ class BeastParser final : public RequestParser, private Parser {
   void on_header_impl(ErrorCode& /*error*/) override {}
 
   void on_body_init_impl(const boost::optional<std::uint64_t>& length,
-                         ErrorCode& /*error*/) override {
+                         ErrorCode& error) override {
     if (!length) return;
-    request_.body.reserve(static_cast<std::size_t>(
-        std::min<std::uint64_t>(*length, std::min(trusted_body_bytes, max_body_bytes_))));
+    if (!body_.expect(std::min<std::uint64_t>(*length, max_body_bytes_))) without_room(error);
   }
 
   std::size_t on_body_impl(Text piece, ErrorCode& error) override {
@@ -156,7 +165,7 @@ class BeastParser final : public RequestParser, private Parser {
   }
 
   void on_chunk_header_impl(std::uint64_t size, Text /*extensions*/, ErrorCode& error) override {
-    if (size > max_body_bytes_ - request_.body.size()) error = beast::http::error::body_limit;
+    if (size > max_body_bytes_ - body_.size()) error = beast::http::error::body_limit;
   }
 
   std::size_t on_chunk_body_impl(std::uint64_t /*remain*/, Text piece, ErrorCode& error) override {
@@ -168,11 +177,13 @@ class BeastParser final : public RequestParser, private Parser {
   std::size_t max_header_bytes_;
   std::size_t max_body_bytes_ = 0;
   std::size_t header_bytes_ = 0;
+  buffer::BytesBuilder body_;
   Request request_;
   Failure failure_;
   int version_ = 11;
   bool unknown_coding_ = false;
   bool expects_continue_ = false;
+  bool out_of_room_ = false;
 };
 
 }  // namespace

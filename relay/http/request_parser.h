@@ -1,9 +1,11 @@
 // One HTTP/1.x request out of a stream of bytes, whatever the pieces it arrives in.
 //
-// INVARIANT  Never holds more than the header and body limits allow.
+// INVARIANT  Never holds more than the header and body limits allow, and of the body no more in
+//            memory than the room given for it.
 // INVARIANT  Bytes past the request's end are never used: they belong to the next one.
 #pragma once
 
+#include "buffer/spool.h"
 #include "relay/http/message.h"
 
 #include <cstddef>
@@ -40,7 +42,7 @@ class RequestParser {
   virtual bool keep_alive() const = 0;
   virtual bool is_http10() const = 0;
   virtual bool expects_continue() const = 0;
-  virtual void limit_body(std::size_t max_bytes) = 0;
+  virtual void limit_body(std::size_t max_bytes, const buffer::ByteRoom& room) = 0;
   virtual RequestHead& head_to_fill() = 0;  // for peer and tls, which the bytes do not tell
   virtual Request take() = 0;               // once
 

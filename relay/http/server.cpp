@@ -32,6 +32,7 @@ struct Server::Impl {
       : shared(std::make_shared<Shared>()) {
     shared->options = options;
     shared->service = std::move(service);
+    shared->body_memory = std::make_shared<buffer::MemoryBudget>(options.max_body_memory_bytes);
     pool = std::make_unique<WorkerPool>(std::max(1U, options.pool_threads), options.pool_queue,
                                         [shared = shared](Request request, Responder responder) {
                                           run_handler(*shared, std::move(request),

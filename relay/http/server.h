@@ -8,6 +8,7 @@
 #pragma once
 
 #include "buffer/result.h"
+#include "buffer/spool.h"
 #include "relay/http/message.h"
 
 #include <chrono>
@@ -23,6 +24,11 @@ struct ServerOptions {
   int listen_descriptor = -1;  // systemd socket activation; overrides address and port
   unsigned io_threads = 2;
   unsigned pool_threads = 2;
+  // Where bodies go that are too large for memory; without one all are held there.
+  std::shared_ptr<buffer::Spool> spool;
+  // Body bytes in memory, of all connections together and until they are dealt with. Past it bodies
+  // go to the spool; without room there the answer is 503.
+  std::size_t max_body_memory_bytes = std::size_t{32} << 20;
   std::size_t pool_queue = 256;  // waiting for the pool; more answers 503
   std::size_t max_connections = 20'000;
   std::size_t max_header_bytes = std::size_t{64} * 1024;

@@ -203,7 +203,7 @@ bool Session::parse_body() {
     case RequestParser::State::need_more: return false;
     case RequestParser::State::failed: {
       const auto failure = parser_->failure();
-      refuse(failure.status, failure.detail);
+      refuse_body(failure.status, failure.detail);
       return false;
     }
     case RequestParser::State::done: break;
@@ -234,9 +234,10 @@ void Session::read_body(const ReadBody& terms) {
   on_pool_ = terms.on_pool;
   if (!parser_->has_body()) return dispatch();
   if (parser_->content_length().value_or(0) > terms.max_bytes) {
-    return refuse(413, "the request body is too large");
+    return refuse_body(413, "the request body is too large");
   }
-  parser_->limit_body(terms.max_bytes);
+  const Shared& shared = *thread_->shared();
+  parser_->limit_body(terms.max_bytes, {shared.options.spool, shared.body_memory});
   phase_ = Phase::body;
   thread_->arm(Waiting::body, *this);
   if (!parser_->expects_continue() || !inbox_.empty()) return;
@@ -280,6 +281,20 @@ void Session::answer(Response response) {
 void Session::refuse(unsigned status, std::string_view detail) {
   keep_alive_ = false;
   respond(error_response(status, detail));
+}
+
+// Of a request that was admitted.
+void Session::refuse_body(unsigned status, std::string_view detail) {
+  keep_alive_ = false;
+  auto response = error_response(status, detail);
+  if (status == 503) response.headers.add("Retry-After", "1");
+  const auto& on_refused = thread_->shared()->service.on_refused;
+  try {
+    if (on_refused) on_refused(parser_->head(), response);
+  } catch (const std::exception& error) {
+    log(Level::error, "http", "a refusal was not counted", {{"reason", error.what()}});
+  }
+  respond(std::move(response));
 }
 
 // The request may still be unread in part: parser_ is there exactly then.

@@ -62,6 +62,7 @@ class Session final : public Responder::Sink,
   void dispatch();
 
   void refuse(unsigned status, std::string_view detail);
+  void refuse_body(unsigned status, std::string_view detail);
   void respond(Response response);
   void write(std::string body, Next next);
   void write_more();

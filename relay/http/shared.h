@@ -17,6 +17,7 @@ struct Shared {
   Service service;
   std::optional<TlsContext> tls;
   WorkerPool* pool = nullptr;
+  std::shared_ptr<buffer::MemoryBudget> body_memory;
 
   std::atomic<std::uint64_t> connections_open{0};
   std::atomic<std::uint64_t> connections_accepted{0};

@@ -4,10 +4,10 @@
 
 namespace picket::http {
 
-WorkerPool::WorkerPool(unsigned threads, std::size_t queue_limit, Handler handler)
+WorkerPool::WorkerPool(unsigned threads, std::size_t queue_limit, Handler handler, const char* name)
     : queue_limit_(queue_limit), handler_(std::move(handler)) {
   for (unsigned i = 0; i < threads; ++i)
-    threads_.emplace_back([this] { run(); });
+    threads_.emplace_back([this, name] { run(name); });
 }
 
 WorkerPool::~WorkerPool() {
@@ -37,8 +37,8 @@ void WorkerPool::stop() {
   threads_.clear();
 }
 
-void WorkerPool::run() {
-  name_thread("query");
+void WorkerPool::run(const char* name) {
+  name_thread(name);
   for (;;) {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });

@@ -20,7 +20,8 @@ namespace picket::http {
 class WorkerPool {
  public:
   using Handler = std::function<void(Request, Responder)>;
-  WorkerPool(unsigned threads, std::size_t queue_limit, Handler handler);
+  // `name` is the threads'; at most 15 characters.
+  WorkerPool(unsigned threads, std::size_t queue_limit, Handler handler, const char* name = "query");
   ~WorkerPool();
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
@@ -32,7 +33,7 @@ class WorkerPool {
   void stop();
 
  private:
-  void run();
+  void run(const char* name);
 
   const std::size_t queue_limit_;
   const Handler handler_;

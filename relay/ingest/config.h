@@ -22,12 +22,13 @@ struct QuotaConfig {
 };
 
 struct IngestConfig {
-  // Of one envelope after decompression. Price: every I/O thread may hold two of this size at once.
-  std::uint64_t max_envelope_bytes = std::uint64_t{100} << 20;
+  // Of one envelope after decompression. Price: up to three times as much of the spool while it is
+  // worked on.
+  std::uint64_t max_envelope_bytes = std::uint64_t{200} << 20;
   // All event-like items of an envelope together. Price: the digest parses each in one piece.
   std::uint64_t max_event_bytes = std::uint64_t{1} << 20;
   // All attachments of an envelope together. Price: disk, and minutes of a slow upstream link.
-  std::uint64_t max_attachment_bytes = std::uint64_t{100} << 20;
+  std::uint64_t max_attachment_bytes = std::uint64_t{200} << 20;
   // One profile or profile chunk. Price: as for attachments.
   std::uint64_t max_profile_bytes = std::uint64_t{50} << 20;
   // One replay recording or video. Price: as for attachments.

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "buffer/clock.h"
+#include "buffer/spool.h"
 #include "relay/http/message.h"
 #include "relay/ingest/config.h"
 #include "relay/ingest/refusal.h"
@@ -31,11 +32,12 @@ struct Inbound {
   const Sender& sender;
   const IngestConfig& config;
   Time now;
+  buffer::ByteRoom room = {};  // for what is made of it
 };
 
 // What a converter makes of it.
 struct Converted {
-  std::string envelope;                  // bytes, ready for parse_envelope(); without items: no record
+  buffer::Bytes envelope;                // bytes, ready for parse_envelope(); without items: no record
   std::optional<http::Response> answer;  // once durable; none: {"id": …} of the envelope
   std::string client;                    // who is said to have sent it, when nobody else does
   // Taken in beside it as if they had come to the envelope endpoint by themselves: an envelope holds
@@ -58,6 +60,8 @@ struct EndpointRule {
   // False: a sender that takes 429 for a failure of its own job is told that all is well. What it
   // sent is dropped and counted all the same.
   bool may_answer_429 = true;
+  // True: never converted on an I/O thread, however small it came.
+  bool takes_long = false;
 };
 
 // The frequent ones first: paths are matched in this order.

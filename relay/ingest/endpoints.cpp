@@ -1,5 +1,6 @@
 #include "relay/ingest/check_in.h"
 #include "relay/ingest/endpoint.h"
+#include "relay/ingest/file_uploads.h"
 #include "relay/ingest/network_errors.h"
 #include "relay/ingest/otlp_endpoint.h"
 #include "relay/ingest/security_reports.h"
@@ -31,6 +32,11 @@ std::size_t check_in_bytes(const IngestConfig& /*config*/) {
 
 std::size_t container_bytes(const IngestConfig& /*config*/) {
   return std::size_t{12} << 20;
+}
+
+// All files together, and what a form says around them.
+std::size_t file_bytes(const IngestConfig& config) {
+  return static_cast<std::size_t>(config.max_attachment_bytes + (std::uint64_t{1} << 20));
 }
 
 constexpr EndpointRule security_at(std::string_view pattern) {
@@ -87,6 +93,23 @@ constexpr std::array rules{
                  .pattern = "api/{project}/integration/otlp/v1/logs",
                  .convert = convert_otlp_logs,
                  .most_bytes = container_bytes},
+    // Crash reporters never try again, and show their users what they are answered.
+    EndpointRule{.endpoint = Endpoint::minidump,
+                 .pattern = "api/{project}/minidump",
+                 .convert = convert_minidump,
+                 .most_bytes = file_bytes,
+                 .may_answer_429 = false,
+                 .takes_long = true},
+    EndpointRule{.endpoint = Endpoint::unreal,
+                 .pattern = "api/{project}/unreal/{key}",
+                 .convert = convert_unreal,
+                 .most_bytes = file_bytes,
+                 .may_answer_429 = false,
+                 .takes_long = true},
+    EndpointRule{.endpoint = Endpoint::attachments,
+                 .pattern = "api/{project}/events/{name}/attachments",
+                 .convert = convert_attachments,
+                 .most_bytes = file_bytes},
 };
 
 }  // namespace

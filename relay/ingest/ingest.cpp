@@ -71,6 +71,17 @@ std::vector<ProjectDirectory::ConfiguredQuota> configured_quotas(const IngestCon
   return {};
 }
 
+// Large bodies are worked on by so many threads; more of them would only share the disk.
+constexpr unsigned large_body_threads = 2;
+constexpr std::size_t large_bodies_waiting = 256;
+
+Workplace make_workplace(const buffer::Journal& journal, bool has_time) {
+  Workplace workplace;
+  workplace.room.spool = journal.reading_room().spool;
+  if (workplace.room.spool && !has_time) workplace.most_bytes = workplace.room.spool->above_bytes();
+  return workplace;
+}
+
 // `failure` stands for the reply of a record that did not get through.
 void end_record(Waiting& waiting, std::optional<http::Response> failure) {
   {
@@ -107,10 +118,20 @@ Ingest::Ingest(buffer::Journal& journal,
       gate_(directory_),
       pipeline_(quotas_),
       intake_(gate_, pipeline_, config_),
+      at_once_(make_workplace(journal, false)),
+      with_time_(make_workplace(journal, true)),
       ledger_(std::make_shared<Ledger>()),
+      pool_(with_time_.room.spool ? std::make_unique<http::WorkerPool>(
+                                        large_body_threads, large_bodies_waiting,
+                                        [this](http::Request request, http::Responder responder) {
+                                          take_in(request, std::move(responder), with_time_);
+                                        },
+                                        "large bodies")
+                                  : nullptr),
       thread_([this](const std::stop_token& stop) { keep_up(stop); }) {}
 
 Ingest::~Ingest() {
+  if (pool_) pool_->stop();
   thread_.request_stop();
   thread_.join();
   flush_outcomes();
@@ -160,7 +181,11 @@ void Ingest::handle(http::Request request, http::Responder responder) {
   const auto route = find_route(request.head.path);
   const auto& method = request.head.method;
   if (const auto* rule = find_rule(route, request.head)) {
-    if (allows(*rule, method)) return take_in(request, route, std::move(responder));
+    if (allows(*rule, method)) {
+      const bool at_once = !pool_ || (!rule->takes_long && request.body.size() <= at_once_.most_bytes);
+      return at_once ? take_in(request, std::move(responder), at_once_)
+                     : take_in_with_time(request, std::move(responder));
+    }
     return respond(route.endpoint, std::move(responder),
                    method == "OPTIONS"
                        ? preflight_reply()
@@ -193,7 +218,35 @@ void Ingest::respond(Endpoint endpoint, http::Responder responder, http::Respons
   std::move(responder).respond(std::move(response));
 }
 
-void Ingest::take_in(http::Request& request, const Route& route, http::Responder responder) {
+void Ingest::take_in_with_time(http::Request& request, http::Responder responder) {
+  if (pool_->offer(request, responder)) return;
+  const auto route = find_route(request.head.path);
+  auto refusal = no_room("too many large bodies are waiting");
+  auto checked = intake_.check_head(request.head, route);
+  if (auto* passed = std::get_if<Passed>(&checked)) refusal.sender = std::move(passed->sender);
+  auto response = refuse(std::move(refusal), route.endpoint);
+  response.headers.add("Retry-After", "1");
+  respond(route.endpoint, std::move(responder), std::move(response));
+}
+
+void Ingest::on_refused(const http::RequestHead& head, http::Response& response) {
+  const auto route = find_route(head.path);
+  const auto* rule = find_rule(route, head);
+  if (rule == nullptr || !allows(*rule, head.method)) return;
+  auto refusal = response.status == 413   ? too_large("the body exceeds the size limit")
+                 : response.status == 503 ? no_room("there is no room for the body")
+                                          : make_refusal(response.status, "invalid request",
+                                                         "the body cannot be read", "no_data");
+  auto checked = intake_.check_head(head, route);
+  if (auto* passed = std::get_if<Passed>(&checked)) refusal.sender = std::move(passed->sender);
+  auto answer = refuse(std::move(refusal), route.endpoint);
+  if (answer.status == 503) answer.headers.add("Retry-After", "1");
+  ledger_->counters.count_answer(route.endpoint, answer.status);
+  response = std::move(answer);
+}
+
+void Ingest::take_in(http::Request& request, http::Responder responder, const Workplace& workplace) {
+  const auto route = find_route(request.head.path);
   const auto began = SteadyClock::now();
   // Once more: the journal may have filled up, and the drain begun, while the body came in.
   if (refuses_all()) {
@@ -203,7 +256,8 @@ void Ingest::take_in(http::Request& request, const Route& route, http::Responder
     return respond(route.endpoint, std::move(responder),
                    refuse(std::get<Refusal>(std::move(checked)), route.endpoint));
   }
-  auto result = intake_.take_in(request, route, clock_.now());
+  auto result = intake_.take_in(request, route, clock_.now(), workplace);
+  if (std::holds_alternative<TooMuch>(result)) return take_in_with_time(request, std::move(responder));
   if (auto* refusal = std::get_if<Refusal>(&result)) {
     return respond(route.endpoint, std::move(responder),
                    refuse(std::move(*refusal), route.endpoint));
@@ -230,7 +284,7 @@ std::vector<Taken> Ingest::take_in_more(const http::RequestHead& head,
     request.head.headers.set("Content-Encoding", "");
     auto own = route;
     own.endpoint = Endpoint::envelope;
-    auto result = intake_.take_in(request, own, clock_.now());
+    auto result = intake_.take_in(request, own, clock_.now(), with_time_);
     ledger_->counters.count_envelope();
     if (const auto* refusal = std::get_if<Refusal>(&result)) {
       ledger_->refuse(*refusal, clock_.now());

@@ -3,7 +3,8 @@
 // INVARIANT  A 2xx for an envelope with items leaves after the commit that holds it.
 // INVARIANT  Every item that was read is stored, or dropped with a reason in the outcome book.
 // THREADS    admit(), handle() and the readings from any thread. handle() never waits: the answer
-//            is given on the journal's committer thread. One thread of its own keeps the project
+//            is given on the journal's committer thread. Bodies that take long (large ones, files)
+//            are worked on by two threads of its own. One thread of its own keeps the project
 //            directory fresh and writes the outcome book about once a second.
 #pragma once
 
@@ -11,6 +12,7 @@
 #include "buffer/journal.h"
 #include "buffer/tables.h"
 #include "relay/http/message.h"
+#include "relay/http/worker_pool.h"
 #include "relay/ingest/config.h"
 #include "relay/ingest/gate.h"
 #include "relay/ingest/intake.h"
@@ -50,6 +52,8 @@ class Ingest {
   bool owns(std::string_view path) const;
   http::Admission admit(const http::RequestHead& head);
   void handle(http::Request request, http::Responder responder);
+  // The server's word that it refused the body of a request that was admitted: counts it.
+  void on_refused(const http::RequestHead& head, http::Response& response);
 
   // From now on ready/ says 503, and so does whatever still arrives.
   void drain() { draining_ = true; }
@@ -70,7 +74,8 @@ class Ingest {
   bool refuses_all() const { return draining_ || journal_.full(); }
   // Why what the gate has let pass is refused all the same. REQUIRES: refuses_all().
   Refusal make_outage(std::optional<Sender> sender) const;
-  void take_in(http::Request& request, const Route& route, http::Responder responder);
+  void take_in(http::Request& request, http::Responder responder, const Workplace& workplace);
+  void take_in_with_time(http::Request& request, http::Responder responder);
   // What a converter made beside its envelope; what is refused of it is counted.
   std::vector<Taken> take_in_more(const http::RequestHead& head,
                                   const Route& route,
@@ -87,12 +92,15 @@ class Ingest {
   QuotaBook quotas_;
   const Pipeline pipeline_;
   const Intake intake_;
+  const Workplace at_once_;    // on an I/O thread
+  const Workplace with_time_;  // on the pool
   const std::shared_ptr<Ledger> ledger_;
   std::atomic<bool> draining_{false};
   std::mutex flushing_;  // whoever flushes next finds the last flush offered
   mutable std::mutex mutex_;
   std::condition_variable_any wake_;
   std::vector<std::function<void(std::string&)>> sections_;  // guarded by mutex_
+  std::unique_ptr<http::WorkerPool> pool_;  // for large bodies; none without a spool
   std::jthread thread_;                                      // last: ends before what it uses
 };
 

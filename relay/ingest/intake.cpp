@@ -60,11 +60,18 @@ class TakingIn {
            const Pipeline& pipeline,
            const IngestConfig& config,
            const Route& route,
-           Time now)
-      : gate_(gate), pipeline_(pipeline), config_(config), route_(route), now_(now) {}
+           Time now,
+           const Workplace& workplace)
+      : gate_(gate),
+        pipeline_(pipeline),
+        config_(config),
+        route_(route),
+        now_(now),
+        workplace_(workplace) {}
 
-  std::variant<Taken, Refusal> run(http::Request& request) {
+  std::variant<Taken, Refusal, TooMuch> run(http::Request& request) {
     if (auto refusal = take(request)) {
+      if (too_much_) return TooMuch{};
       if (!refusal->sender) refusal->sender = std::move(sender_);
       if (refusal->items.empty()) refusal->items = std::move(taken_.items);
       refusal->dropped = std::move(taken_.dropped);
@@ -82,7 +89,8 @@ class TakingIn {
     if (auto* refusal = std::get_if<Refusal>(&checked)) return std::move(*refusal);
     sender_ = std::get<std::optional<Sender>>(std::move(checked));
     if (!sender_ && rule_->convert != nullptr) return missing_key();
-    if (auto refusal = open_body(request, rule_->most_bytes(config_), body_)) return refusal;
+    if (auto refusal = open_body(request, rule_->most_bytes(config_), workplace_, body_, too_much_))
+      return refusal;
     if (rule_->convert != nullptr) {
       if (auto refusal = convert(request.head)) return refusal;
     }
@@ -100,19 +108,20 @@ class TakingIn {
     sender_ = taken_.sender;
     if (auto refusal = check_items(*envelope, config_)) return refusal;
     auto meta = make_intake_meta(request.head, taken_.sender.client);
-    auto judgement = pipeline_.judge(
-        taken_.sender, *envelope, {meta.remote_address(), meta.user_agent()}, now_);
+    auto judgement = pipeline_.judge(taken_.sender, *envelope,
+                                     {meta.remote_address(), meta.user_agent()}, now_, workplace_.room);
     // Envelopes beside this one are judged by themselves, and may have room.
-    if (judgement.all_limited && taken_.more.empty()) return too_much(std::move(judgement));
+    if (judgement.all_limited && taken_.more.empty()) return limited(std::move(judgement));
+    if (judgement.no_room) return no_room(judgement.no_room->detail);
     taken_.items = std::move(judgement.kept);
     taken_.dropped.insert(taken_.dropped.end(), judgement.dropped.begin(), judgement.dropped.end());
-    make_record(meta, *envelope, std::move(judgement.envelope));
+    if (auto refusal = make_record(meta, *envelope, std::move(judgement.envelope))) return refusal;
     add_rate_limits(taken_.answer, judgement.limits, now_);
     return std::nullopt;
   }
 
   // Every item was refused for want of room: the first reason stands for the request.
-  Refusal too_much(Judgement judgement) {
+  Refusal limited(Judgement judgement) {
     auto& dropped = judgement.dropped;
     auto refusal = make_refusal(429, "rate limited", dropped.front().reason, dropped.front().reason);
     refusal.outcome = dropped.front().outcome;
@@ -123,7 +132,8 @@ class TakingIn {
   }
 
   std::optional<Refusal> convert(const http::RequestHead& head) {
-    auto result = rule_->convert({head, route_, body_.bytes, *sender_, config_, now_});
+    auto result = rule_->convert(
+        {head, route_, body_.bytes, *sender_, config_, now_, workplace_.room});
     if (auto* refusal = std::get_if<Refusal>(&result)) return std::move(*refusal);
     auto& converted = std::get<Converted>(result);
     answer_ = std::move(converted.answer);
@@ -135,14 +145,14 @@ class TakingIn {
   }
 
   // `changed` is what the pipeline has left of the envelope, if it changed anything.
-  void make_record(schema::IntakeMeta& meta,
-                   const relay::Envelope& envelope,
-                   std::optional<std::string> changed) {
+  std::optional<Refusal> make_record(schema::IntakeMeta& meta,
+                                     const relay::Envelope& envelope,
+                                     std::optional<buffer::Bytes> changed) {
     const bool empty = envelope.items.empty();
     const auto id = empty ? std::nullopt : find_or_make_event_id(envelope);
     taken_.answer =
         answer_ ? *std::move(answer_) : accepted_reply(id ? relay::render_event_id(*id) : "");
-    if (taken_.items.empty()) return;
+    if (taken_.items.empty()) return std::nullopt;
     meta.set_store_endpoint(rule_->endpoint == Endpoint::store);
     meta.set_sent_at_ms(envelope.fields.sent_at_ms.value_or(0));
     if (id) meta.set_event_id(std::string(relay::raw_bytes(*id)));
@@ -154,7 +164,9 @@ class TakingIn {
     record.meta = meta.SerializeAsString();
     const bool as_sent = rule_->convert == nullptr && !changed;
     if (changed) body_.become(*std::move(changed));
-    keep_body(std::move(body_), as_sent, record);
+    auto refusal = keep_body(std::move(body_), as_sent, workplace_.room, record);
+    if (refusal) answer_ = std::move(taken_.answer);
+    return refusal;
   }
 
   const Gate& gate_;
@@ -162,6 +174,8 @@ class TakingIn {
   const IngestConfig& config_;
   const Route& route_;
   const Time now_;
+  const Workplace& workplace_;
+  bool too_much_ = false;
   const EndpointRule* rule_ = nullptr;
   std::optional<Sender> sender_;
   RequestBody body_;
@@ -190,10 +204,11 @@ std::variant<Passed, Refusal> Intake::check_head(const http::RequestHead& head,
   return Passed{std::move(sender), most};
 }
 
-std::variant<Taken, Refusal> Intake::take_in(http::Request& request,
-                                             const Route& route,
-                                             Time now) const {
-  return TakingIn(gate_, pipeline_, config_, route, now).run(request);
+std::variant<Taken, Refusal, TooMuch> Intake::take_in(http::Request& request,
+                                                      const Route& route,
+                                                      Time now,
+                                                      const Workplace& workplace) const {
+  return TakingIn(gate_, pipeline_, config_, route, now, workplace).run(request);
 }
 
 }  // namespace picket::ingest

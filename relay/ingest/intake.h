@@ -14,6 +14,7 @@
 #include "relay/ingest/gate.h"
 #include "relay/ingest/pipeline.h"
 #include "relay/ingest/refusal.h"
+#include "relay/ingest/request_body.h"
 #include "relay/ingest/route.h"
 
 #include <cstddef>
@@ -39,13 +40,19 @@ struct Passed {
   std::size_t most_bytes = 0;    // of the body as sent
 };
 
+// The request is as it was: to be taken in at a workplace that has more time.
+struct TooMuch {};
+
 class Intake {
  public:
   Intake(const Gate& gate, const Pipeline& pipeline, const IngestConfig& config)
       : gate_(gate), pipeline_(pipeline), config_(config) {}
 
   // Uses up the request's body. REQUIRES: the route's endpoint has a rule that allows the method.
-  std::variant<Taken, Refusal> take_in(http::Request& request, const Route& route, Time now) const;
+  std::variant<Taken, Refusal, TooMuch> take_in(http::Request& request,
+                                                const Route& route,
+                                                Time now,
+                                                const Workplace& workplace) const;
 
   // What can be decided before the body is read. REQUIRES: as above.
   std::variant<Passed, Refusal> check_head(const http::RequestHead& head, const Route& route) const;

@@ -75,14 +75,16 @@ class Judging {
           const Sender& sender,
           const relay::Envelope& envelope,
           const Circumstances& circumstances,
-          Time now)
+          Time now,
+          const buffer::ByteRoom& room)
       : book_(book),
         sender_(sender),
         settings_(*sender.settings),
         items_(envelope.items),
         envelope_(envelope),
         circumstances_(circumstances),
-        now_(now) {
+        now_(now),
+        room_(room) {
     for (const auto& item : items_) {
       const auto part = part_of(item);
       if (part == Part::event) ++events_left_;
@@ -103,7 +105,13 @@ class Judging {
       return judgement;
     }
     count(judgement);
-    if (!judgement.kept.empty()) judgement.envelope = render();
+    if (judgement.kept.empty()) return judgement;
+    auto rendered = render();
+    if (rendered) {
+      judgement.envelope = *std::move(rendered);
+    } else {
+      judgement.no_room = rendered.error();
+    }
     return judgement;
   }
 
@@ -235,26 +243,33 @@ class Judging {
   }
 
   // The header and every kept item as they came, but for payloads that changed and their lengths.
-  std::string render() const {
+  Result<buffer::Bytes> render() const {
     std::size_t size = envelope_.header.size() + 1;
     for (std::size_t i = 0; i < items_.size(); ++i)
       size += dropped(i) ? 0 : items_[i].header.size() + payload(i).size() + 16;
-    std::string out;
-    out.reserve(size);
-    out.append(envelope_.header).append("\n");
+    buffer::BytesBuilder out(room_);
+    auto added = out.expect(size);
+    const auto add = [&](std::string_view bytes) {
+      if (added) added = out.append(bytes);
+    };
+    add(envelope_.header);
+    add("\n");
     for (std::size_t i = 0; i < items_.size(); ++i) {
       if (dropped(i)) continue;
       const auto& item = items_[i];
       const auto bytes = payload(i);
       const bool changed = !scrubbed_.empty() && scrubbed_[i];
       if (changed && (item.length || bytes.find('\n') != std::string_view::npos)) {
-        out.append(relay::render_item_header(item, bytes.size()));
+        add(relay::render_item_header(item, bytes.size()));
       } else {
-        out.append(item.header);
+        add(item.header);
       }
-      out.append("\n").append(bytes).append("\n");
+      add("\n");
+      add(bytes);
+      add("\n");
     }
-    return out;
+    if (!added) return added.error();
+    return std::move(out).finish();
   }
   std::string_view payload(std::size_t index) const {
     if (scrubbed_.empty() || !scrubbed_[index]) return items_[index].payload;
@@ -274,6 +289,7 @@ class Judging {
   const relay::Envelope& envelope_;
   const Circumstances& circumstances_;
   const Time now_;
+  const buffer::ByteRoom& room_;
   std::size_t events_left_ = 0;
   std::size_t replays_left_ = 0;
   std::optional<std::string_view> trace_;
@@ -286,9 +302,14 @@ class Judging {
 Judgement Pipeline::judge(const Sender& sender,
                           const relay::Envelope& envelope,
                           const Circumstances& circumstances,
-                          Time now) const {
-  if (!sender.settings || envelope.items.empty()) return {{}, count_items(envelope), {}, {}, false};
-  return Judging(book_, sender, envelope, circumstances, now).run();
+                          Time now,
+                          const buffer::ByteRoom& room) const {
+  if (!sender.settings || envelope.items.empty()) {
+    Judgement judgement;
+    judgement.kept = count_items(envelope);
+    return judgement;
+  }
+  return Judging(book_, sender, envelope, circumstances, now, room).run();
 }
 
 }  // namespace picket::ingest

@@ -11,6 +11,7 @@
 #pragma once
 
 #include "buffer/clock.h"
+#include "buffer/spool.h"
 #include "relay/ingest/quota_book.h"
 #include "relay/ingest/refusal.h"
 #include "relay/protocol/envelope.h"
@@ -32,8 +33,9 @@ struct Circumstances {
 struct Judgement {
   std::vector<DroppedItems> dropped;
   std::vector<ItemCount> kept;
-  std::optional<std::string> envelope;  // what to store instead, when anything changed
+  std::optional<buffer::Bytes> envelope;  // what to store instead, when anything changed
   std::vector<relay::RateLimit> limits;  // in force for the sender
+  std::optional<Error> no_room;  // for the changed envelope
   // Nothing is left, and that because of limits alone: 429.
   bool all_limited = false;
 };
@@ -45,7 +47,8 @@ class Pipeline {
   Judgement judge(const Sender& sender,
                   const relay::Envelope& envelope,
                   const Circumstances& circumstances,
-                  Time now) const;
+                  Time now,
+                  const buffer::ByteRoom& room = {}) const;
 
  private:
   QuotaBook& book_;

@@ -71,6 +71,9 @@ std::string_view endpoint_name(Endpoint endpoint) {
     case Endpoint::vercel_logs: return "vercel_logs";
     case Endpoint::otlp_traces: return "otlp_traces";
     case Endpoint::otlp_logs: return "otlp_logs";
+    case Endpoint::minidump: return "minidump";
+    case Endpoint::unreal: return "unreal";
+    case Endpoint::attachments: return "attachments";
     case Endpoint::live: return "live";
     case Endpoint::ready: return "ready";
     case Endpoint::metrics: return "metrics";

@@ -16,6 +16,9 @@ enum class Endpoint : std::uint8_t {
   vercel_logs,  // /api/{project}/integration/vercel/logs/
   otlp_traces,  // /api/{project}/integration/otlp/v1/traces/
   otlp_logs,    // /api/{project}/integration/otlp/v1/logs/
+  minidump,     // /api/{project}/minidump/
+  unreal,       // /api/{project}/unreal/{key}/
+  attachments,  // /api/{project}/events/{id}/attachments/
   live,         // /api/relay/healthcheck/live/
   ready,        // /api/relay/healthcheck/ready/
   metrics,      // /metrics

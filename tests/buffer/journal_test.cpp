@@ -420,5 +420,56 @@ TEST(Journal, ThousandsOfTinyRecordsFitInOneCommitEach) {
   EXPECT_EQ(read_all(*journal).size(), 20'000U);
 }
 
+TEST(Journal, ReadsWhatWasSplitBackIntoAFile) {
+  const TempDir dir;
+  const FakeClock clock;
+  auto spool = Spool::open({.folder = dir.path() / "spool"});
+  ASSERT_TRUE(spool);
+  auto options = small_options(dir.path() / "journal");
+  options.spool = *spool;
+  const auto journal = open_journal(options, clock);
+  auto record = record_of(1);
+  BytesBuilder body({*spool});
+  ASSERT_TRUE(body.append(body_of(1, 3'000'000)));
+  record.body = *std::move(body).finish();
+  ASSERT_TRUE(record.body.in_file());
+  ASSERT_EQ(append(*journal, std::move(record)), 1U);
+  ASSERT_EQ(append(*journal, record_of(2)), 2U);
+
+  Bytes kept;
+  {
+    const auto batch = journal->read(1, 1, 1);
+    ASSERT_TRUE(batch);
+    ASSERT_EQ(batch->records.size(), 1U);
+    EXPECT_TRUE(batch->records[0].owner);
+    EXPECT_EQ(batch->records[0].meta, "meta of 1");
+    kept = batch->records[0].keep_body();
+  }
+  EXPECT_TRUE(kept.in_file());
+  EXPECT_TRUE(kept == body_of(1, 3'000'000));
+  EXPECT_FALSE(journal->read_one(2)->records[0].owner);
+}
+
+TEST(Journal, BodiesInFilesDoNotFillItsQueue) {
+  const TempDir dir;
+  const FakeClock clock;
+  auto spool = Spool::open({.folder = dir.path() / "spool"});
+  ASSERT_TRUE(spool);
+  auto options = small_options(dir.path() / "journal");
+  options.queue_bytes = 1'000'000;
+  const auto journal = open_journal(options, clock);
+  Answers answers;
+  for (std::uint64_t number = 1; number <= 5; ++number) {
+    auto record = record_of(number);
+    BytesBuilder body({*spool});
+    ASSERT_TRUE(body.append(body_of(number, 2'000'000)));
+    record.body = *std::move(body).finish();
+    ASSERT_TRUE(journal->offer(std::move(record), answers.expect(number)));
+  }
+  answers.wait();
+  EXPECT_EQ(answers.stored().size(), 5U);
+  EXPECT_EQ((*spool)->used_bytes(), 0U);
+}
+
 }  // namespace
 }  // namespace picket::buffer

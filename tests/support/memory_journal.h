@@ -101,7 +101,7 @@ class MemoryJournal final : public buffer::Journal {
       return 0;
     }
     const buffer::Record& record = records_[sequence - first_];
-    batch.storage.push_back(record.key + record.meta + record.body);
+    batch.storage.push_back(record.key + record.meta + std::string(record.body.view()));
     buffer::StoredRecord stored;
     stored.sequence = sequence;
     stored.kind = record.kind;

@@ -53,7 +53,7 @@ TEST(ServerConfig, BindsEveryKeyOnceWithinItsBounds) {
   KeyList keys;
   bind(keys, config);
   EXPECT_TRUE(keys.keys.contains("listen"));
-  EXPECT_EQ(keys.keys.size(), 13U);
+  EXPECT_EQ(keys.keys.size(), 14U);
 }
 
 TEST(OptionsOf, DefaultsAgreeWithTheServers) {

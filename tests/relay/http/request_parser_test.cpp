@@ -23,7 +23,7 @@ struct Outcome {
 // Feeds `text` in pieces of `step` bytes, presenting again what was not used, as a session does.
 Outcome parse(std::string_view text, std::size_t step, std::size_t body_limit = 1000) {
   auto parser = RequestParser::make(header_limit);
-  parser->limit_body(body_limit);
+  parser->limit_body(body_limit, {});
   std::string held;
   bool in_body = false;
   while (!text.empty()) {

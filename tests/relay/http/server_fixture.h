@@ -34,7 +34,8 @@ inline Admission admit_all(const RequestHead& /*head*/) {
 inline Response echo(const Request& request) {
   Response response;
   response.content_type = "text/plain";
-  response.body = request.head.method + " " + request.head.target + "\n" + request.body;
+  response.body = request.head.method + " " + request.head.target + "\n";
+  response.body += request.body;
   return response;
 }
 

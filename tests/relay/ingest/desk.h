@@ -181,7 +181,7 @@ class DeskTest : public ::testing::Test {
     std::vector<schema::OutcomeCount> sums;
     for (const auto& record : journal.records(buffer::RecordKind::outcomes)) {
       schema::OutcomeCounts counts;
-      EXPECT_TRUE(counts.ParseFromString(record.body));
+      EXPECT_TRUE(counts.ParseFromString(std::string(record.body)));
       sums.insert(sums.end(), counts.counts().begin(), counts.counts().end());
     }
     return sums;

@@ -140,7 +140,7 @@ TEST_F(Durability, WritesItsOutcomesWhenItEnds) {
   ASSERT_EQ(records.size(), 1U);
   EXPECT_EQ(records[0].project, 0U);
   schema::OutcomeCounts counts;
-  ASSERT_TRUE(counts.ParseFromString(records[0].body));
+  ASSERT_TRUE(counts.ParseFromString(std::string(records[0].body)));
   EXPECT_EQ(counts.counts(0).reason(), "invalid_envelope");
 }
 
