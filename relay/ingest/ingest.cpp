@@ -6,6 +6,9 @@
 #include "relay/ingest/route.h"
 
 #include <chrono>
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
 #include <utility>
 
 namespace picket::ingest {
@@ -85,6 +88,16 @@ void end_commit(const WaitingRecord& record, const Result<buffer::Sequence>& dur
   end_record(*record.waiting, error_reply(503, "could not be stored", durable.error().detail));
 }
 
+// A name that leads nowhere is a wrong configuration: the process must not start.
+std::string read_bundle(const std::string& file) {
+  if (file.empty()) return {};
+  std::ifstream stream(file, std::ios::binary);
+  std::string bundle(std::istreambuf_iterator<char>(stream), {});
+  if (!stream || bundle.empty())
+    throw std::runtime_error("[ingest] js_sdk_file: cannot read \"" + file + "\"");
+  return bundle;
+}
+
 }  // namespace
 
 Ingest::Ingest(buffer::Journal& journal,
@@ -97,6 +110,7 @@ Ingest::Ingest(buffer::Journal& journal,
       directory_(tables),
       gate_(directory_),
       intake_(gate_, config_),
+      bundle_(read_bundle(config_.js_sdk_file)),
       ledger_(std::make_shared<Ledger>()),
       thread_([this](const std::stop_token& stop) { keep_up(stop); }) {}
 
@@ -149,10 +163,7 @@ void Ingest::handle(http::Request request, http::Responder responder) {
   const auto& method = request.head.method;
   if (const auto* rule = find_rule(route, request.head)) {
     if (allows(*rule, method)) return take_in(request, route, std::move(responder));
-    return respond(route.endpoint, std::move(responder),
-                   method == "OPTIONS"
-                       ? preflight_reply()
-                       : not_allowed_reply(std::string(rule->methods) + ", OPTIONS"));
+    return respond(route.endpoint, std::move(responder), show(*rule, request.head, route));
   }
   const bool reads = method == "GET" || method == "HEAD";
   switch (route.endpoint) {
@@ -174,6 +185,15 @@ void Ingest::handle(http::Request request, http::Responder responder) {
                      error_reply(404, "the requested resource does not exist"));
   }
   respond(route.endpoint, std::move(responder), not_allowed_reply("GET"));
+}
+
+http::Response Ingest::show(const EndpointRule& rule,
+                            const http::RequestHead& head,
+                            const Route& route) const {
+  if (head.method == "OPTIONS") return preflight_reply();
+  if (rule.page != nullptr && (head.method == "GET" || head.method == "HEAD"))
+    return rule.page({head, route, gate_, config_, bundle_});
+  return not_allowed_reply(allowed_methods(rule));
 }
 
 void Ingest::respond(Endpoint endpoint, http::Responder responder, http::Response response) {

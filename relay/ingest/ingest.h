@@ -66,6 +66,10 @@ class Ingest {
   void respond(Endpoint endpoint, http::Responder responder, http::Response response);
   http::Response refuse(Refusal refusal, Endpoint endpoint);
   bool refuses_all() const { return draining_ || journal_.full(); }
+  // What is neither taken in nor of the endpoints below.
+  http::Response show(const EndpointRule& rule,
+                      const http::RequestHead& head,
+                      const Route& route) const;
   // Why what the gate has let pass is refused all the same. REQUIRES: refuses_all().
   Refusal make_outage(std::optional<Sender> sender) const;
   void take_in(http::Request& request, const Route& route, http::Responder responder);
@@ -83,6 +87,7 @@ class Ingest {
   ProjectDirectory directory_;
   const Gate gate_;
   const Intake intake_;
+  const std::string bundle_;  // of the JavaScript SDK
   const std::shared_ptr<Ledger> ledger_;
   std::atomic<bool> draining_{false};
   std::mutex flushing_;  // whoever flushes next finds the last flush offered

@@ -71,6 +71,9 @@ std::string_view endpoint_name(Endpoint endpoint) {
     case Endpoint::vercel_logs: return "vercel_logs";
     case Endpoint::otlp_traces: return "otlp_traces";
     case Endpoint::otlp_logs: return "otlp_logs";
+    case Endpoint::error_page: return "error_page";
+    case Endpoint::js_loader: return "js_loader";
+    case Endpoint::js_bundle: return "js_bundle";
     case Endpoint::live: return "live";
     case Endpoint::ready: return "ready";
     case Endpoint::metrics: return "metrics";

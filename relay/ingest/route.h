@@ -16,6 +16,9 @@ enum class Endpoint : std::uint8_t {
   vercel_logs,  // /api/{project}/integration/vercel/logs/
   otlp_traces,  // /api/{project}/integration/otlp/v1/traces/
   otlp_logs,    // /api/{project}/integration/otlp/v1/logs/
+  error_page,   // /api/embed/error-page/
+  js_loader,    // /js-sdk-loader/{key}.js
+  js_bundle,    // /js-sdk-bundle/bundle.js
   live,         // /api/relay/healthcheck/live/
   ready,        // /api/relay/healthcheck/ready/
   metrics,      // /metrics
