@@ -1,6 +1,7 @@
 // Items that carry an event: errors, messages, security reports, transactions, feedback.
 #include "api/digest/derived_tags.h"
 #include "api/digest/item_reader.h"
+#include "api/digest/security_event.h"
 #include "api/digest/title.h"
 #include "buffer/keys.h"
 #include "relay/protocol/json_repair.h"
@@ -18,7 +19,8 @@ relay::EventId id_of(EnvelopeContext& context, const Event& event, std::uint16_t
   context.id_given = true;
   if (first && context.header_id) return *context.header_id;
   if (event.id) return *event.id;
-  if (context.header_id) return *context.header_id;
+  // Several reports of a browser come together; nobody gave the others an id.
+  if (context.header_id && !is_security(event.type)) return *context.header_id;
   // The same at each reading, so that reading again is no second event.
   const auto made = md5_of(buffer::Key().u64(context.record.sequence).u16(index));
   return relay::event_id_from_raw(raw_bytes(made)).value_or(relay::EventId());
@@ -99,7 +101,11 @@ void add_transaction(EnvelopeContext& context,
 }  // namespace
 
 void read_event_item(EnvelopeContext& context, const relay::Item& item, std::uint16_t index) {
-  auto read = parse_event(item.payload);
+  const bool report = item.type == "raw_security";
+  const auto made = report ? render_security_event(item, context.meta) : std::string();
+  if (report && made.empty())
+    return context.count(relay::DataCategory::security, Outcome::invalid, "security_report", 1);
+  auto read = parse_event(report ? std::string_view(made) : item.payload);
   if (!read) {
     const bool large = read.error().fault == Fault::too_large;
     return context.count(relay::category_of(item), Outcome::invalid,

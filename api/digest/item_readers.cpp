@@ -17,6 +17,7 @@ constexpr std::array readers{
     std::pair<std::string_view, ItemReader>{"event", read_event_item},
     std::pair<std::string_view, ItemReader>{"transaction", read_event_item},
     std::pair<std::string_view, ItemReader>{"security", read_event_item},
+    std::pair<std::string_view, ItemReader>{"raw_security", read_event_item},
     std::pair<std::string_view, ItemReader>{"feedback", read_event_item},
     std::pair<std::string_view, ItemReader>{"client_report", read_client_report_item},
     std::pair<std::string_view, ItemReader>{"session", read_session_item},

@@ -1,5 +1,6 @@
 #include "api/digest/payload.h"
 
+#include "api/digest/security_event.h"
 #include "relay/protocol/content_stream.h"
 
 #include <utility>
@@ -48,6 +49,11 @@ Result<ItemPayload> read_payload(const buffer::Journal& journal,
   payload.project = record.project;
   payload.received = record.received;
   payload.meta.ParseFromArray(record.meta.data(), static_cast<int>(record.meta.size()));
+  auto& own = payload.envelope.items[item];
+  if (own.type == "raw_security") {
+    payload.made = std::make_shared<const std::string>(render_security_event(own, payload.meta));
+    own.payload = *payload.made;
+  }
   return payload;
 }
 

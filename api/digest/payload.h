@@ -21,6 +21,8 @@ struct ItemPayload {
   schema::IntakeMeta meta;
   relay::Envelope envelope;  // all items, by index: the event's attachments are among them
   std::shared_ptr<const buffer::Bytes> bytes;  // what the envelope's views point into
+  // Set for a browser's report: the event made of it, which is then the own item's payload.
+  std::shared_ptr<const std::string> made;
 
   const relay::Item& own() const { return envelope.items[item]; }  // header, payload, type …
 };

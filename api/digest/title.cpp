@@ -1,5 +1,7 @@
 #include "api/digest/title.h"
 
+#include "api/digest/security_event.h"
+
 #include <utility>
 
 namespace picket::digest {
@@ -96,13 +98,12 @@ void name_message(const Event& event, Title& title) {
 }
 
 void name_csp(const Event& event, Title& title) {
-  const auto directive = event.csp_directive;
-  const std::string blocked(event.csp_blocked.empty() ? "self" : event.csp_blocked);
-  const auto kind = directive.substr(0, directive.rfind("-src"));
-  title.title = "Blocked '" + std::string(kind) + "' from '" + blocked + "'";
+  title.title = event.formatted.empty()
+                    ? describe_csp(event.csp_directive, event.csp_blocked, "")
+                    : ellipsed(first_line(without_outer_space(event.formatted)), 256);
   Metadata metadata;
-  metadata.add("directive", directive);
-  metadata.add("uri", blocked);
+  metadata.add("directive", event.csp_directive);
+  metadata.add("uri", event.csp_blocked.empty() ? "self" : blocked_place(event.csp_blocked));
   metadata.add("message", title.title);
   title.metadata_json = metadata.take();
 }
@@ -148,7 +149,7 @@ Title title_of(const Event& event) {
   const auto* exception = main_exception(event);
   if (event.type == EventType::feedback) {
     name_feedback(event, title);
-  } else if (event.type == EventType::csp && event.formatted.empty()) {
+  } else if (event.type == EventType::csp && !event.csp_directive.empty()) {
     name_csp(event, title);
   } else if (event.type == EventType::transaction && !event.transaction.empty()) {
     title.title = event.transaction;

@@ -35,6 +35,10 @@ struct IngestConfig {
   std::uint64_t max_replay_bytes = std::uint64_t{10} << 20;
   // Items of one envelope. Price: some 150 bytes of memory each while it is looked at.
   std::uint64_t max_items = 10'000;
+  // A bundle of the JavaScript SDK that the loader fetches: a file that is served here (read at the
+  // start), or where it is. Price of the file: its size in memory.
+  std::string js_sdk_file;
+  std::string js_sdk_url;
   std::vector<QuotaConfig> quotas;  // [[quota]], bound one by one
 };
 

@@ -11,6 +11,7 @@
 #include "buffer/spool.h"
 #include "relay/http/message.h"
 #include "relay/ingest/config.h"
+#include "relay/ingest/gate.h"
 #include "relay/ingest/refusal.h"
 #include "relay/ingest/route.h"
 
@@ -47,11 +48,21 @@ struct Converted {
 };
 using Converter = std::variant<Converted, Refusal> (*)(const Inbound& inbound);
 
+// What a GET of an endpoint is answered from, where nothing is taken in.
+struct PageContext {
+  const http::RequestHead& head;
+  const Route& route;
+  const Gate& gate;
+  const IngestConfig& config;
+  std::string_view bundle;  // of the JavaScript SDK, "" when the operator gave none
+};
+using Page = http::Response (*)(const PageContext& context);
+
 struct EndpointRule {
   Endpoint endpoint = Endpoint::unknown;
   // Segments between slashes; {project}, {key} and {name} stand for any one and fill the route.
   std::string_view pattern;
-  // Separated by ", "; OPTIONS is answered on all.
+  // By which something is taken in, separated by ", "; OPTIONS is answered on all.
   std::string_view methods = "POST";
   // None: the body is an envelope, and may name its key itself.
   Converter convert = nullptr;
@@ -62,6 +73,7 @@ struct EndpointRule {
   bool may_answer_429 = true;
   // True: never converted on an I/O thread, however small it came.
   bool takes_long = false;
+  Page page = nullptr;  // what GET and HEAD show
 };
 
 // The frequent ones first: paths are matched in this order.
@@ -75,5 +87,6 @@ const EndpointRule* find_rule(Endpoint endpoint);
 const EndpointRule* find_rule(const Route& route, const http::RequestHead& head);
 
 bool allows(const EndpointRule& rule, std::string_view method);
+std::string allowed_methods(const EndpointRule& rule);  // of an Allow header
 
 }  // namespace picket::ingest

@@ -1,6 +1,8 @@
 #include "relay/ingest/check_in.h"
 #include "relay/ingest/endpoint.h"
 #include "relay/ingest/file_uploads.h"
+#include "relay/ingest/error_page.h"
+#include "relay/ingest/js_loader.h"
 #include "relay/ingest/network_errors.h"
 #include "relay/ingest/otlp_endpoint.h"
 #include "relay/ingest/security_reports.h"
@@ -54,6 +56,10 @@ constexpr EndpointRule check_in_at(std::string_view pattern) {
           .convert = convert_check_in,
           .most_bytes = check_in_bytes,
           .may_answer_429 = false};
+}
+
+std::size_t form_bytes(const IngestConfig& /*config*/) {
+  return std::size_t{64} << 10;
 }
 
 constexpr std::array rules{
@@ -110,6 +116,19 @@ constexpr std::array rules{
                  .pattern = "api/{project}/events/{name}/attachments",
                  .convert = convert_attachments,
                  .most_bytes = file_bytes},
+    EndpointRule{.endpoint = Endpoint::error_page,
+                 .pattern = "api/embed/error-page",
+                 .convert = convert_error_page,
+                 .most_bytes = form_bytes,
+                 .page = error_page},
+    EndpointRule{.endpoint = Endpoint::js_loader,
+                 .pattern = "js-sdk-loader/{name}",
+                 .methods = "",
+                 .page = js_loader},
+    EndpointRule{.endpoint = Endpoint::js_bundle,
+                 .pattern = "js-sdk-bundle/bundle.js",
+                 .methods = "",
+                 .page = js_bundle},
 };
 
 }  // namespace
@@ -134,12 +153,19 @@ const EndpointRule* find_rule(const Route& route, const http::RequestHead& head)
 
 bool allows(const EndpointRule& rule, std::string_view method) {
   auto left = rule.methods;
-  while (true) {
+  while (!left.empty()) {
     const auto comma = left.find(", ");
     if (left.substr(0, comma) == method) return true;
     if (comma == std::string_view::npos) return false;
     left.remove_prefix(comma + 2);
   }
+  return false;
+}
+
+std::string allowed_methods(const EndpointRule& rule) {
+  std::string methods = rule.page == nullptr ? "" : "GET, HEAD, ";
+  if (!rule.methods.empty()) methods.append(rule.methods).append(", ");
+  return methods + "OPTIONS";
 }
 
 }  // namespace picket::ingest

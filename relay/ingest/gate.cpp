@@ -24,6 +24,13 @@ std::variant<std::optional<relay::ProjectId>, Refusal> find_project(const Route&
   return std::optional(*project);
 }
 
+std::string find_query_dsn(std::string_view query) {
+  for (auto& [name, value] : http::parse_query(query)) {
+    if (name == "dsn") return std::move(value);
+  }
+  return {};
+}
+
 }  // namespace
 
 Refusal missing_key() {
@@ -69,18 +76,29 @@ std::variant<std::optional<Sender>, Refusal> Gate::check_head(const http::Reques
   sources.authorization = head.headers.find("Authorization");
   sources.query = head.query;
   sources.path_key = route.key;
-  sources.envelope_dsn = unread_dsn;
+  // The error page's forms name their DSN in the query.
+  const auto query_dsn =
+      route.endpoint == Endpoint::error_page ? find_query_dsn(head.query) : std::string();
+  sources.envelope_dsn = query_dsn.empty() ? unread_dsn : std::string_view(query_dsn);
   auto found = relay::find_auth(sources);
   if (const auto* error = std::get_if<relay::AuthError>(&found)) return refuse(*error);
   auto& auth = std::get<relay::Auth>(found);
-  if (auth.project != 0) return std::optional<Sender>();
+  if (auth.project != 0 && query_dsn.empty()) return std::optional<Sender>();
 
-  auto checked = check_key(auth.key, std::get<std::optional<relay::ProjectId>>(project));
+  auto claimed = std::get<std::optional<relay::ProjectId>>(project);
+  if (auth.project != 0) claimed = auth.project;
+  auto checked = check_key(auth.key, claimed);
   if (auto* refusal = std::get_if<Refusal>(&checked)) return std::move(*refusal);
   auto& sender = std::get<Sender>(checked);
   sender.client = std::move(auth.client);
   if (auto refusal = check_origin(sender, head)) return *std::move(refusal);
   return std::optional(std::move(sender));
+}
+
+std::optional<Sender> Gate::find_sender(const relay::ProjectKey& key) const {
+  auto checked = check_key(key, std::nullopt);
+  if (auto* sender = std::get_if<Sender>(&checked)) return std::move(*sender);
+  return std::nullopt;
 }
 
 std::variant<Sender, Refusal> Gate::check_dsn(std::optional<Sender> sender,

@@ -23,6 +23,9 @@ class Gate {
   std::variant<std::optional<Sender>, Refusal> check_head(const http::RequestHead& head,
                                                           const Route& route) const;
 
+  // Whose key this is; nothing when it is unknown, or its project or itself disabled.
+  std::optional<Sender> find_sender(const relay::ProjectKey& key) const;
+
   // `sender` is what check_head() gave, `dsn` the envelope's, "" when it has none.
   std::variant<Sender, Refusal> check_dsn(std::optional<Sender> sender,
                                           std::string_view dsn,

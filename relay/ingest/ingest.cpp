@@ -7,6 +7,9 @@
 #include "relay/ingest/route.h"
 
 #include <chrono>
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
 #include <utility>
 
 namespace picket::ingest {
@@ -105,6 +108,16 @@ void end_commit(const WaitingRecord& record, const Result<buffer::Sequence>& dur
   end_record(*record.waiting, error_reply(503, "could not be stored", durable.error().detail));
 }
 
+// A name that leads nowhere is a wrong configuration: the process must not start.
+std::string read_bundle(const std::string& file) {
+  if (file.empty()) return {};
+  std::ifstream stream(file, std::ios::binary);
+  std::string bundle(std::istreambuf_iterator<char>(stream), {});
+  if (!stream || bundle.empty())
+    throw std::runtime_error("[ingest] js_sdk_file: cannot read \"" + file + "\"");
+  return bundle;
+}
+
 }  // namespace
 
 Ingest::Ingest(buffer::Journal& journal,
@@ -120,6 +133,7 @@ Ingest::Ingest(buffer::Journal& journal,
       intake_(gate_, pipeline_, config_),
       at_once_(make_workplace(journal, false)),
       with_time_(make_workplace(journal, true)),
+      bundle_(read_bundle(config_.js_sdk_file)),
       ledger_(std::make_shared<Ledger>()),
       pool_(with_time_.room.spool ? std::make_unique<http::WorkerPool>(
                                         large_body_threads, large_bodies_waiting,
@@ -186,10 +200,7 @@ void Ingest::handle(http::Request request, http::Responder responder) {
       return at_once ? take_in(request, std::move(responder), at_once_)
                      : take_in_with_time(request, std::move(responder));
     }
-    return respond(route.endpoint, std::move(responder),
-                   method == "OPTIONS"
-                       ? preflight_reply()
-                       : not_allowed_reply(std::string(rule->methods) + ", OPTIONS"));
+    return respond(route.endpoint, std::move(responder), show(*rule, request.head, route));
   }
   const bool reads = method == "GET" || method == "HEAD";
   switch (route.endpoint) {
@@ -211,6 +222,15 @@ void Ingest::handle(http::Request request, http::Responder responder) {
                      error_reply(404, "the requested resource does not exist"));
   }
   respond(route.endpoint, std::move(responder), not_allowed_reply("GET"));
+}
+
+http::Response Ingest::show(const EndpointRule& rule,
+                            const http::RequestHead& head,
+                            const Route& route) const {
+  if (head.method == "OPTIONS") return preflight_reply();
+  if (rule.page != nullptr && (head.method == "GET" || head.method == "HEAD"))
+    return rule.page({head, route, gate_, config_, bundle_});
+  return not_allowed_reply(allowed_methods(rule));
 }
 
 void Ingest::respond(Endpoint endpoint, http::Responder responder, http::Response response) {

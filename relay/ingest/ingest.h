@@ -72,6 +72,10 @@ class Ingest {
   void respond(Endpoint endpoint, http::Responder responder, http::Response response);
   http::Response refuse(Refusal refusal, Endpoint endpoint);
   bool refuses_all() const { return draining_ || journal_.full(); }
+  // What is neither taken in nor of the endpoints below.
+  http::Response show(const EndpointRule& rule,
+                      const http::RequestHead& head,
+                      const Route& route) const;
   // Why what the gate has let pass is refused all the same. REQUIRES: refuses_all().
   Refusal make_outage(std::optional<Sender> sender) const;
   void take_in(http::Request& request, http::Responder responder, const Workplace& workplace);
@@ -94,6 +98,7 @@ class Ingest {
   const Intake intake_;
   const Workplace at_once_;    // on an I/O thread
   const Workplace with_time_;  // on the pool
+  const std::string bundle_;  // of the JavaScript SDK
   const std::shared_ptr<Ledger> ledger_;
   std::atomic<bool> draining_{false};
   std::mutex flushing_;  // whoever flushes next finds the last flush offered

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <utility>
 
 namespace picket::ingest {
 namespace {
@@ -61,6 +62,17 @@ http::Response accepted_reply(std::string_view event_id) {
 http::Response empty_reply(unsigned status) {
   http::Response response;
   response.status = status;
+  add_cors(response);
+  return response;
+}
+
+http::Response script_reply(unsigned status, std::string text) {
+  http::Response response;
+  response.status = status;
+  response.body = std::move(text);
+  response.content_type = "text/javascript; charset=utf-8";
+  response.headers.add("Cache-Control", "no-store");
+  response.headers.add("X-Content-Type-Options", "nosniff");
   add_cors(response);
   return response;
 }

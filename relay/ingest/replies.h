@@ -18,6 +18,7 @@ void add_cors(http::Response& response);
 
 http::Response accepted_reply(std::string_view event_id);  // 32 hex digits, "" for {}
 http::Response empty_reply(unsigned status);
+http::Response script_reply(unsigned status, std::string text);  // JavaScript, not to be kept
 http::Response pixel_reply();  // for <img> tags: a transparent GIF that is not kept
 http::Response error_reply(unsigned status, std::string_view detail, std::string_view cause = {});
 http::Response preflight_reply();

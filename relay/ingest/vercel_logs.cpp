@@ -45,7 +45,16 @@ std::string find_hex(const object& json,
   return hex ? std::string(text) : std::string();
 }
 
-// Objects and nulls are nothing an attribute can be.
+bool is_flat(element value) {
+  simdjson::dom::array entries;
+  if (value.get(entries) != simdjson::SUCCESS) return false;
+  for (const auto entry : entries) {
+    if (entry.is_array() || entry.is_object()) return false;
+  }
+  return true;
+}
+
+// Attributes are scalars and lists of scalars: what is deeper is kept as its JSON.
 void add_value(const std::string& name, element value, AttributeWriter& attributes) {
   std::string_view text;
   std::int64_t whole = 0;
@@ -59,8 +68,10 @@ void add_value(const std::string& name, element value, AttributeWriter& attribut
     attributes.add_double(name, number);
   } else if (value.get(flag) == simdjson::SUCCESS) {
     attributes.add_flag(name, flag);
-  } else if (value.is_array()) {
+  } else if (is_flat(value)) {
     attributes.add_raw(name, "array", simdjson::minify(value));
+  } else if (!value.is_null()) {
+    attributes.add(name, std::string(simdjson::minify(value)));
   }
 }
 

@@ -48,7 +48,7 @@ TEST(Title, IsTheFirstLineOfAMessage) {
 TEST(Title, OfASecurityReportSaysWhatWasBlocked) {
   const auto title =
       named(R"({"csp":{"effective_directive":"img-src","blocked_uri":"https://x.example/a"}})");
-  EXPECT_EQ(title.title, "Blocked 'img' from 'https://x.example/a'");
+  EXPECT_EQ(title.title, "Blocked 'image' from 'x.example'");
 }
 
 TEST(Title, MetadataNamesTheCrashingFrame) {

@@ -140,6 +140,7 @@ TEST_F(VercelLogs, TolerateWhateverIsInTheirFields) {
                 .status,
             202U);
   EXPECT_TRUE(holds(only_payload(), R"("timestamp":1700000000.000000000)"));
+  EXPECT_TRUE(holds(only_payload(), R"("vercel.nested.a":{"value":"{\"b\":1}","type":"string"})"));
 }
 
 }  // namespace
