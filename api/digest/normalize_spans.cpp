@@ -81,18 +81,19 @@ void add_exclusive_times(json::object& event, json::array& spans, json::object* 
     const auto interval = interval_of(span);
     if (interval) children[std::string(text_or(span, "parent_span_id"))].push_back(*interval);
   }
-  const auto add = [&](json::object& owner, std::string_view id, std::optional<Interval> own) {
-    if (!own || owner.contains("exclusive_time")) return;
-    auto found = children.find(std::string(id));
-    std::vector<Interval> none;
-    owner["exclusive_time"] = exclusive_ms(*own, id.empty() || found == children.end() ? none : found->second);
+  // Who has an id takes its children: that many spans say they are the same one costs nothing.
+  const auto add = [&](json::object& owner, std::optional<Interval> own) {
+    const std::string id(text_or(owner, "span_id"));
+    auto found = id.empty() ? children.end() : children.find(id);
+    std::vector<Interval> own_children;
+    if (found != children.end()) {
+      own_children = std::move(found->second);
+      children.erase(found);
+    }
+    if (own && !owner.contains("exclusive_time")) owner["exclusive_time"] = exclusive_ms(*own, own_children);
   };
-  for (auto& each : spans) {
-    auto& span = each.get_object();
-    const std::string id(text_or(span, "span_id"));
-    add(span, id, interval_of(span));
-  }
-  if (trace) add(*trace, std::string(text_or(*trace, "span_id")), interval_of(event));
+  if (trace) add(*trace, interval_of(event));
+  for (auto& each : spans) add(each.get_object(), interval_of(each.get_object()));
 }
 
 // Time per kind of operation, as overlapping spans cover it.

@@ -38,7 +38,8 @@ class TagList {
     const auto value = clean_tag_value(text.get_string(), arena);
     if (value.empty()) return;
     if (key == "environment" && text_or(work_.event, "environment").empty()) {
-      const auto environment = clean_environment(ellipsed(value, 64));
+      const auto cut = ellipsed(value, 64);
+      const auto environment = clean_environment(cut);
       if (!environment.empty()) work_.event["environment"] = environment;
     }
     if (!is_internal_tag(key)) add(key, value);

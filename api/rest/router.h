@@ -37,7 +37,7 @@ struct Api {
       public_url;  // "http://localhost:3000", without trailing slash; part of links and DSNs
   // As the digest files events, and where an address is; no lookups without a source.
   Duration max_event_age = Duration(std::int64_t{90} * 24 * 3600 * 1000);
-  std::shared_ptr<const digest::GeoSource> geo;
+  std::shared_ptr<const digest::GeoSource> geo = nullptr;
   // Remembers the issues' columns from one search to the next.
   std::shared_ptr<query::IssueSearch> issue_search = std::make_shared<query::IssueSearch>();
 };
