@@ -3,6 +3,7 @@
 #include "api/config.h"
 #include "api/digest/config.h"
 #include "api/digest/digest.h"
+#include "api/digest/geo.h"
 #include "api/digest/metrics.h"
 #include "api/rest/router.h"
 #include "api/rest/setup.h"
@@ -46,6 +47,7 @@ struct Config {
   buffer::StorageConfig storage;
   ingest::IngestConfig ingest;
   digest::DigestConfig digest;
+  digest::GeoipConfig geoip;
   rest::ApiConfig api;
   std::vector<upstream::DestinationConfig> upstreams;
 };
@@ -60,6 +62,7 @@ Result<Config> load_config(const std::filesystem::path& file) {
   document->section("storage", [&](Settings& settings) { bind(settings, config.storage); });
   document->section("ingest", [&](Settings& settings) { bind(settings, config.ingest); });
   document->section("digest", [&](Settings& settings) { bind(settings, config.digest); });
+  document->section("geoip", [&](Settings& settings) { bind(settings, config.geoip); });
   document->section("api", [&](Settings& settings) { bind(settings, config.api); });
   config.ingest.quotas.resize(document->count("quota"));
   for (std::size_t i = 0; i < config.ingest.quotas.size(); ++i) {
@@ -109,11 +112,19 @@ http::Service make_service(ingest::Ingest& ingest, rest::Api& api) {
   return service;
 }
 
+// Events are shown without places rather than not at all: a database that cannot be read is no reason
+// not to start, nor to let go of the one in use.
+void load_places(digest::GeoSource& source, const std::string& path) {
+  if (const auto loaded = source.load(path); !loaded)
+    log(Level::warning, "picket", "geoip.path is not used", {{"reason", loaded.error().detail}});
+}
+
 // Everything that lives while Picket serves, in dependency order: each part may use those above it and
 // is stopped before them.
 struct Picket {
   SystemClock clock;
   std::shared_ptr<buffer::Spool> spool;
+  std::shared_ptr<digest::GeoSource> places = std::make_shared<digest::GeoSource>();
   std::unique_ptr<buffer::Tables> tables;
   std::unique_ptr<buffer::Journal> journal;
   std::unique_ptr<buffer::Retention> retention;
@@ -158,7 +169,9 @@ Result<void> build(Picket& picket, const Config& config) {
     const std::scoped_lock lock(picket.forwarder_mutex);
     picket.forwarder->add_metrics(out);
   });
-  picket.api = std::make_unique<rest::Api>(rest::Api{*picket.tables, *picket.journal, picket.clock, config.api.public_url});
+  picket.api = std::make_unique<rest::Api>(rest::Api{*picket.tables, *picket.journal, picket.clock, config.api.public_url,
+                                                     config.digest.max_event_age, picket.places});
+  load_places(*picket.places, config.geoip.path);
   return {};
 }
 
@@ -170,6 +183,7 @@ void reload(Picket& picket, const std::filesystem::path& file) {
     return;
   }
   set_log_level(*parse_log_level(config->log_level));
+  load_places(*picket.places, config->geoip.path);
   const std::scoped_lock lock(picket.forwarder_mutex);
   picket.forwarder.reset();
   picket.forwarder = make_forwarder(picket, *config);
@@ -254,7 +268,7 @@ std::vector<Command> all_commands() {
       {"serve", "take, keep, show and pass on: runs until SIGTERM",
        "usage: picket serve [--listen HOST:PORT] [--config FILE] [--storage DIR]\n\n"
        "Writes `listening on http://…` to standard error when it accepts. SIGTERM ends it cleanly,\n"
-       "SIGHUP re-reads destinations and log level after a check.\n\n"
+       "SIGHUP re-reads destinations, geoip.path and log level after a check.\n\n"
        "Example: picket serve --config /etc/picket/picket.toml\n",
        {}, {"listen"}, &serve, true}};
   for (auto& more : {rest::api_commands(), std::vector<Command>{api::status_command(), api::ledger_command(), upstream::send_command()},

@@ -15,4 +15,8 @@ void bind(Settings& settings, DigestConfig& config) {
   settings.duration("max_event_age", config.max_event_age, day, 3650 * day);
 }
 
+void bind(Settings& settings, GeoipConfig& config) {
+  settings.text("path", config.path);
+}
+
 }  // namespace picket::digest

@@ -5,6 +5,7 @@
 #include "buffer/settings.h"
 
 #include <cstdint>
+#include <string>
 
 namespace picket::digest {
 
@@ -28,5 +29,14 @@ struct DigestConfig {
 };
 
 void bind(Settings& settings, DigestConfig& config);
+
+// [geoip] of the configuration.
+struct GeoipConfig {
+  // A MaxMind database (GeoLite2-City.mmdb …) by which events show where their user's address is;
+  // empty: they do not. Read anew on SIGHUP. Price: the file is mapped, some 60 MB of address space.
+  std::string path;
+};
+
+void bind(Settings& settings, GeoipConfig& config);
 
 }  // namespace picket::digest

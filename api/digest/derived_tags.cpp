@@ -1,5 +1,6 @@
 #include "api/digest/derived_tags.h"
 
+#include "api/digest/normalize_rules.h"
 #include "api/digest/user_agent.h"
 
 #include <algorithm>
@@ -42,31 +43,28 @@ class TagList {
   std::vector<Tag> take() { return std::move(tags_); }
 
  private:
-  std::string_view clean(std::string_view text) {
-    text = first_characters(without_outer_space(text), longest);
-    if (text.find_first_of("\n\r") == std::string_view::npos) return text;
-    std::string flat(text);
-    std::ranges::replace(flat, '\n', ' ');
-    std::ranges::replace(flat, '\r', ' ');
-    return arena_.keep(flat);
-  }
+  std::string_view clean(std::string_view text) { return clean_tag_value(text, arena_); }
 
   TextArena& arena_;
   std::vector<Tag> tags_;
 };
 
-void add_browser_and_os(const Event& event, TagList& tags) {
+// What the SDK says about browser, system and device; what the headers say where it says nothing.
+void add_client(const Event& event, TagList& tags, Event::Device& device) {
   auto browser = event.browser;
+  auto os = event.os;
   auto client_os = event.client_os;
-  if (!event.user_agent.empty() &&
-      (browser.name.empty() || (event.os.name.empty() && client_os.name.empty()))) {
-    const auto read = read_user_agent(event.user_agent);
+  // A browser's own events are about its system; others come from a server that has one of its own.
+  auto& clients = event.platform == "javascript" ? os : client_os;
+  if (browser.name.empty() || clients.name.empty() || !event.device_given) {
+    const auto read = read_user_agent(event.user_agent, event.hints);
     if (browser.name.empty()) browser = {read.browser, read.browser_version};
-    if (event.os.name.empty() && client_os.name.empty()) client_os = {read.os, read.os_version};
+    if (clients.name.empty()) clients = {read.os, read.os_version};
+    if (!event.device_given) device = {read.device_model, read.device_family};
   }
   tags.add_named("browser", "browser.name", browser.name, browser.version);
   tags.add_named("client_os", "client_os.name", client_os.name, client_os.version);
-  tags.add_named("os", "os.name", event.os.name, event.os.version);
+  tags.add_named("os", "os.name", os.name, os.version);
 }
 
 }  // namespace
@@ -98,10 +96,11 @@ std::vector<Tag> tags_of(const Event& event, TextArena& arena) {
   tags.add("user", user_tag(event.user, arena));
   if (const auto handled = event.handled()) tags.add("handled", *handled ? "yes" : "no");
   if (!event.exceptions.empty()) tags.add("mechanism", event.exceptions.back().mechanism);
-  add_browser_and_os(event, tags);
+  auto device = event.device;
+  add_client(event, tags, device);
   tags.add_named("runtime", "runtime.name", event.runtime.name, event.runtime.version);
-  tags.add("device", event.device_model);
-  tags.add("device.family", event.device_family);
+  tags.add("device", device.model);
+  tags.add("device.family", device.family);
   for (const auto& tag : event.tags)
     tags.add(tag.key, tag.value);
   return tags.take();

@@ -34,6 +34,23 @@ constexpr std::array<LevelName, 15> level_names = {{
     {"alert", EventLevel::fatal},
 }};
 
+struct TypeName {
+  std::string_view name;
+  EventType type;
+};
+constexpr std::array<TypeName, 10> type_names = {{
+    {"error", EventType::error},
+    {"default", EventType::default_},
+    {"transaction", EventType::transaction},
+    {"csp", EventType::csp},
+    {"hpkp", EventType::hpkp},
+    {"expectct", EventType::expect_ct},
+    {"expectstaple", EventType::expect_staple},
+    {"nel", EventType::nel},
+    {"feedback", EventType::feedback},
+    {"generic", EventType::generic},
+}};
+
 std::string lower(std::string_view text) {
   std::string out(text);
   std::ranges::transform(out, out.begin(), [](char c) {
@@ -90,6 +107,13 @@ std::string_view wire_name(EventType type) {
     case EventType::generic: return "generic";
   }
   std::abort();
+}
+
+std::optional<EventType> event_type_named(std::string_view name) {
+  for (const auto& known : type_names) {
+    if (known.name == name) return known.type;
+  }
+  return std::nullopt;
 }
 
 bool is_security(EventType type) {

@@ -10,6 +10,8 @@
 #pragma once
 
 #include "api/digest/text.h"
+#include "api/digest/user_agent.h"
+#include "buffer/clock.h"
 #include "buffer/result.h"
 #include "relay/protocol/data_category.h"
 #include "relay/protocol/envelope.h"
@@ -48,6 +50,7 @@ enum class EventType : std::uint8_t {
   generic,
 };
 std::string_view wire_name(EventType type);
+std::optional<EventType> event_type_named(std::string_view name);
 relay::DataCategory category_of(EventType type);
 bool is_security(EventType type);
 
@@ -88,6 +91,15 @@ struct NamedContext {
   std::string_view version;
 };
 
+// What intake knows of an item and its payload does not say.
+struct EventSource {
+  std::string_view item_type;       // "event", "transaction", …; "" when unknown
+  std::string_view remote_address;  // of the sender
+  std::int64_t sent_at_ms = 0;      // by the SDK's clock; 0 when it did not say
+  std::int64_t received_ms = 0;
+  Duration max_age = Duration(std::int64_t{90} * 24 * 3600 * 1000);
+};
+
 struct Event {
   std::optional<relay::EventId> id;
   std::optional<std::int64_t> timestamp_ms;
@@ -115,6 +127,7 @@ struct Event {
   std::string_view request_url;
   std::string_view request_method;
   std::string_view user_agent;
+  ClientHints hints;
   std::string_view sdk_name;
   std::string_view sdk_version;
 
@@ -122,13 +135,23 @@ struct Event {
   NamedContext os;
   NamedContext client_os;
   NamedContext runtime;
-  std::string_view device_model;
-  std::string_view device_family;
+  bool device_given = false;  // there is a device context
+  struct Device {
+    std::string_view model;
+    std::string_view family;
+  } device;
+  std::string_view device_class;
   std::string_view trace_id;  // 16 raw bytes, or empty
   std::string_view span_id;   // 8 raw bytes, or empty
 
+  // What settle() decides the user's address and the transaction's name by.
+  std::string_view remote_address;  // request.env.REMOTE_ADDR
+  std::string_view infer_ip;        // sdk.settings.infer_ip
+  std::string_view transaction_source;
+
   std::string_view csp_directive;
   std::string_view csp_blocked;
+  std::string_view csp_document;
 
   std::string_view feedback_message;
   std::string_view feedback_email;
@@ -144,6 +167,10 @@ struct Event {
   // False when any exception is known to be unhandled, nothing when no exception says.
   std::optional<bool> handled() const;
 };
+
+// What follows from where an event came from: its type by that of its item, the user's address, the
+// name of a transaction. Once, after parse_event().
+void settle(Event& event, const EventSource& source);
 
 // Fault::malformed for what cannot be read as a JSON object, Fault::too_large past 64 MiB.
 Result<Event> parse_event(std::string_view json);

@@ -112,10 +112,7 @@ void read_event_item(EnvelopeContext& context, const relay::Item& item, std::uin
                          large ? "too_large" : "invalid_json", 1);
   }
   Event& event = *read;
-  if (item.type == "transaction") event.type = EventType::transaction;
-  if (item.type == "feedback") event.type = EventType::feedback;
-  if (event.user.ip == "{{auto}}")
-    event.user.ip = event.text.keep(relay::repair_utf8(context.meta.remote_address()), {64, 0});
+  settle(event, {.item_type = item.type, .remote_address = context.meta.remote_address()});
   const auto id = id_of(context, event, index);
   const auto place = context.place(index);
   const auto fact_place = fact_context(context, index);

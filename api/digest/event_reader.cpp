@@ -1,63 +1,78 @@
 #include "api/digest/event_reader.h"
 
+#include "api/digest/context_names.h"
 #include "api/digest/fact_values.h"
 #include "api/digest/message_format.h"
+#include "api/digest/normalize_rules.h"
+#include "api/digest/part_names.h"
 
 #include <algorithm>
+#include <unordered_map>
+#include <utility>
 
 namespace picket::digest {
 namespace {
 
 constexpr std::size_t most_tags = 200;
 constexpr std::size_t most_fingerprint_parts = 50;
+constexpr Length longest_key{201, 0};  // one more than a key may have, so that a longer one shows
+constexpr Length longest_value{200, 0};
 
-struct TypeName {
-  std::string_view name;
-  EventType type;
-};
-constexpr std::array<TypeName, 10> type_names = {{
-    {"error", EventType::error},
-    {"default", EventType::default_},
-    {"transaction", EventType::transaction},
-    {"csp", EventType::csp},
-    {"hpkp", EventType::hpkp},
-    {"expectct", EventType::expect_ct},
-    {"expectstaple", EventType::expect_staple},
-    {"nel", EventType::nel},
-    {"feedback", EventType::feedback},
-    {"generic", EventType::generic},
-}};
-
-std::optional<EventType> type_named(std::string_view name) {
-  for (const auto& known : type_names) {
-    if (known.name == name) return known.type;
-  }
-  return std::nullopt;
-}
-
-void add_tag(Event& event, std::string_view key, std::string_view value) {
+void add_clean_tag(Event& event, std::string_view key, std::string_view value) {
   if (key.empty() || value.empty() || event.tags.size() >= most_tags) return;
   const bool there =
       std::ranges::any_of(event.tags, [&](const Tag& tag) { return tag.key == key; });
   if (!there) event.tags.push_back({key, value});
 }
 
+// As the SDK wrote them, cut to `longest_key` and `longest_value`.
+void add_tag(Event& event, std::string_view key, std::string_view value) {
+  if (!is_valid_tag_key(key)) {
+    key = event.text.keep(tag_key(key));
+    if (!is_valid_tag_key(key)) return;
+  }
+  value = clean_tag_value(value, event.text);
+  if (key == "environment" && event.environment.empty())
+    event.environment = clean_environment(event.text.keep(value, {64, 0}));
+  if (!is_internal_tag(key)) add_clean_tag(event, key, value);
+}
+
 // {"key": …, "value": …}
 void read_tag_object(JsonObject pair, Event& event) {
-  JsonElement key;
-  JsonElement value;
-  if (pair["key"].get(key) != simdjson::SUCCESS || pair["value"].get(value) != simdjson::SUCCESS)
-    return;
-  add_tag(event, text_of(key, event.text, {200, 0}), text_of(value, event.text, {200, 0}));
+  const auto key = member_of(pair, "key");
+  const auto value = member_of(pair, "value");
+  if (!key || !value) return;
+  add_tag(event, text_of(*key, event.text, longest_key), text_of(*value, event.text, longest_value));
+}
+
+// Of members of one name the last one counts.
+void read_tag_members(JsonObject object, Event& event) {
+  constexpr std::size_t few = 64;
+  const auto count = object.size();
+  std::unordered_map<std::string_view, std::size_t> last;
+  std::size_t index = 0;
+  if (count > few) {
+    for (const auto [key, value] : object) last[key] = index++;
+  }
+  const auto comes_again = [&](std::string_view name, std::size_t at) {
+    if (count > few) return last[name] != at;
+    std::size_t other = 0;
+    for (const auto [key, value] : object) {
+      if (other++ > at && key == name) return true;
+    }
+    return false;
+  };
+  index = 0;
+  for (const auto [key, value] : object) {
+    if (comes_again(key, index++)) continue;
+    add_tag(event, event.text.keep(key, longest_key), text_of(value, event.text, longest_value));
+  }
 }
 
 void read_tags(JsonElement json, Event& event) {
-  constexpr Length longest{200, 0};
   JsonObject object;
   if (json.get(object) == simdjson::SUCCESS) {
-    for (const auto [key, value] : object) {
-      add_tag(event, event.text.keep(key, longest), text_of(value, event.text, longest));
-    }
+    read_tag_members(object, event);
     return;
   }
   JsonArray array;
@@ -70,7 +85,8 @@ void read_tags(JsonElement json, Event& event) {
     JsonElement value;
     if (pair.at(0).get(key) != simdjson::SUCCESS || pair.at(1).get(value) != simdjson::SUCCESS)
       continue;
-    add_tag(event, text_of(key, event.text, longest), text_of(value, event.text, longest));
+    add_tag(event, text_of(key, event.text, longest_key),
+            text_of(value, event.text, longest_value));
   }
 }
 
@@ -113,12 +129,18 @@ bool same_word(std::string_view a, std::string_view b) {
 // {"User-Agent": …} or [["User-Agent", …]], the value sometimes a list.
 void read_headers(JsonElement json, Event& event) {
   const auto read = [&](std::string_view name, JsonElement value) {
-    if (!same_word(name, "User-Agent")) return;
+    auto* place = same_word(name, "User-Agent") ? &event.user_agent : nullptr;
+    if (!place && name.size() >= 9 && name.size() <= 26) {
+      std::array<char, 26> lower{};
+      std::ranges::transform(name, lower.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+      place = hint_named(event.hints, {lower.data(), name.size()});
+    }
+    if (!place) return;
     JsonArray several;
     JsonElement first;
     const bool listed =
         value.get(several) == simdjson::SUCCESS && several.at(0).get(first) == simdjson::SUCCESS;
-    event.user_agent = text_of(listed ? first : value, event.text, {512, 0});
+    *place = text_of(listed ? first : value, event.text, {512, 0});
   };
   JsonObject object;
   if (json.get(object) == simdjson::SUCCESS) {
@@ -137,12 +159,29 @@ void read_headers(JsonElement json, Event& event) {
   }
 }
 
+// Without query and fragment.
+std::string_view url_of(JsonElement value, Event& event) {
+  constexpr Length longest{256, 40};
+  std::string_view text;
+  if (value.get(text) != simdjson::SUCCESS) return text_of(value, event.text, longest);
+  return event.text.keep(split_url(text).url, longest);
+}
+
+void read_env(JsonElement json, Event& event) {
+  JsonObject env;
+  if (json.get(env) != simdjson::SUCCESS) return;
+  if (const auto address = member_of(env, "REMOTE_ADDR"))
+    event.remote_address = text_of(*address, event.text, {64, 0});
+}
+
 void read_request(JsonElement json, Event& event) {
   const auto object = object_of(json);
   if (!object) return;
   for (const auto [key, value] : *object) {
     if (key == "url")
-      event.request_url = text_of(value, event.text, {256, 40});
+      event.request_url = url_of(value, event);
+    else if (key == "env")
+      read_env(value, event);
     else if (key == "method")
       event.request_method = text_of(value, event.text, {32, 0});
     else if (key == "headers")
@@ -150,31 +189,52 @@ void read_request(JsonElement json, Event& event) {
   }
 }
 
-NamedContext read_named(JsonObject json, Event& event) {
+// A name that the SDK did not give may be in "raw_description".
+NamedContext read_named(JsonObject json, NamedContext (*described)(std::string_view), Event& event) {
   NamedContext context;
+  std::string_view raw;
   for (const auto [key, value] : json) {
     if (key == "name")
       context.name = text_of(value, event.text, {200, 0});
     else if (key == "version")
       context.version = text_of(value, event.text, {100, 0});
+    else if (key == "raw_description" && value.get(raw) != simdjson::SUCCESS)
+      raw = {};
   }
-  return context;
+  if (described == nullptr || raw.empty() || !context.name.empty()) return context;
+  const auto read = described(raw);
+  if (read.name.empty()) return context;
+  return {event.text.keep(read.name, {200, 0}), event.text.keep(read.version, {100, 0})};
 }
 
 void read_device(JsonObject json, Event& event) {
+  event.device_given = true;
+  DevicePower power;
+  const auto number = [](JsonElement value) -> std::optional<double> {
+    double read = 0;
+    return value.get(read) == simdjson::SUCCESS ? std::optional(read) : std::nullopt;
+  };
   for (const auto [key, value] : json) {
     if (key == "model")
-      event.device_model = text_of(value, event.text, {200, 0});
+      event.device.model = text_of(value, event.text, {200, 0});
     else if (key == "family")
-      event.device_family = text_of(value, event.text, {200, 0});
+      event.device.family = text_of(value, event.text, {200, 0});
+    else if (key == "processor_frequency")
+      power.frequency = number(value);
+    else if (key == "processor_count")
+      power.cores = number(value);
+    else if (key == "memory_size")
+      power.memory = number(value);
   }
+  event.device_class = device_class(event.device.family, power);
 }
 
 void read_trace(JsonObject json, Event& event) {
+  const auto said = member_of(json, "trace_id");
   std::string_view text;
   if (auto span = raw_id_member(json, "span_id"); span.size() == 8)
     event.span_id = event.text.keep(span);
-  if (json["trace_id"].get(text) != simdjson::SUCCESS) return;
+  if (!said || said->get(text) != simdjson::SUCCESS) return;
   if (const auto id = relay::parse_event_id(text))
     event.trace_id = event.text.keep(relay::raw_bytes(*id));
 }
@@ -200,13 +260,13 @@ void read_contexts(JsonElement json, Event& event) {
     const auto context = object_of(value);
     if (!context) continue;
     if (key == "browser")
-      event.browser = read_named(*context, event);
+      event.browser = read_named(*context, nullptr, event);
     else if (key == "os")
-      event.os = read_named(*context, event);
+      event.os = read_named(*context, &named_os, event);
     else if (key == "client_os")
-      event.client_os = read_named(*context, event);
+      event.client_os = read_named(*context, &named_os, event);
     else if (key == "runtime")
-      event.runtime = read_named(*context, event);
+      event.runtime = read_named(*context, &named_runtime, event);
     else if (key == "device")
       read_device(*context, event);
     else if (key == "trace")
@@ -237,10 +297,7 @@ void read_message(JsonElement json, Event& event) {
   constexpr Length longest{8192, 200};
   const auto object = object_of(json);
   if (!object) {
-    if (const auto text = text_of(json, event.text, longest);
-        !text.empty() && event.message.empty()) {
-      event.message = text;
-    }
+    event.message = text_of(json, event.text, longest);
     return;
   }
   MessageParams params;
@@ -259,18 +316,24 @@ void read_message(JsonElement json, Event& event) {
   }
 }
 
+// A report as browsers send it or as an event's interface names it.
 void read_csp(JsonElement json, Event& event) {
   const auto object = object_of(json);
   if (!object) return;
+  std::string_view violated;
   for (const auto [key, value] : *object) {
-    if (key == "effective_directive")
+    const auto name = csp_field(key);
+    if (name == "effective_directive")
       event.csp_directive = text_of(value, event.text, {128, 0});
-    else if (key == "violated_directive" && event.csp_directive.empty()) {
-      const auto whole = text_of(value, event.text, {8192, 0});
-      event.csp_directive = whole.substr(0, whole.find(' '));
-    } else if (key == "blocked_uri")
+    else if (name == "violated_directive")
+      violated = text_of(value, event.text, {8192, 0});
+    else if (name == "blocked_uri")
       event.csp_blocked = text_of(value, event.text, {256, 40});
+    else if (name == "document_uri")
+      event.csp_document = url_of(value, event);
   }
+  if (event.csp_directive.empty())
+    event.csp_directive = event.text.keep(violated.substr(0, violated.find(' ')), {128, 0});
 }
 
 void read_sdk(JsonElement json, Event& event) {
@@ -281,7 +344,16 @@ void read_sdk(JsonElement json, Event& event) {
       event.sdk_name = text_of(value, event.text, {200, 0});
     else if (key == "version")
       event.sdk_version = text_of(value, event.text, {100, 0});
+    else if (JsonObject settings; key == "settings" && value.get(settings) == simdjson::SUCCESS) {
+      if (const auto infer = member_of(settings, "infer_ip")) event.infer_ip = text_of(*infer, event.text, {16, 0});
+    }
   }
+}
+
+void read_transaction_info(JsonElement json, Event& event) {
+  JsonObject info;
+  if (json.get(info) != simdjson::SUCCESS) return;
+  if (const auto source = member_of(info, "source")) event.transaction_source = text_of(*source, event.text, {32, 0});
 }
 
 bool read_text_field(std::string_view key, JsonElement value, Event& event) {
@@ -295,11 +367,11 @@ bool read_text_field(std::string_view key, JsonElement value, Event& event) {
   else if (key == "culprit")
     event.culprit = text_of(value, text, {200, 0});
   else if (key == "release")
-    event.release = without_outer_space(text_of(value, text, {200, 0}));
+    event.release = clean_release(text_of(value, text, {200, 0}));
   else if (key == "dist")
-    event.dist = without_outer_space(text_of(value, text, {64, 0}));
+    event.dist = clean_dist(text_of(value, text, {64, 0}));
   else if (key == "environment")
-    event.environment = without_outer_space(text_of(value, text, {64, 0}));
+    event.environment = clean_environment(text_of(value, text, {64, 0}));
   else if (key == "server_name")
     event.server_name = text_of(value, text, {256, 20});
   else if (key == "site")
@@ -316,27 +388,54 @@ bool has_content(JsonElement value) {
   return !value.is_null();
 }
 
-void read_part(std::string_view key, JsonElement value, Event& event) {
-  if (key == "exception" || key == "sentry.interfaces.Exception")
-    read_exceptions(value, event);
-  else if (key == "contexts" || key == "sentry.interfaces.Contexts")
-    read_contexts(value, event);
-  else if (key == "tags")
-    read_tags(value, event);
-  else if (key == "request" || key == "sentry.interfaces.Http")
-    read_request(value, event);
-  else if (key == "user" || key == "sentry.interfaces.User")
-    read_user(value, event);
-  else if (key == "message" || key == "logentry" || key == "sentry.interfaces.Message")
-    read_message(value, event);
-  else if (key == "stacktrace" || key == "sentry.interfaces.Stacktrace")
-    read_stacktrace(value, event);
-  else if (key == "fingerprint")
-    read_fingerprint(value, event);
-  else if (key == "sdk")
-    read_sdk(value, event);
-  else if (key == "csp" || key == "sentry.interfaces.Csp")
-    read_csp(value, event);
+// The parts of an event, each under the names that payloads have for it: the first with content
+// counts. Read in a fixed order, whatever theirs in the payload.
+class Parts {
+ public:
+  void offer(std::string_view key, JsonElement value) {
+    for (std::size_t part = 0; part < part_names.size(); ++part) {
+      const auto& names = part_names[part];
+      for (std::size_t rank = 0; rank < names.size(); ++rank) {
+        if (!names[rank].empty() && names[rank] == key) found_[part][rank] = value;
+      }
+    }
+  }
+  const auto& all(Part part) const { return found_[static_cast<std::size_t>(part)]; }
+  std::optional<JsonElement> get(Part part) const {
+    for (const auto& each : all(part)) {
+      if (each && has_content(*each)) return each;
+    }
+    return std::nullopt;
+  }
+
+ private:
+  std::array<std::array<std::optional<JsonElement>, 3>, part_names.size()> found_{};
+};
+
+void read_parts(const Parts& parts, Event& event) {
+  const auto read = [&](Part part, void (*reader)(JsonElement, Event&)) {
+    if (const auto value = parts.get(part)) reader(*value, event);
+  };
+  add_clean_tag(event, "server_name", clean_tag_value(event.server_name, event.text));
+  add_clean_tag(event, "site", clean_tag_value(event.site, event.text));
+  read(Part::tags, read_tags);
+  read(Part::contexts, read_contexts);
+  add_clean_tag(event, "device.class", event.device_class);
+  read(Part::request, read_request);
+  read(Part::user, read_user);
+  for (const auto& message : parts.all(Part::logentry)) {
+    if (message && event.message.empty() && event.formatted.empty()) read_message(*message, event);
+  }
+  read(Part::fingerprint, read_fingerprint);
+  read(Part::sdk, read_sdk);
+  read(Part::csp, read_csp);
+  read(Part::transaction_info, read_transaction_info);
+  read(Part::exception, read_exceptions);
+  read(Part::stacktrace, read_stacktrace);
+  // Old SDKs send an exception and its stack side by side.
+  if (event.exceptions.size() == 1 && event.exceptions[0].frames.empty())
+    event.exceptions[0].frames = std::exchange(event.stacktrace, {});
+  read(Part::threads, read_threads);
 }
 
 // An event with an exception or a stack is an error unless it says that it is something else.
@@ -348,13 +447,42 @@ EventType infer_type(const Event& event, std::optional<EventType> said) {
   return EventType::default_;
 }
 
+// What the Reporting API posts: {"type": "csp-violation", "url": …, "user_agent": …, "body": {…}}.
+struct Report {
+  bool is_csp = false;
+  std::optional<JsonElement> body;
+  std::optional<JsonElement> url;
+  std::optional<JsonElement> user_agent;
+
+  bool offer(std::string_view key, JsonElement value) {
+    auto* place = key == "body" ? &body : key == "url" ? &url : key == "user_agent" ? &user_agent : nullptr;
+    if (place) *place = value;
+    return place != nullptr;
+  }
+};
+
+void read_report(const Report& report, const Parts& parts, Event& event) {
+  const bool alone = !parts.get(Part::csp);
+  const bool own_request = parts.get(Part::request).has_value();
+  JsonObject body;
+  if (alone && report.is_csp && report.body && report.body->get(body) == simdjson::SUCCESS) {
+    std::string_view text;
+    if (report.url && report.url->get(text) == simdjson::SUCCESS) event.csp_document = url_of(*report.url, event);
+    read_csp(*report.body, event);
+    if (!own_request && report.user_agent && report.user_agent->get(text) == simdjson::SUCCESS)
+      event.user_agent = event.text.keep(text, {512, 0});
+  }
+  if (!own_request) event.request_url = event.csp_document;
+}
+
 }  // namespace
 
 void read_event(JsonObject payload, Event& event) {
   std::optional<EventType> said;
-  std::optional<JsonElement> threads;
+  Parts parts;
+  Report report;
   for (const auto [key, value] : payload) {
-    if (!has_content(value) || read_text_field(key, value, event)) continue;
+    if (read_text_field(key, value, event)) continue;
     std::string_view text;
     if (key == "event_id") {
       if (value.get(text) != simdjson::SUCCESS) continue;
@@ -364,14 +492,14 @@ void read_event(JsonObject payload, Event& event) {
     } else if (key == "level") {
       event.level = parse_level(text_of(value, event.text, {32, 0}));
     } else if (key == "type") {
-      if (value.get(text) == simdjson::SUCCESS) said = type_named(text);
-    } else if (key == "threads") {
-      threads = value;
-    } else {
-      read_part(key, value, event);
+      said = value.get(text) == simdjson::SUCCESS ? event_type_named(text) : std::nullopt;
+      report.is_csp = text == "csp-violation";
+    } else if (!report.offer(key, value)) {
+      parts.offer(key, value);
     }
   }
-  if (threads) read_threads(*threads, event);
+  read_parts(parts, event);
+  read_report(report, parts, event);
   if (event.message.empty()) event.message = event.formatted;
   if (event.formatted.empty()) event.formatted = event.message;
   event.type = infer_type(event, said);

@@ -33,6 +33,8 @@ std::optional<JsonElement> strict(std::string_view json, simdjson::error_code& e
   return root;
 }
 
+}  // namespace
+
 std::string_view render_number(double number, std::array<char, 64>& room) {
   const bool whole = std::floor(number) == number && std::abs(number) < 1e15;
   const auto end = whole ? std::to_chars(room.data(), room.data() + room.size(),
@@ -41,8 +43,6 @@ std::string_view render_number(double number, std::array<char, 64>& room) {
                          : std::to_chars(room.data(), room.data() + room.size(), number).ptr;
   return {room.data(), static_cast<std::size_t>(end - room.data())};
 }
-
-}  // namespace
 
 std::optional<JsonElement> parse_json(std::string_view json, bool& repaired) {
   simdjson::error_code error = simdjson::SUCCESS;
@@ -82,6 +82,10 @@ std::optional<std::int64_t> time_of(JsonElement element) {
   if (element.get(text) == simdjson::SUCCESS) return relay::parse_timestamp(text);
   double seconds = 0;
   if (element.get(seconds) != simdjson::SUCCESS) return std::nullopt;
+  return time_of_seconds(seconds);
+}
+
+std::optional<std::int64_t> time_of_seconds(double seconds) {
   if (!(std::abs(seconds) < 1e13)) return std::nullopt;
   // Beyond the year 5138 as seconds it can only be meant as milliseconds.
   if (std::abs(seconds) > 1e11) return static_cast<std::int64_t>(seconds);

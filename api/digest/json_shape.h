@@ -39,11 +39,25 @@ inline std::optional<JsonObject> object_of(JsonElement element) {
   return std::nullopt;
 }
 
+// Of members with the same name the last one counts.
+inline std::optional<JsonElement> member_of(JsonObject object, std::string_view name) {
+  std::optional<JsonElement> found;
+  for (const auto [key, value] : object) {
+    if (key == name) found = value;
+  }
+  return found;
+}
+
+// The number as JSON would have it: "7" for 7.0, as few digits as name it else.
+std::string_view render_number(double number, std::array<char, 64>& room);
+
 // The text, or the number or boolean as text; "" for anything else.
 std::string_view text_of(JsonElement element, TextArena& arena, Length length);
 
 // Whole milliseconds of a number of seconds or of a date; nothing when neither.
 std::optional<std::int64_t> time_of(JsonElement element);
+
+std::optional<std::int64_t> time_of_seconds(double seconds);
 
 std::optional<std::int64_t> number_of(JsonElement element);
 std::optional<bool> flag_of(JsonElement element);
@@ -54,11 +68,10 @@ template <class Each>
 void for_each_value(JsonElement element, std::size_t most, Each each) {
   JsonObject object;
   if (element.get(object) == simdjson::SUCCESS) {
-    JsonElement values;
-    if (object["values"].get(values) == simdjson::SUCCESS) {
+    if (const auto values = member_of(object, "values")) {
       JsonArray listed;
-      if (values.get(listed) == simdjson::SUCCESS) return for_each_value(values, most, each);
-      if (values.is_object()) each(values);
+      if (values->get(listed) == simdjson::SUCCESS) return for_each_value(*values, most, each);
+      if (values->is_object()) each(*values);
       return;
     }
     each(element);

@@ -200,6 +200,10 @@ void skip_damaged(buffer::Sequence sequence, Time now, ParsedBatch& batch);
 // Counts a record as invalid/internal instead of reading it.
 void skip_poisonous(const buffer::StoredRecord& record, ParsedBatch& batch);
 
+// How far the SDK's clock is off; 0 when that is not known or less than 55 minutes, which may be the
+// time on the way.
+std::int64_t clock_drift_ms(std::int64_t sent_at_ms, std::int64_t received_ms);
+
 // The time under which an event is filed: shifted by the SDK's clock drift when that is 55 minutes
 // or more, and the time it was received when it claims to be from the future (60 s) or too old.
 std::int64_t corrected_timestamp(std::optional<std::int64_t> timestamp_ms,

@@ -180,16 +180,19 @@ void skip_poisonous(const buffer::StoredRecord& record, ParsedBatch& batch) {
   skip_record(context, "its rows cannot be written", "internal");
 }
 
+std::int64_t clock_drift_ms(std::int64_t sent_at_ms, std::int64_t received_ms) {
+  constexpr std::int64_t least_drift_ms = 55 * 60'000;
+  const auto drift = received_ms - sent_at_ms;
+  return sent_at_ms != 0 && (drift >= least_drift_ms || drift <= -least_drift_ms) ? drift : 0;
+}
+
 std::int64_t corrected_timestamp(std::optional<std::int64_t> timestamp_ms,
                                  std::int64_t sent_at_ms,
                                  std::int64_t received_ms,
                                  Duration max_age) {
-  constexpr std::int64_t least_drift_ms = 55 * 60'000;
   constexpr std::int64_t future_ms = 60'000;
   if (!timestamp_ms) return received_ms;
-  std::int64_t corrected = *timestamp_ms;
-  const auto drift = received_ms - sent_at_ms;
-  if (sent_at_ms != 0 && (drift >= least_drift_ms || drift <= -least_drift_ms)) corrected += drift;
+  const std::int64_t corrected = *timestamp_ms + clock_drift_ms(sent_at_ms, received_ms);
   const bool plausible =
       corrected <= received_ms + future_ms && corrected >= received_ms - max_age.count();
   return plausible ? corrected : received_ms;

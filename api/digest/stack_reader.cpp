@@ -1,9 +1,11 @@
 #include "api/digest/event_reader.h"
+#include "api/digest/normalize_rules.h"
 
 namespace picket::digest {
 namespace {
 
 constexpr std::size_t most_exceptions = 50;
+constexpr std::size_t most_listed = 500;  // of which the rest says nothing
 constexpr std::size_t most_threads = 1000;
 // Of a longer stack the newest and the oldest calls are read, as Sentry keeps them.
 constexpr std::size_t newest_frames = 200;
@@ -27,13 +29,19 @@ void read_frame(JsonObject json, Event& event, Frame& frame) {
     else if (key == "in_app")
       frame.in_app = flag_of(value);
   }
+  frame.function = frame_function(frame.function);
+  const auto paths = frame_paths(frame.filename, frame.abs_path);
+  frame.filename = paths.filename;
+  frame.abs_path = paths.abs_path;
 }
 
 std::vector<Frame> read_frames(JsonElement stacktrace, Event& event) {
   std::vector<Frame> frames;
   JsonElement listed = stacktrace;
-  if (const auto object = object_of(stacktrace); object && stacktrace.is_object()) {
-    if ((*object)["frames"].get(listed) != simdjson::SUCCESS) return frames;
+  if (JsonObject object; stacktrace.get(object) == simdjson::SUCCESS) {
+    const auto member = member_of(object, "frames");
+    if (!member) return frames;
+    listed = *member;
   }
   JsonArray array;
   if (listed.get(array) != simdjson::SUCCESS) return frames;
@@ -67,14 +75,23 @@ void read_mechanism(JsonElement json, Event& event, ExceptionValue& exception) {
   }
 }
 
+void add_exception(ExceptionValue exception, Event& event) {
+  const auto named = exception_type(exception.type, exception.value);
+  exception.type = named.type;
+  exception.value = named.value;
+  const bool says_nothing =
+      exception.type.empty() && exception.value.empty() && exception.frames.empty();
+  if (!says_nothing) event.exceptions.push_back(std::move(exception));
+}
+
 void read_exception(JsonElement json, Event& event) {
+  if (event.exceptions.size() >= most_exceptions) return;
+  ExceptionValue exception;
   JsonObject object;
   if (json.get(object) != simdjson::SUCCESS) {
-    const auto value = text_of(json, event.text, {8192, 200});
-    if (!value.empty()) event.exceptions.emplace_back().value = value;
-    return;
+    exception.value = text_of(json, event.text, {8192, 200});
+    return add_exception(std::move(exception), event);
   }
-  ExceptionValue exception;
   for (const auto [key, value] : object) {
     if (key == "type")
       exception.type = text_of(value, event.text, {256, 20});
@@ -84,12 +101,10 @@ void read_exception(JsonElement json, Event& event) {
       exception.module = text_of(value, event.text, {256, 20});
     else if (key == "mechanism")
       read_mechanism(value, event, exception);
-    else if (key == "stacktrace" && exception.frames.empty())
+    else if (key == "stacktrace")
       exception.frames = read_frames(value, event);
   }
-  const bool says_nothing =
-      exception.type.empty() && exception.value.empty() && exception.frames.empty();
-  if (!says_nothing) event.exceptions.push_back(std::move(exception));
+  add_exception(std::move(exception), event);
 }
 
 struct ThreadChoice {
@@ -102,7 +117,7 @@ struct ThreadChoice {
 }  // namespace
 
 void read_exceptions(JsonElement exceptions, Event& event) {
-  for_each_value(exceptions, most_exceptions,
+  for_each_value(exceptions, most_listed,
                  [&](JsonElement each) { read_exception(each, event); });
 }
 
@@ -118,15 +133,16 @@ void read_threads(JsonElement threads, Event& event) {
   for_each_value(threads, most_threads, [&](JsonElement each) {
     JsonObject thread;
     if (each.get(thread) != simdjson::SUCCESS) return;
-    JsonElement stacktrace;
-    if (thread["stacktrace"].get(stacktrace) != simdjson::SUCCESS) return;
+    const auto stacktrace = member_of(thread, "stacktrace");
+    if (!stacktrace || stacktrace->is_null()) return;
     ++choice.count;
     choice.only = stacktrace;
-    JsonElement flag;
-    if (thread["crashed"].get(flag) == simdjson::SUCCESS && flag_of(flag).value_or(false))
-      choice.crashed = stacktrace;
-    if (thread["current"].get(flag) == simdjson::SUCCESS && flag_of(flag).value_or(false))
-      choice.current = stacktrace;
+    const auto says = [&](std::string_view name) {
+      const auto flag = member_of(thread, name);
+      return flag && flag_of(*flag).value_or(false);
+    };
+    if (says("crashed")) choice.crashed = stacktrace;
+    if (says("current")) choice.current = stacktrace;
   });
   if (choice.crashed) return read_stacktrace(*choice.crashed, event);
   if (choice.current) return read_stacktrace(*choice.current, event);

@@ -44,6 +44,11 @@ std::string ellipsed(std::string_view text, std::size_t characters) {
   return std::string(first_characters(text, kept)) + "...";
 }
 
+std::string ellipsed_over(std::string_view text, Length length) {
+  if (!longer_than(text, length.characters + length.slack)) return std::string(text);
+  return ellipsed(text, length.characters);
+}
+
 void append_json_text(std::string& json, std::string_view text) {
   constexpr char digits[] = "0123456789abcdef";
   json += '"';

@@ -23,6 +23,9 @@ std::string_view without_outer_space(std::string_view text);
 // `text` when it fits, else its beginning and "..." (`characters` in all).
 std::string ellipsed(std::string_view text, std::size_t characters);
 
+// ellipsed() to its characters when it is longer than they and the slack.
+std::string ellipsed_over(std::string_view text, Length length);
+
 // `text` as a JSON string, quotes included.
 void append_json_text(std::string& json, std::string_view text);
 

@@ -2,6 +2,8 @@
 #include "api/query/tag_match.h"
 #include "api/rest/event_filter.h"
 #include "api/rest/event_shapes.h"
+#include "api/digest/normalize_tree.h"
+#include "api/digest/payload.h"
 #include "api/rest/event_view.h"
 #include "api/rest/issue_rows.h"
 #include "relay/protocol/envelope.h"
@@ -209,12 +211,22 @@ Reply project_event(Api& api, const Call& call) {
   return Reply::json(render_event_details(api, call, snapshot, *view));
 }
 
-// The payload as the SDK sent it, with what it is filed under where the SDK did not say.
+// What an SDK sent, as it sent it; Sentry has no such parameter.
+boost::json::object raw_payload(const Api& api, const EventView& view) {
+  const auto payload = digest::read_payload(api.journal, view.place.sequence, view.place.item);
+  bool repaired = false;
+  auto tree = payload ? digest::read_tree(payload->own().payload, repaired) : std::nullopt;
+  return tree ? *std::move(tree) : json::object();
+}
+
+// The normalised event, or with `?raw=1` the payload as the SDK sent it, with what it is filed under
+// where the SDK did not say.
 Reply project_event_json(Api& api, const Call& call) {
   const auto snapshot = api.tables.snapshot();
   const auto place = query::find_event(snapshot, std::vector{call.project->id()}, call.path_text("event_id"));
   auto view = place ? load_event(api, snapshot, *place) : std::nullopt;
   if (!view) return Reply::error(404, "Event not found");
+  if (call.query.text("raw") == "1") view->payload = raw_payload(api, *view);
   auto& payload = view->payload;
   payload["event_id"] = view->event_id;
   payload["project"] = view->place.project;

@@ -2,6 +2,7 @@
 
 #include "api/digest/derived_tags.h"
 #include "api/digest/grouping.h"
+#include "api/digest/normalize.h"
 #include "api/digest/payload.h"
 #include "api/digest/title.h"
 #include "api/digest/user_report.h"
@@ -12,9 +13,9 @@
 #include "api/rest/release_rows.h"
 #include "api/rest/user_report_shape.h"
 #include "relay/protocol/hex.h"
-#include "relay/protocol/json_repair.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 namespace picket::rest {
@@ -25,45 +26,37 @@ using buffer::Key;
 using buffer::KeyReader;
 using buffer::Table;
 
-json::object parse_payload(std::string_view bytes, std::string& trouble) {
-  json::parse_options options;
-  options.max_depth = 256;
-  json::error_code error;
-  const auto storage = json::make_shared_resource<json::monotonic_resource>(bytes.size() * 2 + 1024);
-  auto value = json::parse(bytes, error, storage, options);
-  if (error) {
-    value = json::parse(relay::repair_json(bytes), error, storage, options);
-    trouble = error ? "The payload is not JSON: " + error.message() : "The payload was not valid JSON and has been repaired.";
-  }
-  if (error) return {};
-  if (value.is_object()) return std::move(value.get_object());
-  if (!value.is_array()) return {};
-  for (auto& each : value.get_array()) {
-    if (each.is_object()) return std::move(each.get_object());
-  }
-  return {};
+digest::EventSource source_of(const digest::ItemPayload& payload, const Api& api) {
+  const auto sent_at_ms = payload.meta.sent_at_ms() != 0 ? payload.meta.sent_at_ms() : payload.envelope.fields.sent_at_ms.value_or(0);
+  return {.item_type = payload.own().type,
+          .remote_address = payload.meta.remote_address(),
+          .sent_at_ms = sent_at_ms,
+          .received_ms = to_ms(payload.received),
+          .max_age = api.max_event_age};
 }
 
-void read_event_of(EventView& view, const digest::ItemPayload& payload) {
+void read_payload_into(EventView& view, const digest::ItemPayload& payload, const Api& api) {
+  const auto source = source_of(payload, api);
+  const auto geo = api.geo ? api.geo->get() : nullptr;
+  auto made = digest::normalize(payload.own().payload, source, geo.get());
+  if (!made) {
+    view.trouble = "The payload is not JSON: " + made.error().detail;
+    return;
+  }
+  if (made->repaired) view.trouble = "The payload was not valid JSON and has been repaired.";
+  view.payload = std::move(made->event);
   auto read = digest::parse_event(payload.own().payload);
   if (!read) return;
   view.event = *std::move(read);
-  auto& event = view.event;
-  if (payload.own().type == "transaction") event.type = digest::EventType::transaction;
-  if (payload.own().type == "feedback") event.type = digest::EventType::feedback;
-  if (event.user.ip == "{{auto}}") event.user.ip = event.text.keep(replace_invalid_utf8(payload.meta.remote_address()));
+  digest::settle(view.event, source);
 }
 
 json::value render_user_of(const EventView& view) {
   const auto* user = object_member(view.payload, "user");
-  if (!user) user = object_member(view.payload, "sentry.interfaces.User");
   if (!user) return nullptr;
   json::object data;
   json::object shown;
   for (const auto name : {"id", "email", "username", "ip_address", "name"}) shown[name] = text_or_null_member(*user, name);
-  if (shown["ip_address"].is_string() && shown["ip_address"].get_string() == "{{auto}}") {
-    shown["ip_address"] = view.event.user.ip.empty() ? json::value(nullptr) : json::value(view.event.user.ip);
-  }
   json::object geo;
   if (const auto* given = object_member(*user, "geo")) {
     for (const auto& [key, value] : *given) {
@@ -73,7 +66,7 @@ json::value render_user_of(const EventView& view) {
   shown["geo"] = geo.empty() ? json::value(nullptr) : json::value(std::move(geo));
   if (const auto* given = object_member(*user, "data")) data = *given;
   for (const auto& [key, value] : *user) {
-    if (key != "data" && key != "geo" && !shown.contains(key)) data[key] = value;
+    if (key != "data" && key != "geo" && key != "sentry_user" && !shown.contains(key)) data[key] = value;
   }
   shown["data"] = std::move(data);
   return shown;
@@ -126,6 +119,26 @@ json::value render_sdk(const json::object& payload) {
   return json::object{{"name", text_or_null_member(*sdk, "name")}, {"version", text_or_null_member(*sdk, "version")}};
 }
 
+// The words that Sentry has for what went wrong with a field.
+std::string_view error_message(std::string_view type) {
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 10> messages = {{
+      {"invalid_data", "Discarded invalid value"},
+      {"invalid_attribute", "Discarded unknown attribute"},
+      {"missing_attribute", "Missing value for required attribute"},
+      {"value_too_long", "Discarded value due to exceeding maximum length"},
+      {"clock_drift", "Clock drift detected in SDK"},
+      {"future_timestamp", "Invalid timestamp (in future)"},
+      {"past_timestamp", "Invalid timestamp (too old)"},
+      {"invalid_environment", "Environment cannot contain \"/\" or newlines"},
+      {"too_large", "Discarded value due to exceeding maximum size"},
+      {"unknown_error", "Unknown error"},
+  }};
+  for (const auto& [name, message] : messages) {
+    if (name == type) return message;
+  }
+  return type;
+}
+
 json::array render_errors(const EventView& view) {
   json::array errors;
   if (const auto* given = array_member(view.payload, "errors")) {
@@ -135,7 +148,7 @@ json::array render_errors(const EventView& view) {
       const auto type = text_member(*error, "type").value_or("unknown_error");
       json::object data = *error;
       data.erase("type");
-      errors.push_back(json::object{{"type", type}, {"message", text_member(*error, "message").value_or(type)}, {"data", std::move(data)}});
+      errors.push_back(json::object{{"type", type}, {"message", text_member(*error, "message").value_or(std::string(error_message(type)))}, {"data", std::move(data)}});
     }
   }
   if (!view.trouble.empty()) {
@@ -179,9 +192,26 @@ json::object render_base(const EventView& view, const buffer::Reader* reader) {
   };
 }
 
-json::object empty_meta() {
-  return {{"user", nullptr},    {"context", nullptr}, {"entries", json::object()}, {"contexts", nullptr},
-          {"message", nullptr}, {"packages", nullptr}, {"tags", json::object()},    {"sdk", nullptr}};
+// What was noted about the payload's parts, in the places that they have in the answer.
+json::object render_meta(const json::object& payload, const json::array& entries) {
+  const auto* meta = object_member(payload, "_meta");
+  static const json::object nothing;
+  const auto& notes = meta ? *meta : nothing;
+  const auto* message = object_member(notes, "logentry");
+  json::object by_entry;
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    const auto& type = entries[i].get_object().at("type").get_string();
+    const std::string_view name = type == "message" ? "logentry" : type == "debugmeta" ? "debug_meta" : std::string_view(type);
+    if (const auto* notes_here = member(notes, name)) by_entry[std::to_string(i)] = json::object{{"data", *notes_here}};
+  }
+  return {{"user", value_or_null(notes, "user")},
+          {"context", value_or_null(notes, "extra")},
+          {"entries", std::move(by_entry)},
+          {"contexts", value_or_null(notes, "contexts")},
+          {"message", message ? value_or_null(*message, "formatted") : json::value(nullptr)},
+          {"packages", value_or_null(notes, "modules")},
+          {"tags", json::object()},
+          {"sdk", value_or_null(notes, "sdk")}};
 }
 
 void add_transaction(json::object& shown, const json::object& payload) {
@@ -229,8 +259,7 @@ std::optional<EventView> load_event(const Api& api, const buffer::Reader& reader
     return view;
   }
   view.size = payload->own().payload.size();
-  view.payload = parse_payload(payload->own().payload, view.trouble);
-  read_event_of(view, *payload);
+  read_payload_into(view, *payload, api);
   return view;
 }
 
@@ -256,14 +285,15 @@ json::object render_event(const Api&, const Call&, const buffer::Reader& reader,
   shown["dateReceived"] = render_time(view.row.received_ms());
   shown["size"] = view.size;
   shown["dist"] = view.event.dist.empty() ? json::value(nullptr) : json::value(view.event.dist);
-  shown["entries"] = render_entries(view);
+  auto entries = render_entries(view);
+  shown["_meta"] = render_meta(view.payload, entries);
+  shown["entries"] = std::move(entries);
   shown["contexts"] = render_contexts(view.payload);
   shown["context"] = object_member(view.payload, "extra") ? value_or_null(view.payload, "extra") : json::object();
   shown["packages"] = render_packages(view.payload);
   shown["sdk"] = render_sdk(view.payload);
   shown["errors"] = render_errors(view);
   shown["occurrence"] = nullptr;
-  shown["_meta"] = empty_meta();
   shown["fingerprints"] = std::move(fingerprints);
   shown["groupingConfig"] = json::object{{"id", "picket:1"}, {"enhancements", ""}};
   if (view.event.type == digest::EventType::transaction) add_transaction(shown, view.payload);

@@ -1,4 +1,4 @@
-// One event as the answers show it: its row, and its payload as the SDK sent it.
+// One event as the answers show it: its row, and its payload, normalised (api/digest/normalize.h).
 //
 // Payloads come in every shape. What is not of the shape an answer needs is shown in the nearest one
 // or left out; nothing throws for what a payload holds.
@@ -23,7 +23,7 @@ struct EventView {
   schema::EventRow row;
   std::string event_id;         // 32 hex digits
   std::size_t size = 0;         // of the payload, bytes
-  boost::json::object payload;  // empty when it cannot be had
+  boost::json::object payload;  // normalised; empty when it cannot be had
   digest::Event event;          // likewise
   std::string trouble;          // why the payload is not (quite) there; "" when it is
 };

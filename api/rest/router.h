@@ -8,6 +8,7 @@
 // THREADS  Endpoints run on the server's pool, several at once; all state is in the tables.
 #pragma once
 
+#include "api/digest/geo.h"
 #include "api/query/issue_search.h"
 #include "buffer/clock.h"
 #include "buffer/journal.h"
@@ -34,6 +35,9 @@ struct Api {
   const Clock& clock;
   std::string
       public_url;  // "http://localhost:3000", without trailing slash; part of links and DSNs
+  // As the digest files events, and where an address is; no lookups without a source.
+  Duration max_event_age = Duration(std::int64_t{90} * 24 * 3600 * 1000);
+  std::shared_ptr<const digest::GeoSource> geo = nullptr;
   // Remembers the issues' columns from one search to the next.
   std::shared_ptr<query::IssueSearch> issue_search = std::make_shared<query::IssueSearch>();
 };

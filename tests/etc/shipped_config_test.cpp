@@ -64,6 +64,7 @@ TEST(ShippedConfig, EqualsTheDefaultsAndNamesEveryKey) {
   expect_defaults<buffer::StorageConfig>(*document, "storage");
   expect_defaults<ingest::IngestConfig>(*document, "ingest");
   expect_defaults<digest::DigestConfig>(*document, "digest");
+  expect_defaults<digest::GeoipConfig>(*document, "geoip");
   expect_defaults<rest::ApiConfig>(*document, "api");
   std::string level;
   document->section("log", [&](Settings& settings) { settings.text("level", level); });

@@ -10,6 +10,7 @@ set(homes
   "boost/beast=relay/http/"
   "boost/asio=relay/http/"
   "re2/=relay/scrub/pattern"
+  "maxminddb.h=api/digest/geo.cpp"
   "curl/=upstream/")
 
 file(GLOB_RECURSE files RELATIVE "${ROOT}"

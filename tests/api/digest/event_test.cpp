@@ -46,7 +46,8 @@ TEST(ParseEvent, ReadsAnOrdinaryError) {
   EXPECT_EQ(event.browser.name, "Firefox");
   EXPECT_EQ(event.trace_id.size(), 16U);
   EXPECT_EQ(event.sdk_name, "sentry.python");
-  ASSERT_EQ(event.tags.size(), 1U);
+  ASSERT_EQ(event.tags.size(), 2U);
+  EXPECT_EQ(event.tags[0].key, "server_name");
   EXPECT_EQ(event.fingerprint.size(), 2U);
   EXPECT_FALSE(event.repaired);
 }

@@ -232,12 +232,37 @@ TEST_F(Events, SummariesHaveWhatClientsList) {
   EXPECT_TRUE(get(project_path("events/?full=true")).json.at(0).as_object().contains("entries"));
 }
 
-TEST_F(Events, TheRawPayloadIsWhatWasSent) {
-  const auto id = receive(R"({"message":"hi","anything":{"else":[1,2]}})");
+TEST_F(Events, TheJsonIsNormalisedAndTheRawPayloadIsWhatWasSent) {
+  const auto id = receive(R"({"message":"hi","tags":{"a":1},"anything":{"else":[1,2]}})");
   digest();
   const auto answer = get(project_path("events/" + id + "/json/"));
   EXPECT_EQ(answer["anything"].at("else").at(1), 2);
   EXPECT_EQ(answer["event_id"], json_text(id));
+  EXPECT_EQ(answer["logentry"].at("formatted"), "hi");
+  EXPECT_EQ(boost::json::serialize(answer["tags"]), R"([["a","1"]])");
+  const auto raw = get(project_path("events/" + id + "/json/?raw=1"));
+  EXPECT_EQ(raw["message"], "hi");
+  EXPECT_EQ(boost::json::serialize(raw["tags"]), R"({"a":1})");
+  EXPECT_EQ(raw["event_id"], json_text(id));
+}
+
+TEST_F(Events, SaysWhatNormalisationTookOut) {
+  const auto event = shown(R"({"release":"a/b","exception":[{"type":"E","value":)" + ('"' + std::string(9000, 'x') + '"') + R"(}],"user":{"id":{"x":1},"email":"a@b"}})");
+  EXPECT_EQ(event.at("release"), nullptr);
+  const auto& error = event.at("errors").at(0);
+  EXPECT_EQ(error.at("type"), "invalid_data");
+  EXPECT_EQ(error.at("message"), "Discarded invalid value");
+  EXPECT_EQ(boost::json::serialize(error.at("data")), R"({"name":"release","value":"a/b","reason":"invalid release"})");
+  EXPECT_EQ(event.at("_meta").at("entries").at("0").at("data").at("values").at("0").at("value").at("").at("len"), 9000);
+  EXPECT_TRUE(event.at("_meta").at("user").at("id").at("").at("err").is_array());
+}
+
+TEST_F(Events, ShowsTheClientOfABrowsersEvent) {
+  const auto event = shown(R"({"platform":"javascript","request":{"url":"http://shop/cart?x=1",
+    "headers":{"User-Agent":"Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:120.0) Gecko/20100101 Firefox/120.0"}}})");
+  EXPECT_EQ(event.at("contexts").at("browser").at("name"), "Firefox");
+  EXPECT_EQ(event.at("contexts").at("os").at("name"), "Windows");
+  EXPECT_EQ(event.at("user").at("data").as_object().size(), 0U);
 }
 
 TEST_F(Events, AnEventIdLeadsToItsIssue) {
