@@ -88,12 +88,6 @@ void add_typed(facts::FactRows& rows, std::string_view name, JsonElement value, 
 
 }  // namespace
 
-std::optional<JsonElement> member_of(JsonObject object, std::string_view name) {
-  JsonElement element;
-  if (object[name].get(element) != simdjson::SUCCESS || element.is_null()) return std::nullopt;
-  return element;
-}
-
 std::optional<JsonObject> object_member_of(JsonObject object, std::string_view name) {
   JsonObject found;
   if (object[name].get(found) != simdjson::SUCCESS) return std::nullopt;

@@ -10,7 +10,6 @@
 
 namespace picket::digest {
 
-std::optional<JsonElement> member_of(JsonObject object, std::string_view name);
 std::optional<JsonObject> object_member_of(JsonObject object, std::string_view name);
 // Strings only, "" otherwise.
 std::string_view string_member(JsonObject object, std::string_view name);

@@ -35,17 +35,16 @@ digest::EventSource source_of(const digest::ItemPayload& payload, const Api& api
           .max_age = api.max_event_age};
 }
 
-void read_payload_into(EventView& view, const digest::ItemPayload& payload, const Api& api) {
-  const auto source = source_of(payload, api);
+void read_payload_into(EventView& view, std::string_view payload, const digest::EventSource& source, const Api& api) {
   const auto geo = api.geo ? api.geo->get() : nullptr;
-  auto made = digest::normalize(payload.own().payload, source, geo.get());
+  auto made = digest::normalize(payload, source, geo.get());
   if (!made) {
     view.trouble = "The payload is not JSON: " + made.error().detail;
     return;
   }
   if (made->repaired) view.trouble = "The payload was not valid JSON and has been repaired.";
   view.payload = std::move(made->event);
-  auto read = digest::parse_event(payload.own().payload);
+  auto read = digest::parse_event(payload);
   if (!read) return;
   view.event = *std::move(read);
   digest::settle(view.event, source);
@@ -249,8 +248,7 @@ std::optional<EventView> load_event(const Api& api, const buffer::Reader& reader
     // An event of our own making.
     const auto& bytes = view.row.payload_json();
     view.size = bytes.size();
-    view.payload = parse_payload(bytes, view.trouble);
-    if (auto read = digest::parse_event(bytes)) view.event = *std::move(read);
+    read_payload_into(view, bytes, {.item_type = "event", .remote_address = {}, .sent_at_ms = 0, .received_ms = view.row.received_ms(), .max_age = api.max_event_age}, api);
     return view;
   }
   const auto payload = digest::read_payload(api.journal, place.sequence, place.item);
@@ -259,7 +257,7 @@ std::optional<EventView> load_event(const Api& api, const buffer::Reader& reader
     return view;
   }
   view.size = payload->own().payload.size();
-  read_payload_into(view, *payload, api);
+  read_payload_into(view, payload->own().payload, source_of(*payload, api), api);
   return view;
 }
 

@@ -129,7 +129,7 @@ std::variant<Converted, Refusal> convert_unreal(const Inbound& inbound) {
   FileEnvelope envelope(inbound.room, id);
   envelope.add_event(event.render());
   for (const auto& file : *files) {
-    envelope.add({.filename = file.name, .type = attachment_type(file.kind), .contents = file.contents});
+    envelope.add({.filename = file.name, .type = attachment_type(file.kind), .content_type = {}, .contents = file.contents});
   }
   auto bytes = envelope.finish();
   if (!bytes) return no_room(bytes.error().detail);

@@ -45,7 +45,7 @@ inline void check_converted(const std::variant<Converted, Refusal>& result) {
 struct FuzzedRequest {
   http::RequestHead head;
   Route route;
-  Sender sender{*relay::parse_project_key("0123456789abcdef0123456789abcdef"), 1, {}};
+  Sender sender{*relay::parse_project_key("0123456789abcdef0123456789abcdef"), 1, {}, {}, {}};
   IngestConfig config;
 
   void convert(Converter converter, std::string_view body) {

@@ -37,7 +37,7 @@ TEST(EventQuery, ReadsFiltersTextAndOperators) {
   EXPECT_EQ(parsed("span.op:db"), "(all span.op:db)");
   EXPECT_EQ(parsed("span.duration:>=200ms"), "(all span.duration:>=200ms)");
   EXPECT_EQ(parsed("!status:ok two words"), "(all !status:ok 'two words')");
-  EXPECT_EQ(parsed(R"("a phrase" message:"it \"broke\" (twice)")"), "(all 'a phrase' message:it \"broke\" (twice))");
+  EXPECT_EQ(parsed(R"x("a phrase" message:"it \"broke\" (twice)")x"), R"x((all 'a phrase' message:it "broke" (twice)))x");
   EXPECT_EQ(parsed("op:[db, \"http client\",x]"), "(all op:db|http client|x)");
   EXPECT_EQ(parsed("has:user !has:release"), "(all has:user !has:release)");
   EXPECT_EQ(parsed("tags[size,number]:>5"), "(all tags[size,number]:>5)");

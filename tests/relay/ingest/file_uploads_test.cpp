@@ -80,7 +80,7 @@ TEST_F(FileUploads, ADumpInAFormBecomesAnEventWithAttachments) {
   EXPECT_EQ(found.items[3].attachment_type, "event.view_hierarchy");
 
   const auto fields = event();
-  EXPECT_EQ(fields.at("event_id"), hex);
+  EXPECT_EQ(std::string_view(fields.at("event_id").as_string()), hex);
   EXPECT_EQ(fields.at("platform"), "native");
   EXPECT_EQ(fields.at("level"), "fatal");
   EXPECT_EQ(fields.at("release"), "1.0");
@@ -123,7 +123,7 @@ TEST_F(FileUploads, ReadsTheEventAndBreadcrumbsOfNativeSdks) {
                              part("sentry__1", "{\"dist"));
   EXPECT_EQ(answer.status, 200U);
   const auto fields = event();
-  EXPECT_EQ(fields.at("event_id"), std::string(some_id));
+  EXPECT_EQ(std::string_view(fields.at("event_id").as_string()), std::string_view(some_id));
   EXPECT_EQ(fields.at("release"), "2.0");
   EXPECT_EQ(fields.at("level"), "error");
   EXPECT_EQ(fields.at("dist"), "two");

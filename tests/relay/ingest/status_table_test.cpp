@@ -148,7 +148,7 @@ TEST_P(StatusTable, IsRelays) {
 INSTANTIATE_TEST_SUITE_P(Relay,
                          StatusTable,
                          ::testing::ValuesIn(cases),
-                         [](const auto& info) { return std::string(info.param.name); });
+                         [](const auto& each) { return std::string(each.param.name); });
 
 // What needs a body of some size: refused by its length, by its content, and by what it inflates to.
 TEST_F(ServedIngest, Answers413WhateverMakesItTooLarge) {
