@@ -17,7 +17,6 @@ export const unserved = {
   userReports: "no user-feedback/ yet",
   replay: "no replays/ yet",
   normalised: "what comes of the user agent and of URLs of frames waits",
-  csp: "a security report is no issue yet",
   minidump: "no minidump/ yet",
 };
 
