@@ -7,9 +7,12 @@ import * as browser from "./browser/expected.mjs";
 import * as page from "./browser/run.mjs";
 import * as curl from "./curl/expected.mjs";
 import * as sender from "./curl/run.mjs";
+import * as go from "./go/expected.mjs";
+import * as java from "./java/expected.mjs";
 import * as node from "./node/expected.mjs";
 import * as otel from "./otel/expected.mjs";
 import * as python from "./python/expected.mjs";
+import * as rust from "./rust/expected.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const installed = (name) => JSON.parse(readFileSync(join(here, "node_modules", name, "package.json"), "utf8")).version;
@@ -46,6 +49,21 @@ const pythonSdk = (command) => {
   };
 };
 
+// The versions are the ones that the folder's own file pins.
+const pinned = {
+  go: /sentry-go v(\S+)/.exec(readFileSync(join(here, "go/go.mod"), "utf8"))[1],
+  rust: /sentry = \{ version = "=([^"]+)/.exec(readFileSync(join(here, "rust/Cargo.toml"), "utf8"))[1],
+  java: /<artifactId>sentry<\/artifactId>\s*<version>([^<]+)/.exec(readFileSync(join(here, "java/pom.xml"), "utf8"))[1],
+};
+function built(title, folder, program, args, expected) {
+  return {
+    title: `${title} ${pinned[folder]}`,
+    unable: () => !program && "not built: see run.sh",
+    run: (project) => runs(folder, program, args)(project),
+    expected: () => expected(pinned[folder]),
+  };
+}
+
 export const sdks = {
   node: {
     title: `@sentry/node ${installed("@sentry/node")}`,
@@ -74,5 +92,10 @@ export const sdks = {
     expected: otel.expected,
   },
   python: pythonSdk("/usr/bin/python3"),
+  // What run.sh has installed or built from other registries; it says where.
+  "python-pypi": pythonSdk(process.env.PICKET_SDK_PYTHON),
+  go: built("sentry-go", "go", process.env.PICKET_SDK_GO, [], go.expected),
+  rust: built("sentry for Rust", "rust", process.env.PICKET_SDK_RUST, [], rust.expected),
+  java: built("sentry-java", "java", process.env.PICKET_SDK_JAVA && "java", ["-cp", process.env.PICKET_SDK_JAVA ?? "", "App"], java.expected),
   curl: { title: "curl", run: sender.run, expected: curl.expected },
 };

@@ -43,7 +43,7 @@ export const expected = (version) => {
         ...common,
         title: "pump 7 at dock",
         issue: { level: "error", type: "default", logger: "plant" },
-        message: { formatted: "pump 7 at dock", message: "pump %d at %s", params: modern ? ["7", "dock"] : [7, "dock"] },
+        message: { formatted: "pump 7 at dock", message: "pump %d at %s", params: [7, "dock"] },
       },
       { ...common, title: "printer on fire", issue: { level: "error" } },
     ],
