@@ -70,7 +70,8 @@ void normalize_defaults(Work& work) {
   const auto text = said ? scalar_text(*said) : std::nullopt;
   const auto level = parse_level(ellipsed(text.value_or(""), 32));
   if (said && !said->is_null() && !level) work.notes.invalid(place, "expected a level", *said);
-  event["level"] = wire_name(level.value_or(type == EventType::transaction ? EventLevel::info : EventLevel::error));
+  const bool calm = type == EventType::transaction || type == EventType::feedback;
+  event["level"] = wire_name(level.value_or(calm ? EventLevel::info : EventLevel::error));
   if (!find(event, "platform")) event["platform"] = "other";
   event["received"] = static_cast<double>(work.source.received_ms) / 1000;
 }

@@ -1,5 +1,6 @@
 #include "relay/protocol/msgpack.h"
 
+#include "relay/protocol/json_repair.h"
 #include "relay/protocol/json_object.h"
 
 #include <array>
@@ -106,7 +107,7 @@ class Reader {
 
   bool text(std::uint64_t count) {
     if (bytes_.size() < count) return fail(Fault::malformed, "msgpack: cut short");
-    json_ += render_json_string(bytes_.substr(0, count));
+    json_ += render_json_string(repair_utf8(bytes_.substr(0, count)));
     bytes_.remove_prefix(count);
     return true;
   }

@@ -210,7 +210,8 @@ TEST_F(Explore, AttributesAreListedByTypeAndName) {
   digest();
   const auto names = [&](std::string_view query) {
     Texts found;
-    for (const auto& each : get(organization_path("trace-items/attributes/?" + std::string(query))).json.as_array()) found.push_back(text_of(each.at("key")));
+    const auto answer = get(organization_path("trace-items/attributes/?" + std::string(query)));
+    for (const auto& each : answer.json.as_array()) found.push_back(text_of(each.at("key")));
     return found;
   };
   EXPECT_EQ(names("dataset=spans&attributeType=boolean&substringMatch=cache"), (Texts{"tags[cached,boolean]"}));
@@ -229,7 +230,7 @@ TEST_F(Explore, ATransactionIsShownAsAnEventWithItsSpans) {
   const auto answer = get(project_path("events/" + id + "/"));
   ASSERT_EQ(answer.status, 200U) << answer.text;
   EXPECT_EQ(answer["type"], "transaction");
-  EXPECT_EQ(answer["measurements"].at("lcp").at("value"), 3);
+  EXPECT_EQ(answer["measurements"].at("lcp").at("value").to_number<double>(), 3.0);
   bool spans = false;
   for (const auto& entry : answer["entries"].as_array()) spans = spans || entry.at("type") == "spans";
   EXPECT_TRUE(spans);

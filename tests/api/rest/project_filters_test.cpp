@@ -16,7 +16,8 @@ class Filters : public Rest {
     return put(std::string(filters) + std::string(id) + "/", std::move(body));
   }
   boost::json::value active(std::string_view id) {
-    for (const auto& filter : get(filters).json.as_array()) {
+    const auto answer = get(filters);
+    for (const auto& filter : answer.json.as_array()) {
       if (filter.at("id") == boost::json::string(id)) return filter.at("active");
     }
     return nullptr;

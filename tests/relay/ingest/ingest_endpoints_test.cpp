@@ -49,7 +49,7 @@ TEST_F(Endpoints, RefuseOtherMethods) {
 
 TEST_F(Endpoints, SayWhenThereIsNothing) {
   for (const auto* target :
-       {"/api/1/", "/api/1/minidump/", "/api/relay/autoscaling/", "/api/1/envelope/deeper/"}) {
+       {"/api/1/", "/api/1/playstation/", "/api/relay/autoscaling/", "/api/1/envelope/deeper/"}) {
     const auto response = post(target, "");
     EXPECT_EQ(response.status, 404U) << target;
     EXPECT_TRUE(response.body.starts_with(R"({"detail":")"));

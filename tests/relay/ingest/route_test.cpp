@@ -42,7 +42,7 @@ TEST(Route, LeavesTheRestApiAndThePageToOthers) {
 }
 
 TEST(Route, OwnsWhateverLiesBelowAProjectNumber) {
-  for (const auto* path : {"/api/1/", "/api/1", "/api/1/minidump/", "/api/1/envelope/x",
+  for (const auto* path : {"/api/1/", "/api/1", "/api/1/playstation/", "/api/1/envelope/x",
                            "/api/1/envelopes/", "/api/relay/nothing/", "/api/1/ENVELOPE/"}) {
     EXPECT_TRUE(owns_path(path)) << path;
     EXPECT_EQ(find_route(path).endpoint, Endpoint::unknown) << path;
