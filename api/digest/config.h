@@ -23,7 +23,7 @@ struct DigestConfig {
   std::uint64_t batch_bytes = std::uint64_t{8} << 20;  // bodies as stored
   // One envelope, decompressed. Must not be smaller than what intake accepts, or envelopes that
   // were accepted are counted as invalid. Price: memory for one envelope at a time.
-  std::uint64_t max_envelope_bytes = std::uint64_t{200} << 20;
+  std::uint64_t max_envelope_bytes = std::uint64_t{256} << 20;
   // Error events that claim to be older are filed under the time they came in.
   Duration max_event_age = Duration(std::int64_t{90} * 24 * 3600 * 1000);
 };

@@ -32,6 +32,6 @@ struct ItemPayload {
 Result<ItemPayload> read_payload(const buffer::Journal& journal,
                                  buffer::Sequence sequence,
                                  std::uint16_t item,
-                                 std::size_t max_bytes = std::size_t{200} << 20);
+                                 std::size_t max_bytes = std::size_t{256} << 20);
 
 }  // namespace picket::digest

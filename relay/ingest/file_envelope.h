@@ -17,8 +17,8 @@ namespace picket::ingest {
 struct AttachedFile {
   std::string_view filename;
   std::string_view type = "event.attachment";  // Sentry's attachment_type
-  std::string_view content_type;               // "" when nobody said
-  std::string_view contents;
+  std::string_view content_type = {};          // "" when nobody said
+  std::string_view contents = {};
 };
 
 class FileEnvelope {

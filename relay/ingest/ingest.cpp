@@ -7,6 +7,7 @@
 #include "relay/ingest/route.h"
 
 #include <chrono>
+#include <exception>
 #include <fstream>
 #include <iterator>
 #include <stdexcept>
@@ -138,7 +139,7 @@ Ingest::Ingest(buffer::Journal& journal,
       pool_(with_time_.room.spool ? std::make_unique<http::WorkerPool>(
                                         large_body_threads, large_bodies_waiting,
                                         [this](http::Request request, http::Responder responder) {
-                                          take_in(request, std::move(responder), with_time_);
+                                          take_in_on_pool(request, std::move(responder));
                                         },
                                         "large bodies")
                                   : nullptr),
@@ -247,6 +248,15 @@ void Ingest::take_in_with_time(http::Request& request, http::Responder responder
   auto response = refuse(std::move(refusal), route.endpoint);
   response.headers.add("Retry-After", "1");
   respond(route.endpoint, std::move(responder), std::move(response));
+}
+
+// An exception costs its request, which the responder answers 500.
+void Ingest::take_in_on_pool(http::Request& request, http::Responder responder) {
+  try {
+    take_in(request, std::move(responder), with_time_);
+  } catch (const std::exception& error) {
+    log(Level::error, "ingest", "a large body was not taken in", {{"reason", error.what()}});
+  }
 }
 
 void Ingest::on_refused(const http::RequestHead& head, http::Response& response) {

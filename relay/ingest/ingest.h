@@ -80,6 +80,7 @@ class Ingest {
   Refusal make_outage(std::optional<Sender> sender) const;
   void take_in(http::Request& request, http::Responder responder, const Workplace& workplace);
   void take_in_with_time(http::Request& request, http::Responder responder);
+  void take_in_on_pool(http::Request& request, http::Responder responder);
   // What a converter made beside its envelope; what is refused of it is counted.
   std::vector<Taken> take_in_more(const http::RequestHead& head,
                                   const Route& route,
