@@ -188,7 +188,8 @@ void normalize_client(Work& work) {
     const bool there = std::ranges::any_of(list, [](const json::value& pair) { return pair.get_array()[0].get_string() == "device.class"; });
     if (!there && list.size() < 200) list.push_back(json::array{"device.class", level});
   }
-  if (contexts->empty()) event.stable_erase("contexts");
+  // Looked up again: a new member of the event may have moved it.
+  if (find_object(event, "contexts")->empty()) event.stable_erase("contexts");
 }
 
 }  // namespace picket::digest

@@ -28,9 +28,10 @@ void take_reporting_api(json::object& event) {
   take_report(event, "csp", std::move(report));
   auto& csp = event.at("csp").get_object();
   if (!url.empty() && !csp.contains("document_uri")) csp["document_uri"] = url;
+  const auto document = scalar_text(csp, "document_uri");
   if (agent.empty() || find(event, "request")) return;
   auto& request = make_object(event, "request");
-  if (const auto document = scalar_text(csp, "document_uri")) request["url"] = *document;
+  if (document) request["url"] = *document;
   make_object(request, "headers")["User-Agent"] = agent;
 }
 
