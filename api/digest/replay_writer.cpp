@@ -60,6 +60,9 @@ void write_segments(WriteContext& context) {
     if (!context.projects.contains(segment.project)) continue;
     const auto key = Key().u64(segment.project).raw(segment.replay_id).u32(segment.segment);
     if (context.batch.get(Table::replay_segments, key)) continue;  // sent twice: the first stays
+    const auto replay = buffer::find_row<schema::Replay>(
+        context.batch, Table::replays, replay_key(segment.project, segment.replay_id));
+    if (replay && replay->archived()) continue;
     buffer::put_row(context.batch, Table::replay_segments, key, segment.place);
     const auto item = static_cast<std::uint16_t>(segment.place.item());
     context.batch.put(Table::placed,
