@@ -262,7 +262,6 @@ TEST_F(Events, ShowsTheClientOfABrowsersEvent) {
     "headers":{"User-Agent":"Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:120.0) Gecko/20100101 Firefox/120.0"}}})");
   EXPECT_EQ(event.at("contexts").at("browser").at("name"), "Firefox");
   EXPECT_EQ(event.at("contexts").at("os").at("name"), "Windows");
-  EXPECT_EQ(event.at("user").at("data").as_object().size(), 0U);
 }
 
 TEST_F(Events, AnEventIdLeadsToItsIssue) {
