@@ -129,5 +129,34 @@ TEST_F(ServedIngest, AnswersWhatIsUnderWayWhenTheServerStops) {
   EXPECT_EQ(reply->status, 200);
 }
 
+TEST_F(ServedIngest, TellsLimitsOn429AndOn200) {
+  ASSERT_TRUE(tables->write([](buffer::Batch& batch) {
+    schema::ProjectKey key;
+    key.set_public_key(std::string(good_key));
+    key.set_project(1);
+    key.set_rate_limit_count(1);
+    key.set_rate_limit_window_s(3'600);
+    buffer::put_row(batch, buffer::Table::project_keys, good_key, key);
+    batch.put(buffer::Table::meta, "projects_generation", buffer::Key().u64(7));
+  }));
+  ingest->refresh_projects();
+  testing::HttpClient client(server->port());
+  const auto first = client.request("POST", target(), event_envelope());
+  ASSERT_TRUE(first);
+  EXPECT_EQ(first->status, 200);
+  EXPECT_EQ(first->header("X-Sentry-Rate-Limits"), "");
+  const auto second = client.request("POST", target(), event_envelope());
+  ASSERT_TRUE(second);
+  EXPECT_EQ(second->status, 429);
+  EXPECT_TRUE(second->header("X-Sentry-Rate-Limits").ends_with(":default;error;security:key:key_quota"));
+  EXPECT_GT(std::stoi(std::string(second->header("Retry-After"))), 3'000);
+  EXPECT_TRUE(second->body.starts_with(R"({"detail":")"));
+  const auto session = client.request("POST", target(), "{}\n" + item("session", "{}"));
+  ASSERT_TRUE(session);
+  EXPECT_EQ(session->status, 200);
+  EXPECT_TRUE(session->header("X-Sentry-Rate-Limits").ends_with(":default;error;security:key:key_quota"));
+  EXPECT_EQ(stored().size(), 2U);
+}
+
 }  // namespace
 }  // namespace picket::ingest
