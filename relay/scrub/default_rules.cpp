@@ -119,17 +119,17 @@ Result<RuleSet> make_rule_set(const Settings& settings) {
     add_rules(general, "@common:filter");
     std::vector<Rule> whole;
     add_rules(whole, "@anything:filter");
-    applications->push_back({cookie_selector(), std::move(whole), 0, false});
+    applications->push_back({cookie_selector(), std::move(whole), 0, false, false});
     std::vector<Rule> gentle;
     for (const auto id : {"@bearer:replace", "@creditcard:replace", "@email:replace",
                           "@iban:replace", "@usssn:replace"})
       add_rules(gentle, id);
-    applications->push_back({readable_selector(), std::move(gentle), 0, false});
+    applications->push_back({readable_selector(), std::move(gentle), 0, false, false});
   }
   if (settings.scrub_ip_addresses) {
     std::vector<Rule> whole;
     add_rules(whole, "@anything:remove");
-    applications->push_back({known_selector(ip_fields), std::move(whole), 0, false});
+    applications->push_back({known_selector(ip_fields), std::move(whole), 0, false, false});
     add_rules(general, "@ip:replace");
   }
   const auto sensitive = sensitive_words(settings);
@@ -142,7 +142,7 @@ Result<RuleSet> make_rule_set(const Settings& settings) {
     general.push_back(std::move(rule));
   }
   if (!general.empty())
-    applications->push_back({general_selector(settings), std::move(general), 0, false});
+    applications->push_back({general_selector(settings), std::move(general), 0, false, false});
   return RuleSet(*std::move(applications), sensitive);
 }
 

@@ -425,7 +425,8 @@ enum Class : std::uint8_t {
   class_dash = 8,
   class_slash = 16,
   class_backslash = 32,
-  class_digit = 64,
+  class_upper = 64,
+  class_digit = 128,  // the highest: counted by a shift
 };
 
 constexpr std::array<std::uint8_t, 256> make_classes() {
@@ -438,6 +439,8 @@ constexpr std::array<std::uint8_t, 256> make_classes() {
   classes['\\'] = class_slash | class_backslash;
   for (std::size_t c = '0'; c <= '9'; ++c)
     classes[c] = class_digit;
+  for (std::size_t c = 'A'; c <= 'Z'; ++c)
+    classes[c] = class_upper;
   return classes;
 }
 constexpr auto classes = make_classes();
@@ -450,7 +453,7 @@ Traits traits_of(std::string_view text) {
   for (const char c : text) {
     const unsigned of_byte = classes[static_cast<unsigned char>(c)];
     seen |= of_byte;
-    digits += of_byte >> 6U;
+    digits += of_byte >> 7U;
   }
   return {text.size(),
           digits,
@@ -459,7 +462,8 @@ Traits traits_of(std::string_view text) {
           (seen & class_dot) != 0,
           (seen & class_dash) != 0,
           (seen & class_slash) != 0,
-          (seen & class_backslash) != 0};
+          (seen & class_backslash) != 0,
+          (seen & class_upper) != 0};
 }
 
 bool may_find(Detector detector, const Traits& traits) {
@@ -470,7 +474,7 @@ bool may_find(Detector detector, const Traits& traits) {
     case Detector::email: return traits.at && traits.dot;
     case Detector::ip: return (traits.dot && traits.digits >= 4) || traits.colon;
     case Detector::creditcard: return traits.digits >= 15;
-    case Detector::iban: return traits.digits >= 2 && traits.bytes >= 15;
+    case Detector::iban: return traits.digits >= 2 && traits.upper && traits.bytes >= 15;
     case Detector::userpath: return traits.slash;
     case Detector::pemkey: return traits.dash && traits.bytes > 20;
     case Detector::url_auth:

@@ -43,6 +43,7 @@ struct Traits {
   bool dash = false;
   bool slash = false;  // / or a backslash
   bool backslash = false;
+  bool upper = false;  // A to Z
 };
 Traits traits_of(std::string_view text);
 bool may_find(Detector detector, const Traits& traits);

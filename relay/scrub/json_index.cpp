@@ -39,7 +39,7 @@ bool JsonIndex::build(std::string_view text) {
   return true;
 }
 
-std::size_t JsonIndex::after(std::size_t token) const {
+std::size_t JsonIndex::after_brackets(std::size_t token) const {
   std::size_t depth = 0;
   for (; token < size_; ++token) {
     switch (first(token)) {

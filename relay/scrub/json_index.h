@@ -43,9 +43,14 @@ class JsonIndex {
     return whole.size() < 2 ? std::string_view() : whole.substr(1, whole.size() - 2);
   }
   // The token behind the value that begins at `token`; size() when brackets do not match.
-  std::size_t after(std::size_t token) const;
+  std::size_t after(std::size_t token) const {
+    if (token >= size_) return size_;
+    const char c = first(token);
+    return c == '{' || c == '[' || c == '}' || c == ']' ? after_brackets(token) : token + 1;
+  }
 
  private:
+  std::size_t after_brackets(std::size_t token) const;
   static bool is_blank(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
 
   struct Parser;

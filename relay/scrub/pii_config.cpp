@@ -285,7 +285,8 @@ Result<std::vector<Application>> parse_pii_config(std::string_view json) {
     for (const auto& name : *names)
       collector.collect(name, std::nullopt, 0);
     auto rules = std::move(collector).take();
-    if (!rules.empty()) applications.push_back({*std::move(selector), std::move(rules), 0, true});
+    if (!rules.empty())
+      applications.push_back({*std::move(selector), std::move(rules), 0, false, true});
   }
   return applications;
 }

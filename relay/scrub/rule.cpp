@@ -72,7 +72,7 @@ constexpr auto detectors =
 
 }  // namespace
 
-Signs Rule::signs() const {
+Signs Rule::find_signs() const {
   switch (kind) {
     case Kind::anything:
     case Kind::pattern:
@@ -101,17 +101,19 @@ bool has_password_word(std::string_view text) {
 RuleSet::RuleSet(std::vector<Application> applications, std::shared_ptr<const WordSet> sensitive)
     : applications_(std::move(applications)), sensitive_(std::move(sensitive)) {
   for (auto& application : applications_) {
-    for (const auto& rule : application.rules)
-      application.signs |= rule.signs();
+    for (auto& rule : application.rules) {
+      rule.signs = rule.find_signs();
+      application.signs |= rule.signs;
+    }
     const bool names = application.selector.may_match_maybe();
     wanted_ |= application.signs;
-    if (names) maybe_wanted_ |= application.signs;
     const auto keys = application.selector.last_keys();
     if (!keys) {
       unkeyed_ |= application.signs;
       if (names) unkeyed_maybe_ |= application.signs;
       continue;
     }
+    application.keyed = true;
     for (const auto& key : *keys) {
       keys_.insert(key);
       key_slots_.set(slot_of(key));
@@ -164,7 +166,9 @@ Signs RuleSet::signs_of_text(std::string_view text) const {
   if (traits.digits == 0 && !traits.at && !traits.colon && !traits.dash && traits.bytes < 32)
     return signs;
   for (const auto detector : detectors) {
-    if (may_find(detector, traits)) signs |= sign_of(detector);
+    if ((wanted_ & sign_of(detector)) == 0 || !may_find(detector, traits)) continue;
+    // A date or an id passes the test for some; looking is cheaper than what would follow.
+    if (!find_all(detector, text).empty()) signs |= sign_of(detector);
   }
   return signs;
 }

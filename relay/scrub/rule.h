@@ -60,14 +60,16 @@ struct Rule {
   std::shared_ptr<const Pattern> bytes_pattern;  // for attachments
   std::vector<int> groups = {0};
   Redaction redaction;
+  Signs signs = 0;  // set by the rule set
 
-  Signs signs() const;
+  Signs find_signs() const;
 };
 
 struct Application {
   Selector selector;
   std::vector<Rule> rules;
   Signs signs = 0;        // of all rules
+  bool keyed = false;     // matches only some keys: set by the rule set
   bool advanced = false;  // of the advanced configuration: it sees attributes as objects
 };
 
@@ -88,11 +90,12 @@ class RuleSet {
   // False: no rule matches a value under this key, whatever selectors say. `signs` is what the key
   // and the text show.
   bool may_match(Pii pii, std::string_view key, Signs signs) const {
-    return (signs & (pii == Pii::yes ? unkeyed_ : unkeyed_maybe_)) != 0 ||
-           (!keys_.empty() && may_be_keyed(key));
+    return (signs & (pii == Pii::yes ? unkeyed_ : unkeyed_maybe_)) != 0 || is_keyed(key);
   }
-  // Whether a text that may be touched like this has to be looked at.
-  bool reads_texts(Pii pii) const { return (pii == Pii::yes ? wanted_ : maybe_wanted_) != 0; }
+  // False: nothing that may be touched like this is matched, but for what is keyed.
+  bool touches(Pii pii) const { return (pii == Pii::yes ? wanted_ : unkeyed_maybe_) != 0; }
+  // Whether applications that match only some keys match this one.
+  bool is_keyed(std::string_view key) const { return !keys_.empty() && may_be_keyed(key); }
   Signs signs_of_key(std::string_view key) const;
   Signs signs_of_text(std::string_view text) const;
 
@@ -102,10 +105,9 @@ class RuleSet {
 
   std::vector<Application> applications_;
   std::shared_ptr<const WordSet> sensitive_;
-  Signs wanted_ = 0;        // of all applications
-  Signs maybe_wanted_ = 0;  // of those that match what is touched only when named
-  Signs unkeyed_ = 0;       // of applications that may match under any key
-  Signs unkeyed_maybe_ = 0;
+  Signs wanted_ = 0;         // of all applications
+  Signs unkeyed_ = 0;        // of applications that may match under any key
+  Signs unkeyed_maybe_ = 0;  // of those of them that match what is touched only when named
   std::unordered_set<std::string> keys_;  // in lower case: of the other applications
   std::bitset<1024> key_slots_;
 };

@@ -1,5 +1,7 @@
 #include "relay/scrub/scrubber.h"
 
+#include "relay/protocol/json_object.h"
+#include "relay/scrub/blob.h"
 #include "relay/scrub/json_index.h"
 #include "relay/scrub/pii_config.h"
 #include "relay/scrub/schema.h"
@@ -34,6 +36,16 @@ void walk_all(Walk& walk, const JsonIndex& index, std::size_t list, const Node& 
     if (token >= index.size() || index.first(token) != ',') break;
     ++token;
   }
+}
+
+// As the item's header says; "" when it does not.
+std::string file_name_of(const relay::Item& item) {
+  relay::JsonObjectReader reader(item.header);
+  while (const auto member = reader.next()) {
+    if (member->named("filename") && member->is_string())
+      return relay::unescape_json(member->raw_text());
+  }
+  return {};
 }
 
 std::optional<std::string> scrub_json(const RuleSet& rules,
@@ -71,8 +83,10 @@ Result<Scrubber> Scrubber::make(const Settings& settings) {
 }
 
 std::optional<std::string> Scrubber::scrub(const relay::Item& item) const {
-  if (state_->rules.empty() || item.payload.empty() || item.payload.size() > max_json_bytes)
-    return std::nullopt;
+  if (state_->rules.empty() || item.payload.empty()) return std::nullopt;
+  if (item.type == "attachment")
+    return scrub_attachment(state_->rules, file_name_of(item), item.payload);
+  if (item.payload.size() > max_json_bytes) return std::nullopt;
   if (item.payload.size() > kept_index_bytes) {
     JsonIndex index;
     JsonIndex spare;

@@ -68,10 +68,6 @@ Error malformed(std::string_view text, std::string_view why) {
 
 }  // namespace
 
-char fold(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-}
-
 bool same_folded(std::string_view a, std::string_view b) {
   return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
                                             [](char x, char y) { return fold(x) == fold(y); });

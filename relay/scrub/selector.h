@@ -124,7 +124,9 @@ class Selector {
 };
 
 // ASCII letters in lower case; the rest as it is.
-char fold(char c);
+constexpr char fold(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+}
 bool same_folded(std::string_view a, std::string_view b);
 
 }  // namespace picket::scrub

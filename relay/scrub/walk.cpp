@@ -3,6 +3,7 @@
 #include "relay/protocol/json_object.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace picket::scrub {
 namespace {
@@ -15,6 +16,23 @@ constexpr std::uint32_t max_pair_depth = 16;
 
 bool is_string(char c) {
   return c == '"';
+}
+
+// Most texts are too short for what memchr() costs to begin.
+bool has_backslash(std::string_view text) {
+  constexpr std::size_t word = sizeof(std::uint64_t);
+  constexpr std::uint64_t ones = 0x0101010101010101U;
+  std::size_t at = 0;
+  for (; at + word <= text.size(); at += word) {
+    std::uint64_t bytes = 0;
+    std::memcpy(&bytes, text.data() + at, word);
+    bytes ^= ones * static_cast<unsigned char>('\\');
+    if (((bytes - ones) & ~bytes & (ones << 7U)) != 0) return true;
+  }
+  for (; at < text.size(); ++at) {
+    if (text[at] == '\\') return true;
+  }
+  return false;
 }
 
 Types basic_type(char first) {
@@ -65,7 +83,7 @@ void Walk::walk_inner(std::size_t token, const Spot& spot) {
 
 std::string_view Walk::decoded(std::size_t token, std::string& buffer) const {
   const auto content = index_.content(token);
-  if (content.find('\\') == std::string_view::npos) return content;
+  if (!has_backslash(content)) return content;
   buffer = relay::unescape_json(content);
   return buffer;
 }
@@ -173,7 +191,7 @@ std::size_t Walk::members(std::size_t token, const Spot& spot) {
   child.parent = &spot;
   return each_member(token, [&](std::size_t at, std::string_view key) {
     child.place.key = child.name = key;
-    child.key_signs = rules_.signs_of_key(key);
+    child.key_signs = signs_of_key(key, child.place.pii);
     return value(at, child, Schema::get().any());
   });
 }
@@ -245,7 +263,7 @@ std::size_t Walk::record(std::size_t token, const Spot& spot, const Node& node) 
     child.name = key;
     child.place.key = field.canonical.empty() ? key : field.canonical;
     child.place.pii = field.pii;
-    child.key_signs = field.pii == Pii::no ? 0 : rules_.signs_of_key(key);
+    child.key_signs = signs_of_key(key, field.pii);
     return value(at, child, *field.node);
   });
 }

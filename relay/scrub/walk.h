@@ -84,7 +84,9 @@ class Walk {
   void assignments(std::size_t token, const Spot& spot, char separator);
   bool removed(std::size_t token, std::size_t after, const Spot& spot, Asked asked = Asked::all);
 
+  Signs signs_of_key(std::string_view key, Pii pii) const;
   bool may_match(const Spot& spot, Signs signs) const;
+  bool may_touch(const Spot& spot) const;
   Signs signs_of(std::string_view text, const Spot& spot) const;
   // `text`: nullptr for a value that is none. Removed: `removal` says by what.
   Effect apply(const Spot& spot, Signs signs, Redacted* text, Remark& removal, Asked asked) const;

@@ -76,9 +76,19 @@ bool looks_like_query(std::string_view text) {
 
 }  // namespace
 
+Signs Walk::signs_of_key(std::string_view key, Pii pii) const {
+  if (pii == Pii::no) return 0;
+  return rules_.touches(pii) || rules_.is_keyed(key) ? rules_.signs_of_key(key) : sign_anything;
+}
+
 Signs Walk::signs_of(std::string_view text, const Spot& spot) const {
-  if (!rules_.reads_texts(spot.place.pii)) return spot.key_signs | sign_anything;
   return spot.key_signs | rules_.signs_of_text(text);
+}
+
+// Whether it is worth to read a text there.
+bool Walk::may_touch(const Spot& spot) const {
+  return rules_.touches(spot.place.pii) || rules_.is_keyed(spot.place.key) ||
+         (spot.plain != nullptr && rules_.is_keyed(spot.plain->key));
 }
 
 bool Walk::may_match(const Spot& spot, Signs signs) const {
@@ -93,9 +103,11 @@ Effect Walk::apply(
     if ((application.signs & signs) == 0 || (asked == Asked::advanced && !application.advanced))
       continue;
     const auto& place = spot.seen_by(application);
+    if (application.keyed && !rules_.is_keyed(place.key)) continue;
     if (!application.selector.matches(place)) continue;
     const auto key = place.index ? std::string_view() : place.key;
     for (const auto& rule : application.rules) {
+      if ((rule.signs & signs) == 0) continue;
       if (text == nullptr ? removes_value(rule, key) : text->apply(rule, key) == Effect::removed) {
         removal = {rule.origin, 'x', std::nullopt};
         return Effect::removed;
@@ -117,7 +129,7 @@ bool Walk::removed(std::size_t token, std::size_t after, const Spot& spot, Asked
 }
 
 bool Walk::text(std::size_t token, const Spot& spot, Asked asked) {
-  if (spot.place.pii == Pii::no || index_.content(token).empty()) return false;
+  if (spot.place.pii == Pii::no || !may_touch(spot) || index_.content(token).empty()) return false;
   std::string buffer;
   const auto before = decoded(token, buffer);
   const auto signs = signs_of(before, spot);
@@ -141,7 +153,7 @@ bool Walk::text(std::size_t token, const Spot& spot, Asked asked) {
 }
 
 void Walk::path(std::size_t token, const Spot& spot) {
-  if (spot.place.pii == Pii::no) return;
+  if (spot.place.pii == Pii::no || !may_touch(spot)) return;
   std::string buffer;
   const auto before = decoded(token, buffer);
   const auto slash = before.find_last_of("/\\");

@@ -1,0 +1,70 @@
+// Scrubbing: whatever the settings and the payload, JSON stays JSON, a second time changes nothing,
+// and attachments keep their length.
+//
+//   input := type ' ' advanced configuration '\n' payload
+//   type := 'e' event, 's' span, 'l' log, 'r' replay_event, 'p' profile, 'c' security report, 'a'
+//   attachment;
+//           in upper case also with IP addresses, sensitive and safe fields
+
+#include "fuzz/invariant.h"
+#include "relay/scrub/json_index.h"
+#include "relay/scrub/scrubber.h"
+
+namespace picket::scrub {
+
+using fuzz::check;
+
+namespace {
+
+std::string type_of(char letter) {
+  switch (letter | 0x20) {
+    case 's': return "span";
+    case 'l': return "log";
+    case 'r': return "replay_event";
+    case 'p': return "profile";
+    case 'c': return "raw_security";
+    case 'a': return "attachment";
+    default: return "event";
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
+  const auto input = fuzz::as_text(bytes, size);
+  const auto line = input.find('\n');
+  if (line == std::string_view::npos || line == 0) return 0;
+  Settings settings;
+  settings.pii_config_json = line < 2 ? std::string() : std::string(input.substr(2, line - 2));
+  if ((input[0] & 0x20) == 0) {
+    settings.scrub_ip_addresses = true;
+    settings.sensitive_fields = {"zip", "x", "\xC3\xA4"};
+    settings.safe_fields = {"keep.**", "odd!"};
+  }
+  auto scrubber = Scrubber::make(settings);
+  if (!scrubber) {
+    check(!scrubber.error().detail.empty(), "an error has words");
+    settings.pii_config_json.clear();
+    scrubber = Scrubber::make(settings);
+    check(static_cast<bool>(scrubber), "the other settings are never wrong");
+  }
+
+  relay::Item item;
+  item.type = type_of(input[0]);
+  item.header = R"({"filename":"a.log"})";
+  item.payload = input.substr(line + 1);
+  const auto once = scrubber->scrub(item);
+  if (!once) return 0;
+  if (item.type == "attachment") {
+    check(once->size() == item.payload.size(), "an attachment keeps its length");
+    return 0;
+  }
+  check(is_json(item.payload), "only JSON changes");
+  check(is_json(*once), "JSON stays JSON");
+  if (!settings.pii_config_json.empty()) return 0;  // a pattern may match what it put there
+  item.payload = *once;
+  check(!scrubber->scrub(item), "a second time changes nothing");
+  return 0;
+}
+
+}  // namespace picket::scrub
