@@ -88,6 +88,11 @@ void add_typed(facts::FactRows& rows, std::string_view name, JsonElement value, 
 
 }  // namespace
 
+std::optional<JsonElement> known_member_of(JsonObject object, std::string_view name) {
+  const auto member = member_of(object, name);
+  return member && !member->is_null() ? member : std::nullopt;
+}
+
 std::optional<JsonObject> object_member_of(JsonObject object, std::string_view name) {
   JsonObject found;
   if (object[name].get(found) != simdjson::SUCCESS) return std::nullopt;
@@ -132,7 +137,7 @@ std::optional<std::int64_t> time_ns_of(JsonElement element) {
 }
 
 std::optional<std::int64_t> time_ns_member(JsonObject object, std::string_view name) {
-  const auto element = member_of(object, name);
+  const auto element = known_member_of(object, name);
   return element ? time_ns_of(*element) : std::nullopt;
 }
 
@@ -200,7 +205,7 @@ void add_attributes(facts::FactRows& rows, JsonObject attributes) {
       add_value(rows, name, attribute);
       continue;
     }
-    if (const auto value = member_of(typed, "value"))
+    if (const auto value = known_member_of(typed, "value"))
       add_typed(rows, name, *value, string_member(typed, "type"));
   }
 }
@@ -242,7 +247,7 @@ void add_measurements(facts::FactRows& rows, JsonElement measurements) {
     JsonObject with_unit;
     std::optional<double> value;
     if (measurement.get(with_unit) == simdjson::SUCCESS) {
-      if (const auto given = member_of(with_unit, "value")) value = real_of(*given);
+      if (const auto given = known_member_of(with_unit, "value")) value = real_of(*given);
     } else {
       value = real_of(measurement);
     }

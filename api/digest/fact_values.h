@@ -10,6 +10,8 @@
 
 namespace picket::digest {
 
+// Nothing for null as well.
+std::optional<JsonElement> known_member_of(JsonObject object, std::string_view name);
 std::optional<JsonObject> object_member_of(JsonObject object, std::string_view name);
 // Strings only, "" otherwise.
 std::string_view string_member(JsonObject object, std::string_view name);

@@ -37,7 +37,7 @@ constexpr Severity severities[] = {{"trace", 1}, {"debug", 5}, {"info", 9},
                                    {"warn", 13}, {"error", 17}, {"fatal", 21}};
 
 bool add_log(JsonObject log, std::uint32_t index, const FactContext& context, FactRows& rows) {
-  const auto body = member_of(log, "body");
+  const auto body = known_member_of(log, "body");
   if (!body) return false;
   const auto at = time_ns_member(log, "timestamp").value_or(context.received_ms * ns_per_ms);
   rows.begin(Dataset::logs, context.project, {context.sequence, context.item, index},
@@ -47,7 +47,7 @@ bool add_log(JsonObject log, std::uint32_t index, const FactContext& context, Fa
   TextArena arena(256);
   rows.text("message", text_of(*body, arena, {facts::most_text_bytes, 0}));
   auto level = string_member(log, "level");
-  const auto given = member_of(log, "severity_number");
+  const auto given = known_member_of(log, "severity_number");
   auto number = given ? number_of(*given) : std::nullopt;
   if (level.empty()) {
     level = "info";
@@ -66,7 +66,7 @@ bool add_log(JsonObject log, std::uint32_t index, const FactContext& context, Fa
 
 bool add_metric(JsonObject metric, std::uint32_t index, const FactContext& context, FactRows& rows) {
   const auto name = string_member(metric, "name");
-  const auto value = member_of(metric, "value");
+  const auto value = known_member_of(metric, "value");
   const auto real = value ? real_of(*value) : std::nullopt;
   if (name.empty() || !real) return false;
   const auto at = time_ns_member(metric, "timestamp").value_or(context.received_ms * ns_per_ms);

@@ -47,7 +47,7 @@ void read_user(JsonObject payload, const EnvelopeContext& context, schema::Repla
   if (!user) return;
   TextArena arena(256);
   const auto text = [&](std::string_view name) {
-    const auto value = member_of(*user, name);
+    const auto value = known_member_of(*user, name);
     return std::string(value ? text_of(*value, arena, {128, 0}) : std::string_view());
   };
   row.set_user_id(text("id"));
@@ -107,7 +107,7 @@ bool add_replay_event(EnvelopeContext& context, JsonObject payload, std::uint16_
   const auto shift = shift_ns(fact_context(context, index), finished);
   row.set_started_ms((std::min(started, finished) + shift) / 1'000'000);
   row.set_finished_ms((finished + shift) / 1'000'000);
-  const auto segment = member_of(payload, "segment_id");
+  const auto segment = known_member_of(payload, "segment_id");
   const auto number = segment ? number_of(*segment) : std::nullopt;
   if (number && *number >= 0 && *number < 1'000'000)
     row.set_segments(static_cast<std::uint32_t>(*number) + 1);
@@ -144,7 +144,7 @@ std::optional<std::uint32_t> segment_of(std::string_view recording) {
   const auto header = parse_json(line, repaired);
   JsonObject object;
   if (!header || header->get(object) != simdjson::SUCCESS) return std::nullopt;
-  const auto segment = member_of(object, "segment_id");
+  const auto segment = known_member_of(object, "segment_id");
   const auto number = segment ? number_of(*segment) : std::nullopt;
   if (!number || *number < 0 || *number >= 1'000'000) return std::nullopt;
   return static_cast<std::uint32_t>(*number);

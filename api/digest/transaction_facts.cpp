@@ -77,8 +77,8 @@ void add_span_members(FactRows& rows, JsonObject span) {
 
 void add_span_details(FactRows& rows, JsonObject span) {
   if (const auto data = object_member_of(span, "data")) add_attributes(rows, *data);
-  if (const auto tags = member_of(span, "tags")) add_tags(rows, *tags);
-  if (const auto measurements = member_of(span, "measurements")) add_measurements(rows, *measurements);
+  if (const auto tags = known_member_of(span, "tags")) add_tags(rows, *tags);
+  if (const auto measurements = known_member_of(span, "measurements")) add_measurements(rows, *measurements);
 }
 
 // Time in a span that is in none of its children, in milliseconds, by index.
@@ -147,7 +147,7 @@ std::string_view add_user(FactRows& rows, JsonObject payload, TextArena& arena) 
   if (!user) return {};
   EventUser known;
   const auto text = [&](std::string_view name) {
-    const auto value = member_of(*user, name);
+    const auto value = known_member_of(*user, name);
     return value ? text_of(*value, arena, {128, 0}) : std::string_view();
   };
   known = {text("id"), text("email"), text("username"), text("ip_address")};
@@ -196,7 +196,7 @@ void add_transaction_contexts(FactRows& rows, JsonObject payload, JsonObject con
     }
   }
   if (const auto response = object_member_of(contexts, "response")) {
-    if (const auto code = member_of(*response, "status_code")) add_value(rows, "http.status_code", *code);
+    if (const auto code = known_member_of(*response, "status_code")) add_value(rows, "http.status_code", *code);
   }
 }
 
@@ -234,8 +234,8 @@ void read_transaction_facts(JsonObject payload,
     segment.user = add_user(rows, payload, arena);
     add_segment(rows, segment);
     if (has_contexts) add_transaction_contexts(rows, payload, contexts);
-    if (const auto tags = member_of(payload, "tags")) add_tags(rows, *tags);
-    if (const auto measurements = member_of(payload, "measurements"))
+    if (const auto tags = known_member_of(payload, "tags")) add_tags(rows, *tags);
+    if (const auto measurements = known_member_of(payload, "measurements"))
       add_measurements(rows, *measurements);
     if (const auto data = trace ? object_member_of(*trace, "data") : std::nullopt)
       add_attributes(rows, *data);
@@ -270,7 +270,7 @@ void read_transaction_facts(JsonObject payload,
     rows.id("trace", own_trace.empty() ? segment.trace_id : own_trace);
     rows.boolean("is_transaction", false);
     rows.number("span.duration", duration_ms(child.start_ns, child.end_ns));
-    const auto given = member_of(json, "exclusive_time");
+    const auto given = known_member_of(json, "exclusive_time");
     rows.number("span.self_time", (given ? real_of(*given) : std::nullopt).value_or(self_times[i + 1]));
     add_segment(rows, segment);
     add_span_details(rows, json);
@@ -293,7 +293,7 @@ bool add_span_item(JsonObject span, const FactContext& context, FactRows& rows) 
   rows.boolean("is_transaction", segment);
   const auto duration = duration_ms(times->start_ns, times->end_ns);
   rows.number("span.duration", duration);
-  const auto given = member_of(span, "exclusive_time");
+  const auto given = known_member_of(span, "exclusive_time");
   rows.number("span.self_time", (given ? real_of(*given) : std::nullopt).value_or(duration));
   rows.id("profile.id", raw_id_member(span, "profile_id"));
   add_span_details(rows, span);
