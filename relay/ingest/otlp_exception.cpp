@@ -148,8 +148,8 @@ std::string render_exception(const Attributes& resource,
   event.raw("tags", tags.take());
   if (!stack.empty()) event.raw("extra", R"({"exception.stacktrace":)" + json_text(stack) + "}");
   EventWriter sdk;
-  sdk.text("name", "opentelemetry." + std::string(first_of(resource, "telemetry.sdk.language",
-                                                           "telemetry.sdk.name")));
+  const std::string sender(first_of(resource, "telemetry.sdk.language", "telemetry.sdk.name"));
+  sdk.text("name", sender.empty() ? "opentelemetry" : "opentelemetry." + sender);
   sdk.text("version", find_text(resource, "telemetry.sdk.version"));
   event.raw("sdk", sdk.take());
 

@@ -10,7 +10,7 @@ let picket;
 before(async () => { picket = await new Picket().start(); });
 after(async () => {
   await until(() => picket.status().digest.waiting === 0, { what: "the digest" });
-  assertConserved(assert, picket.status());
+  await assertConserved(assert, picket);
   await picket.end();
 });
 
@@ -33,7 +33,7 @@ const organization = (path) => picket.api(`organizations/${picket.organization}/
 const project = (path) => picket.api(`projects/${picket.organization}/${picket.project}/${path}`).then((answer) => answer.body);
 
 test("@sentry/node: a healthy and an errored session", async () => {
-  for (const trouble of ["", `Sentry.captureException(new Error("till drawer stuck"));`]) {
+  for (const trouble of ["", `Sentry.captureException(new Error("till drawer stuck")); await Sentry.flush(5000);`]) {
     const ran = run(`Sentry.startSession(); ${trouble} Sentry.endSession();`);
     assert.equal(ran.status, 0, ran.stderr);
   }

@@ -24,7 +24,7 @@ const address = (endpoint) => `${picket.url}/api/${picket.project_id}/${endpoint
 const headers = () => ({ "x-sentry-auth": `Sentry sentry_key=${picket.public_key}` });
 
 function curl(...args) {
-  const run = spawnSync("curl", ["-sS", "-o", "/dev/stdout", "-w", "\n%{http_code}", ...args], { encoding: "utf8" });
+  const run = spawnSync("curl", ["-sS", "-w", "\n%{http_code}", ...args], { encoding: "utf8" });
   assert.equal(run.status, 0, run.stderr);
   const lines = run.stdout.split("\n");
   return { status: Number(lines.pop()), body: lines.join("\n") };
@@ -41,7 +41,7 @@ for (const [name, Traces, Logs] of [["JSON", JsonTraces, JsonLogs], ["protobuf",
   test(`OpenTelemetry's Node SDK over ${name}`, async () => {
     const spans = await received("span");
     const logs = await received("log_item");
-    const resource = resourceFromAttributes({ "service.name": "shop", "service.version": `1-${name}`, "deployment.environment.name": "edge" });
+    const resource = resourceFromAttributes({ "service.name": "shop", "service.version": `1-${name}`, "deployment.environment.name": "edge", "telemetry.sdk.language": "nodejs" });
     const sdk = new NodeSDK({
       resource,
       traceExporter: new Traces({ url: address("integration/otlp/v1/traces"), headers: headers() }),
@@ -62,7 +62,7 @@ for (const [name, Traces, Logs] of [["JSON", JsonTraces, JsonLogs], ["protobuf",
     trace.disable();
     const provider = new LoggerProvider({
       resource,
-      processors: [new BatchLogRecordProcessor(new Logs({ url: address("integration/otlp/v1/logs"), headers: headers() }))],
+      processors: [new BatchLogRecordProcessor({ exporter: new Logs({ url: address("integration/otlp/v1/logs"), headers: headers() }) })],
     });
     provider.getLogger("e2e").emit({ severityNumber: SeverityNumber.WARN, body: "low stock", attributes: { left: 2 } });
     await provider.shutdown();
