@@ -57,7 +57,8 @@ void append_json(std::string& out, JsonElement element, int depth) {
     case JsonType::ARRAY: {
       out += '[';
       bool first = true;
-      for (const auto each : element.get_array().value_unsafe()) {
+      const auto list = element.get_array().value_unsafe();
+      for (const auto each : list) {
         if (!first) out += ',';
         first = false;
         append_json(out, each, depth + 1);

@@ -113,6 +113,7 @@ class TakingIn {
     // Envelopes beside this one are judged by themselves, and may have room.
     if (judgement.all_limited && taken_.more.empty()) return limited(std::move(judgement));
     if (judgement.no_room) return no_room(judgement.no_room->detail);
+    if (sender_->settings && !sender_->settings->keeps_addresses) meta.clear_remote_address();
     taken_.items = std::move(judgement.kept);
     taken_.dropped.insert(taken_.dropped.end(), judgement.dropped.begin(), judgement.dropped.end());
     if (auto refusal = make_record(meta, *envelope, std::move(judgement.envelope))) return refusal;

@@ -43,6 +43,7 @@ void add_scrubbers(ProjectSettings& settings, const filter::ScrubOptions& option
   project.scrub_data = options.scrub_data;
   project.scrub_defaults = options.scrub_defaults;
   project.scrub_ip_addresses = options.scrub_ip_addresses;
+  settings.keeps_addresses = !options.scrub_ip_addresses;
   project.sensitive_fields = options.sensitive_fields;
   project.safe_fields = options.safe_fields;
   project.pii_config_json = options.pii_config;

@@ -26,6 +26,7 @@ struct ProjectSettings {
   filter::Sampling sampling;
   std::vector<scrub::Scrubber> scrubbers;  // one after another
   bool spike_protected = false;
+  bool keeps_addresses = true;  // false: not even the sender's own is noted
 
   // What it was made from: nothing is compiled twice.
   std::string project_json;

@@ -89,6 +89,19 @@ TEST_F(Pipelines, APartThatHasNoRoomLeavesTheRest) {
                              {"rate_limited/project_quota/user_report", 1}}));
 }
 
+TEST_F(Pipelines, WhereAddressesAreScrubbedTheSendersIsNotNotedEither) {
+  const auto noted = [&](std::size_t index) {
+    schema::IntakeMeta meta;
+    EXPECT_TRUE(meta.ParseFromString(journal.records().at(index).meta));
+    return meta.remote_address();
+  };
+  EXPECT_EQ(send(event_envelope()).status, 200U);
+  set(R"({"scrubIPAddresses":true})");
+  EXPECT_EQ(send(event_envelope()).status, 200U);
+  EXPECT_NE(noted(0), "");
+  EXPECT_EQ(noted(1), "");
+}
+
 TEST_F(Pipelines, AClientReportIsNeverLimited) {
   set(R"({"options":{"picket:quotas":[{"id":"all","limit":0}]}})");
   EXPECT_EQ(send(header + item("client_report", "{}")).status, 200U);
