@@ -57,7 +57,7 @@ std::string read_context(std::string_view xml, CrashEvent& event) {
     if (leaf.ends_with(".__sentry") && event.merge(text)) continue;
     if (leaf == "RuntimeProperties.ErrorMessage") message = text;
     const auto* const place =
-        std::find_if(places.begin(), places.end(), [&](const Place& each) { return each.leaf == leaf; });
+        std::find_if(places.begin(), places.end(), [&name = leaf](const Place& each) { return each.leaf == name; });
     if (place != places.end()) event.merge(at_path(place->path, text));
     const auto name = std::string_view(leaf).substr(leaf.find_last_of('.') + 1);
     rest.emplace(name, text);

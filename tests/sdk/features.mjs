@@ -17,7 +17,6 @@ export const unserved = {
   feedback: "not compared yet",
   userReports: "not compared yet",
   replay: "not compared yet",
-  normalised: "not compared yet",
   minidump: "not compared yet",
 };
 

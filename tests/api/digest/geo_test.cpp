@@ -8,6 +8,12 @@
 #include <utility>
 #include <vector>
 
+// libmaxminddb 1.7 does not free what it read of the metadata of a file that it then refuses.
+extern "C" const char* __lsan_default_suppressions();
+extern "C" const char* __lsan_default_suppressions() {
+  return "leak:libmaxminddb";
+}
+
 namespace picket::digest {
 namespace {
 
