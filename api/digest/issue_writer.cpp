@@ -218,7 +218,7 @@ class IssueWriter {
       if (user) seen.emplace_back(context_.issue_of[index], *user);
     }
     std::ranges::sort(seen);
-    seen.erase(std::ranges::unique(seen).begin(), seen.end());
+    seen.erase(std::unique(seen.begin(), seen.end()), seen.end());
     auto editor = batch_.edit(Table::issue_tags);
     for (const auto& [issue, user] : seen) {
       if (editor.find(Key().u64(issue).raw(context_.parsed.tags.suffix(user)))) continue;
@@ -277,11 +277,11 @@ class IssueWriter {
     std::vector<Key> removed;
     for (const auto& [id, state] : order) {
       const auto project = state->row.project();
-      const auto key_of = [&](std::int64_t ms) {
+      const auto key_of = [project, issue = id](std::int64_t ms) {
         return std::move(Key()
                              .u64(project)
                              .descending(static_cast<std::uint64_t>(std::max<std::int64_t>(0, ms)))
-                             .u64(id));
+                             .u64(issue));
       };
       const auto now = state->counters.last_seen_ms();
       if (!state->created && now == state->stored_last_seen_ms) continue;
