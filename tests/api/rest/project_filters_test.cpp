@@ -116,8 +116,9 @@ TEST_F(Filters, AnOrganizationsScrubbingReachesIntake) {
 
 TEST_F(Filters, SpikeProtectionIsSwitchedForSomeProjectsOrAll) {
   const auto disabled = [this] {
-    const auto* value = get(project)["options"].as_object().if_contains(
-        "quotas:spike-protection-disabled");
+    const auto shown = get(project);
+    const auto* value =
+        shown.at("options").as_object().if_contains("quotas:spike-protection-disabled");
     return value == nullptr ? boost::json::value(nullptr) : *value;
   };
   EXPECT_TRUE(disabled().is_null());
