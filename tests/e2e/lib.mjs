@@ -51,7 +51,7 @@ export function picket(args, options = {}) {
 }
 
 // Polls `probe` until it returns something truthy; throws with the last result when the time is over.
-export async function until(probe, { within = 10_000, every = 25, what = "condition" } = {}) {
+export async function until(probe, { within = 30_000, every = 25, what = "condition" } = {}) {
   const end = Date.now() + within;
   let last;
   for (;;) {
@@ -99,7 +99,7 @@ export class Picket {
       const line = this.log.slice(from).match(/listening on (http:\/\/\S+)\n/);
       if (line) this.url = line[1];
       return line;
-    }, { within: 20_000, what: "the listening line" });
+    }, { within: 60_000, what: "the listening line" });
     this.slowestStart = Math.max(this.slowestStart ?? 0, Date.now() - began);
     this.port = new URL(this.url).port;
     // Restarts keep the port, so that SDKs and destinations find it again.

@@ -52,7 +52,7 @@ test("a disabled project refuses", async () => {
   const keys = (await picket.api(`projects/${picket.organization}/${picket.project}/keys/`)).body;
   const off = await picket.api(`projects/${picket.organization}/${picket.project}/keys/${keys[0].id}/`, { method: "PUT", body: JSON.stringify({ isActive: false }) });
   assert.equal(off.status, 200);
-  await until(async () => (await post(picket, event(eventId()))).status === 403, { within: 8_000, what: "the refusal" });
+  await until(async () => (await post(picket, event(eventId()))).status === 403, { what: "the refusal" });
   await picket.end();
 });
 
@@ -60,7 +60,8 @@ test("a body that never ends, and connections that never speak, cost nothing but
   const picket = await new Picket({ env: { PICKET_SERVER_BODY_IDLE_TIMEOUT: "500ms", PICKET_SERVER_HEADER_TIMEOUT: "500ms" } }).start();
   const endless = connect(picket.port, "127.0.0.1");
   endless.write(`POST /api/${picket.project_id}/envelope/?sentry_key=${picket.public_key} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{}\n{}\r\n`);
-  const closed = new Promise((done) => endless.once("close", done));
+  let cut = false;
+  endless.once("close", () => { cut = true; });
   endless.on("error", () => {});
   endless.resume();
   const idle = [];
@@ -73,7 +74,7 @@ test("a body that never ends, and connections that never speak, cost nothing but
   await sleep(300);
   const id = eventId();
   assert.equal((await post(picket, event(id))).status, 200);
-  await Promise.race([closed, sleep(10_000).then(() => { throw new Error("the endless body was never cut"); })]);
+  await until(() => cut, { what: "the endless body's end" });
   for (const socket of idle) socket.destroy();
   await until(async () => (await picket.issues("")).length === 1);
   await picket.end();
@@ -160,7 +161,7 @@ test("a full disk refuses and recovers, and loses nothing it acknowledged", asyn
     await until(async () => {
       for (const id of acknowledged) if (!(await found(id))) return false;
       return true;
-    }, { within: 20_000, every: 200, what: "every acknowledged event after the restart" });
+    }, { within: 60_000, every: 200, what: "every acknowledged event after the restart" });
     await picket.stop();
   } finally {
     await picket?.kill();

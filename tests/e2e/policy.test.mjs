@@ -1,4 +1,4 @@
-// What an operator switches on is obeyed within a second: by intake, and by a real SDK that is told.
+// What an operator switches on is obeyed without a restart: by intake, and by a real SDK that is told.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { rmSync, writeFileSync } from "node:fs";
@@ -27,14 +27,19 @@ async function dropped(outcome, reason) {
   return group?.totals["sum(quantity)"] ?? 0;
 }
 
-test("a filter takes events within a second and counts them", async () => {
-  await put(`${project()}`, { options: { "filters:error_messages": "*never mind*" } });
-  await sleep(1_000);
-  const unwanted = errorEvent(eventId(), { exception: { values: [{ type: "Error", value: "never mind this" }] } });
-  assert.equal((await send(unwanted)).status, 200);
-  assert.equal((await send(errorEvent(eventId()))).status, 200);
-  await until(async () => (await dropped("filtered", "error-message")) === 1, { what: "the outcome" });
-  const issues = await until(async () => { const list = await picket.issues(""); return list.length > 0 && list; });
+test("a filter takes events and counts them", async () => {
+  const saying = (value) => errorEvent(eventId(), { exception: { values: [{ type: "Error", value }] } });
+  await put(`${project()}`, { options: { "filters:error_messages": "*canary*\n*never mind*" } });
+  await until(async () => {
+    assert.equal((await send(saying("canary"))).status, 200);
+    return (await dropped("filtered", "error-message")) > 0;
+  }, { every: 200, what: "the outcome" });
+  assert.equal((await send(saying("never mind this"))).status, 200);
+  assert.equal((await send(saying("sent after it"))).status, 200);
+  const issues = await until(async () => {
+    const list = await picket.issues("");
+    return list.some((issue) => issue.title.includes("sent after it")) && list;
+  }, { what: "the issue that came after" });
   assert.ok(!issues.some((issue) => issue.title.includes("never mind")));
   await put(`${project()}`, { options: { "filters:error_messages": null } });
 });
@@ -52,8 +57,10 @@ test("passwords do not reach the disk", async () => {
 
 test("@sentry/node falls silent when its key's limit is reached", async () => {
   const key = (await picket.api(`${project()}keys/`)).body[0];
+  const before = await dropped("rate_limited", "key_quota");
   await put(`${project()}keys/${key.id}/`, { rateLimit: { count: 3, window: 600 } });
-  await sleep(1_000);
+  await until(async () => (await send(errorEvent(eventId()))).status === 429, { what: "the limit" });
+  await until(async () => (await dropped("rate_limited", "key_quota")) === before + 1, { what: "its outcome" });
   const folder = tempFolder();
   const script = join(folder, "app.mjs");
   writeFileSync(script, `
@@ -64,29 +71,25 @@ test("@sentry/node falls silent when its key's limit is reached", async () => {
       await Sentry.flush(5000);
     }
   `);
-  const before = await dropped("rate_limited", "key_quota");
   const run = spawnSync(process.execPath, [script], { encoding: "utf8", timeout: 60_000 });
   assert.equal(run.status, 0, run.stderr);
-  // Those of the tests before count too: what matters is that it stops, after one refusal at most.
-  await until(async () => (await dropped("rate_limited", "key_quota")) > before, { what: "the outcome" });
-  await sleep(1_500);
-  assert.equal((await dropped("rate_limited", "key_quota")) - before, 1, "it was told once, and obeyed");
+  await until(async () => (await dropped("rate_limited", "key_quota")) > before + 1, { what: "the outcome" });
+  await sleep(1_500); // for more of them, which must not come
+  assert.equal((await dropped("rate_limited", "key_quota")) - before, 2, "it was told once, and obeyed");
   const answer = await post(picket, envelope(eventId(), [[{ type: "event" }, errorEvent(eventId())]]));
   assert.equal(answer.status, 429);
   assert.match(answer.headers.get("x-sentry-rate-limits"), /^\d+:default;error;security:key:key_quota$/);
   assert.ok(Number(answer.headers.get("retry-after")) > 0);
   await put(`${project()}keys/${key.id}/`, { rateLimit: null });
-  await sleep(1_000);
-  assert.equal((await send(errorEvent(eventId()))).status, 200);
+  await until(async () => (await send(errorEvent(eventId()))).status === 200, { what: "the end of the limit" });
   rmSync(folder, { recursive: true });
 });
 
 test("pages of other domains are refused, a wrong setting is too", async () => {
   await put(project(), { allowedDomains: ["shop.example"] });
-  await sleep(1_000);
   const from = (origin) => post(picket, envelope(eventId(), [[{ type: "event" }, errorEvent(eventId())]]), { headers: { Origin: origin } });
+  await until(async () => (await from("https://evil.example")).status === 403, { what: "the refusal" });
   assert.equal((await from("https://shop.example")).status, 200);
-  assert.equal((await from("https://evil.example")).status, 403);
   await put(project(), { allowedDomains: ["*"] });
   await put(project(), { relayPiiConfig: "{nonsense" }, 400);
 });

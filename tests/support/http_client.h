@@ -43,7 +43,7 @@ class HttpClient {
   // The next reply, interim ones (1xx) included; nothing when the connection ends or `timeout`
   // passes first. A reply to HEAD has no body: say so.
   std::optional<HttpReply> read_reply(bool to_head = false,
-                                      std::chrono::milliseconds timeout = std::chrono::seconds(10));
+                                      std::chrono::milliseconds timeout = std::chrono::seconds(30));
   // Sends one request with Host and (for a body) Content-Length, reads its reply.
   std::optional<HttpReply> request(std::string_view method,
                                    std::string_view target,

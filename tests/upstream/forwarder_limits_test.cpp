@@ -130,9 +130,9 @@ TEST_F(ForwarderTest, LimitsOnlyTheKeyThatTheLimitIsFor) {
 TEST_F(ForwarderTest, PausesTheServerThatAsksForItWithA503) {
   upstream.answer_with({.status = 503, .headers = {{"Retry-After", "1"}}});
   post();
+  const auto began = std::chrono::steady_clock::now();
   start();
   ASSERT_TRUE(upstream.wait_for_requests(1));
-  const auto began = std::chrono::steady_clock::now();
   upstream.answer_with({});
   ASSERT_TRUE(upstream.wait_for_accepted(1));
   EXPECT_GE(std::chrono::steady_clock::now() - began, 800ms);

@@ -22,7 +22,7 @@ using namespace std::chrono_literals;
 inline ServerOptions loopback_options() {
   ServerOptions options;
   options.port = 0;
-  options.drain_timeout = 3s;
+  options.drain_timeout = 20s;
   return options;
 }
 
@@ -51,9 +51,12 @@ inline Service echo_service(std::size_t max_body_bytes = std::size_t{1} << 20) {
 // The server, or a failed expectation and a null pointer.
 std::unique_ptr<Server> start_server(const ServerOptions& options, Service service);
 
-// Polls until `condition` holds; false after `patience`.
+// How long a test waits for what must come: a busy machine decides nothing.
+constexpr std::chrono::milliseconds patience = 30s;
+
+// Polls until `condition` holds; false when it never does.
 template <class Condition>
-bool eventually(Condition condition, std::chrono::milliseconds patience = 5s) {
+bool eventually(Condition condition) {
   const auto deadline = std::chrono::steady_clock::now() + patience;
   while (!condition()) {
     if (std::chrono::steady_clock::now() > deadline) return false;

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -16,20 +17,26 @@
 namespace picket::http {
 namespace {
 
+// Each well above what a busy machine may keep a thread waiting between two of its steps.
 ServerOptions hasty_options() {
   auto options = loopback_options();
-  options.header_timeout = 150ms;
-  options.body_idle_timeout = 150ms;
-  options.idle_timeout = 300ms;
-  options.write_timeout = 200ms;
+  options.header_timeout = 600ms;
+  options.body_idle_timeout = 600ms;
+  options.idle_timeout = 800ms;
+  options.write_timeout = 600ms;
   return options;
+}
+
+bool has_bytes(const HttpClient& client) {
+  pollfd waiting{client.descriptor(), POLLIN, 0};
+  return ::poll(&waiting, 1, 0) == 1;
 }
 
 std::optional<HttpReply> ask_raw(const Server& server, std::string_view bytes) {
   HttpClient client(server.port());
   client.send(bytes);
   auto reply = client.read_reply();
-  EXPECT_TRUE(client.closed_within(5s));
+  EXPECT_TRUE(client.closed_within(patience));
   return reply;
 }
 
@@ -88,8 +95,7 @@ TEST(ServerLimits, CutsChunkedBodiesAtTheLimit) {
 }
 
 TEST(ServerLimits, ABodyThatNeverEndsIsCutHoweverSlow) {
-  auto options = hasty_options();
-  const auto server = start_server(options, echo_service(1000));
+  const auto server = start_server(loopback_options(), echo_service(1000));
   HttpClient client(server->port());
   ASSERT_TRUE(client.send("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"));
   int sent = 0;
@@ -100,23 +106,22 @@ TEST(ServerLimits, ABodyThatNeverEndsIsCutHoweverSlow) {
   const auto reply = client.read_reply();
   ASSERT_TRUE(reply);
   EXPECT_EQ(reply->status, 413);
-  EXPECT_TRUE(client.closed_within(5s));
+  EXPECT_TRUE(client.closed_within(patience));
 }
 
 TEST(ServerTimeouts, ASlowHeaderIsAnswered408) {
   const auto server = start_server(hasty_options(), echo_service());
   HttpClient client(server->port());
-  const auto begun = std::chrono::steady_clock::now();
   // Progress does not help: a header has one deadline (slow loris).
-  for (const char c : std::string("GET / HTTP/1.1\r\nX: y")) {
-    client.send(std::string(1, c));
+  ASSERT_TRUE(client.send("GET / HTTP/1.1\r\nX: y"));
+  while (!has_bytes(client)) {
+    client.send("y");
     std::this_thread::sleep_for(20ms);
-    if (std::chrono::steady_clock::now() - begun > 400ms) break;
   }
   const auto reply = client.read_reply();
   ASSERT_TRUE(reply);
   EXPECT_EQ(reply->status, 408);
-  EXPECT_TRUE(client.closed_within(5s));
+  EXPECT_TRUE(client.closed_within(patience));
   EXPECT_EQ(server->counters().timeouts, 1U);
 }
 
@@ -133,8 +138,8 @@ TEST(ServerTimeouts, SilentConnectionsAreClosedWithoutAWord) {
   HttpClient never(server->port());
   HttpClient once(server->port());
   EXPECT_EQ(once.request("GET", "/")->status, 200);
-  EXPECT_FALSE(never.read_reply(false, 2s));
-  EXPECT_FALSE(once.read_reply(false, 2s));
+  EXPECT_FALSE(never.read_reply());
+  EXPECT_FALSE(once.read_reply());
   EXPECT_TRUE(eventually([&] { return server->counters().connections_open == 0; }));
   EXPECT_EQ(server->counters().timeouts, 0U) << "an idle connection's end is no mishap";
 }
@@ -144,14 +149,14 @@ TEST(ServerTimeouts, ABodyMayTakeLongButNotStandStill) {
   HttpClient slow(server->port());
   ASSERT_TRUE(slow.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n"));
   for (int i = 0; i < 10; ++i) {
-    std::this_thread::sleep_for(50ms);
+    std::this_thread::sleep_for(100ms);
     ASSERT_TRUE(slow.send("x"));
   }
-  EXPECT_EQ(slow.read_reply()->status, 200) << "ten times 50 ms, each within the 150";
+  EXPECT_EQ(slow.read_reply()->status, 200) << "ten times 100 ms, each within the 600";
 
   HttpClient stuck(server->port());
   ASSERT_TRUE(stuck.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n12345"));
-  EXPECT_TRUE(stuck.closed_within(3s));
+  EXPECT_TRUE(stuck.closed_within(patience));
   EXPECT_EQ(server->counters().timeouts, 1U);
 }
 
@@ -171,7 +176,7 @@ TEST(ServerTimeouts, AReaderThatStandsStillIsDropped) {
 TEST(ServerTimeouts, ASlowHandlerIsWaitedFor) {
   const Service service{admit_all, [](const Request&, Responder responder) {
                           std::thread([responder = std::move(responder)]() mutable {
-                            std::this_thread::sleep_for(700ms);
+                            std::this_thread::sleep_for(1500ms);
                             std::move(responder).respond({});
                           }).detach();
                         }};
@@ -194,7 +199,7 @@ TEST(ServerLimits, RefusesConnectionsPastTheMostWith503) {
   ASSERT_TRUE(reply);
   EXPECT_EQ(reply->status, 503);
   EXPECT_EQ(reply->body, "{\"detail\":\"too many connections\",\"causes\":[]}\n");
-  EXPECT_TRUE(past.closed_within(2s));
+  EXPECT_TRUE(past.closed_within(patience));
   EXPECT_EQ(server->counters().connections_refused, 1U);
 
   within.pop_back();
@@ -224,18 +229,20 @@ TEST(ServerLimits, AFullPoolAnswers503AndAsksToComeBack) {
   HttpClient third(server->port());
   first.send(render_http_request("GET", "/"));
   ASSERT_TRUE(eventually([&] { return running == 1; }));
+  // Of the next two either may be the one for whom there is no room.
   second.send(render_http_request("GET", "/"));
-  ASSERT_TRUE(eventually([&] { return server->counters().requests == 2; }));
-  std::this_thread::sleep_for(20ms);
-
-  const auto refused = third.request("GET", "/");
-  ASSERT_TRUE(refused);
-  EXPECT_EQ(refused->status, 503);
-  EXPECT_EQ(refused->header("Retry-After"), "1");
+  third.send(render_http_request("GET", "/"));
+  ASSERT_TRUE(eventually([&] { return has_bytes(second) || has_bytes(third); }));
+  HttpClient& refused = has_bytes(second) ? second : third;
+  HttpClient& queued = has_bytes(second) ? third : second;
+  const auto reply = refused.read_reply();
   gate.set_value();
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(reply->status, 503);
+  EXPECT_EQ(reply->header("Retry-After"), "1");
   EXPECT_EQ(first.read_reply()->status, 200);
-  EXPECT_EQ(second.read_reply()->status, 200);
-  EXPECT_EQ(third.request("GET", "/")->status, 200) << "the connection is kept";
+  EXPECT_EQ(queued.read_reply()->status, 200);
+  EXPECT_EQ(refused.request("GET", "/")->status, 200) << "the connection is kept";
 }
 
 TEST(ServerLimits, WaitsOutAFullDescriptorTable) {

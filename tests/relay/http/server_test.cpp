@@ -112,7 +112,7 @@ TEST(Server, ServesHttp10AndClosesUnlessAskedNotTo) {
   const auto reply = once.read_reply();
   ASSERT_TRUE(reply);
   EXPECT_EQ(reply->header("Connection"), "close");
-  EXPECT_TRUE(once.closed_within(2s));
+  EXPECT_TRUE(once.closed_within(patience));
 
   HttpClient kept(server->port());
   for (int i = 0; i < 2; ++i) {
@@ -127,7 +127,7 @@ TEST(Server, ClosesWhenAskedTo) {
   const auto reply = client.request("POST", "/", "b", {{"Connection", "close"}});
   ASSERT_TRUE(reply);
   EXPECT_EQ(reply->header("Connection"), "close");
-  EXPECT_TRUE(client.closed_within(2s));
+  EXPECT_TRUE(client.closed_within(patience));
 }
 
 TEST(Server, AnswersAClientThatHasShutItsSide) {
@@ -136,7 +136,7 @@ TEST(Server, AnswersAClientThatHasShutItsSide) {
   ASSERT_TRUE(client.send("GET /half HTTP/1.1\r\nHost: x\r\n\r\n"));
   client.shutdown_write();
   EXPECT_EQ(client.read_reply()->status, 200);
-  EXPECT_TRUE(client.closed_within(2s));
+  EXPECT_TRUE(client.closed_within(patience));
 }
 
 TEST(Server, SendsNoBodyToHead) {
@@ -181,7 +181,7 @@ TEST(Server, AnswersUnreadWhatTheServiceRefuses) {
   ASSERT_TRUE(reply);
   EXPECT_EQ(reply->status, 403);
   EXPECT_EQ(reply->header("Connection"), "close");
-  EXPECT_TRUE(client.closed_within(5s));
+  EXPECT_TRUE(client.closed_within(patience));
 }
 
 TEST(Server, ReadsAndWritesBodiesOfManyMegabytes) {

@@ -162,7 +162,7 @@ TEST_F(ServerTls, AStalledHandshakeIsCut) {
   options.header_timeout = 150ms;
   const auto server = start_server(options, echo_service());
   HttpClient silent(server->port());
-  EXPECT_TRUE(silent.closed_within(3s));
+  EXPECT_TRUE(silent.closed_within(patience));
   EXPECT_EQ(server->counters().timeouts, 1U);
 }
 
@@ -170,7 +170,7 @@ TEST_F(ServerTls, PlainHttpIsTurnedAway) {
   const auto server = start_server(options, echo_service());
   HttpClient plain(server->port());
   plain.send(render_http_request("GET", "/"));
-  EXPECT_TRUE(plain.closed_within(3s));
+  EXPECT_TRUE(plain.closed_within(patience));
 }
 
 TEST_F(ServerTls, StopsWithConnectionsOpen) {

@@ -120,7 +120,7 @@ TEST_F(ServedIngest, StoresEveryAcknowledgedOneOfManyConnections) {
 TEST_F(ServedIngest, AnswersWhatIsUnderWayWhenTheServerStops) {
   testing::HttpClient client(server->port());
   ASSERT_TRUE(client.send(testing::render_http_request("POST", target(), event_envelope())));
-  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  while (server->counters().requests == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
 
   server->stop();
   const auto reply = client.read_reply();
