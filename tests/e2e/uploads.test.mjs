@@ -6,7 +6,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
-import { Picket, assertConserved, envelope, errorEvent, eventId, post, until } from "./lib.mjs";
+import { Picket, assertConserved, binary, envelope, errorEvent, eventId, post, until } from "./lib.mjs";
 
 const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
 const tus = { "Tus-Resumable": "1.0.0" };
@@ -143,6 +143,7 @@ test("an upload of 150 MB costs a few MB of memory", async () => {
   const sent = await post(picket, envelope(id, [[{ type: "event" }, errorEvent(id)], placeholder(location, length)]));
   assert.equal(sent.status, 200);
   clearInterval(watch);
-  assert.ok(most < 32 << 20, `${most >> 20} MB more`);
+  // A sanitizer keeps for a while what was freed.
+  assert.ok(most < (binary.includes("asan") ? 128 : 32) << 20, `${most >> 20} MB more`);
   await picket.end();
 });

@@ -144,16 +144,7 @@ TEST_F(Placeholders, KeepTheirUploadsUntilTheRecordIsDurable) {
 }
 
 TEST_F(Placeholders, CountUnderQuotasAsTheBytesTheyStandFor) {
-  ASSERT_TRUE(tables->write([](buffer::Batch& batch) {
-    schema::Project project;
-    project.set_id(1);
-    project.set_organization(1);
-    project.set_options_json(
-        R"({"picket:quotas":[{"id":"a","categories":["attachment"],"limit":5,"window":60,"scope":"project","reasonCode":"files"}]})");
-    buffer::put_row(batch, buffer::Table::projects, buffer::Key().u64(1), project);
-    batch.put(buffer::Table::meta, "projects_generation", buffer::Key().u64(7));
-  }));
-  ingest->refresh_projects();
+  limit_attachments(5);
   const auto small = uploaded("abc");
   const auto large = uploaded("defghi");
   EXPECT_EQ(send(event_envelope() + placeholder(small, 3)).status, 200U);
@@ -165,16 +156,7 @@ TEST_F(Placeholders, CountUnderQuotasAsTheBytesTheyStandFor) {
 }
 
 TEST_F(Placeholders, AloneWithoutRoomAre429AndUsedUp) {
-  ASSERT_TRUE(tables->write([](buffer::Batch& batch) {
-    schema::Project project;
-    project.set_id(1);
-    project.set_organization(1);
-    project.set_options_json(
-        R"({"picket:quotas":[{"id":"a","categories":["attachment"],"limit":5,"window":60,"scope":"project","reasonCode":"files"}]})");
-    buffer::put_row(batch, buffer::Table::projects, buffer::Key().u64(1), project);
-    batch.put(buffer::Table::meta, "projects_generation", buffer::Key().u64(7));
-  }));
-  ingest->refresh_projects();
+  limit_attachments(5);
   const auto large = uploaded("defghi");
   const auto answer = send(R"({"event_id":")" + std::string(some_id) + "\"}\n" + placeholder(large, 6));
   EXPECT_EQ(answer.status, 429U);

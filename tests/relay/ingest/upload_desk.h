@@ -94,6 +94,22 @@ class UploadDeskTest : public DeskTest {
     return terms == nullptr ? nullptr : std::move(terms->sink);
   }
 
+  // From now on project 1 may have so many bytes of attachments a minute.
+  void limit_attachments(std::uint64_t bytes) {
+    const auto written = tables->write([bytes](buffer::Batch& batch) {
+      schema::Project project;
+      project.set_id(1);
+      project.set_organization(1);
+      project.set_options_json(
+          R"({"options":{"picket:quotas":[{"id":"a","categories":["attachment"],"window":60,"reasonCode":"files","limit":)" +
+          std::to_string(bytes) + "}]}}");
+      buffer::put_row(batch, buffer::Table::projects, buffer::Key().u64(1), project);
+      batch.put(buffer::Table::meta, "projects_generation", buffer::Key().u64(7));
+    });
+    ASSERT_TRUE(written);
+    ingest->refresh_projects();
+  }
+
   std::size_t files() const {
     const std::filesystem::directory_iterator all(folder / "uploads");
     return static_cast<std::size_t>(std::count_if(begin(all), end(all), [](const auto& entry) {

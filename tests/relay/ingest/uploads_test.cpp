@@ -319,19 +319,10 @@ TEST_F(Uploads, AFullDiskIs429AndShuttingDown503) {
 }
 
 TEST_F(Uploads, AQuotaWithoutRoomRefusesThemAtTheStart) {
-  ASSERT_TRUE(tables->write([](buffer::Batch& batch) {
-    schema::Project project;
-    project.set_id(1);
-    project.set_organization(1);
-    project.set_options_json(
-        R"({"picket:quotas":[{"id":"a","categories":["attachment"],"limit":5,"window":60,"scope":"project","reasonCode":"files"}]})");
-    buffer::put_row(batch, buffer::Table::projects, buffer::Key().u64(1), project);
-    batch.put(buffer::Table::meta, "projects_generation", buffer::Key().u64(7));
-  }));
-  ingest->refresh_projects();
+  limit_attachments(5);
   EXPECT_EQ(create(3).status, 201U);
-  const auto with_attachment = event_envelope() + item("attachment", "0123456789");
-  EXPECT_EQ(send(with_attachment).status, 200U);
+  EXPECT_EQ(send(event_envelope() + item("attachment", "12345")).status, 200U);
+  EXPECT_EQ(send(event_envelope() + item("attachment", "6")).status, 200U) << "the event has room";
   const auto refused = create(3);
   EXPECT_EQ(refused.status, 429U);
   EXPECT_NE(refused.headers.find("X-Sentry-Rate-Limits").find("attachment:project:files"), std::string_view::npos);
