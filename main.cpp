@@ -163,7 +163,9 @@ Result<void> build(Picket& picket, const Config& config) {
   picket.digest = std::make_unique<digest::Digest>(*picket.journal, *picket.tables, picket.clock, config.digest);
   picket.digest->start();
   picket.forwarder = make_forwarder(picket, config);
-  picket.ingest = std::make_unique<ingest::Ingest>(*picket.journal, *picket.tables, picket.clock, config.ingest);
+  auto uploads = ingest::UploadStore::open(ingest::upload_options(config.ingest, config.storage.path, picket.spool), picket.clock);
+  if (!uploads) return uploads.error();
+  picket.ingest = std::make_unique<ingest::Ingest>(*picket.journal, *picket.tables, picket.clock, config.ingest, *std::move(uploads));
   picket.ingest->add_metrics([&picket](std::string& out) { digest::add_metrics(picket.digest->counters(), out); });
   picket.ingest->add_metrics([&picket](std::string& out) {
     const std::scoped_lock lock(picket.forwarder_mutex);

@@ -139,7 +139,14 @@ std::optional<AttachmentPlace> find_attachment(const buffer::Reader& reader, con
 Reply download(Api& api, const AttachmentPlace& attachment) {
   const auto payload = digest::read_payload(api.journal, attachment.sequence, attachment.item);
   if (!payload) return Reply::error(404, "The attachment's bytes are no longer available");
-  auto reply = Reply::raw(std::string(payload->own().payload), content_type_of(attachment.row));
+  const auto bytes = payload->own().payload;
+  auto reply = Reply::raw({}, content_type_of(attachment.row));
+  // A large record was unpacked into a file: it is sent from there.
+  if (payload->bytes->in_file() && !payload->made) {
+    reply.file = buffer::Bytes(payload->bytes, bytes);
+  } else {
+    reply.bytes = bytes;
+  }
   reply.headers.set("Content-Disposition", content_disposition(attachment.row.name()));
   reply.headers.set("X-Content-Type-Options", "nosniff");
   reply.headers.set("Content-Security-Policy", "default-src 'none'; sandbox");

@@ -123,6 +123,7 @@ http::Response render(Reply reply) {
   if (!reply.content_type.empty()) {
     response.body = std::move(reply.bytes);
     response.content_type = std::move(reply.content_type);
+    response.file = std::move(reply.file);
   }
   return response;
 }

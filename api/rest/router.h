@@ -59,6 +59,7 @@ struct Reply {
   http::Headers headers;
   std::string bytes{};         // instead of a JSON body, when there is a content type
   std::string content_type{};
+  buffer::Bytes file{};        // behind those bytes: what should not be copied into memory
 
   // Bytes of a type of their own.
   static Reply raw(std::string bytes, std::string content_type);

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -38,9 +39,23 @@ struct RequestHead {
   bool tls = false;
 };
 
+// Takes a body piece by piece as it comes in, in place of Request::body. Let go when the connection
+// breaks off: what it has taken by then it may keep.
+class BodySink {
+ public:
+  struct Stop {
+    unsigned status = 503;
+    std::string_view detail;  // of static storage
+  };
+  virtual ~BodySink() = default;
+  // On the I/O thread, like admit(): must not wait. A Stop ends the request with that answer.
+  virtual std::optional<Stop> take(std::string_view piece) = 0;
+};
+
 struct Request {
   RequestHead head;
-  buffer::Bytes body;  // a large one lies in a file
+  buffer::Bytes body;                         // a large one lies in a file
+  std::shared_ptr<BodySink> body_sink = {};  // the one that admission named; it has the body
 };
 
 struct Response {
@@ -50,6 +65,7 @@ struct Response {
   Headers headers;
   std::string body;
   std::string content_type = "application/json";  // not sent when empty or the body is
+  buffer::Bytes file = {};  // sent behind `body`, from where it lies
 };
 
 // The one right to answer a request. Moves with the work; respond() from any thread, once. A
@@ -78,6 +94,7 @@ struct ReadBody {
   // Where the handler runs: on the I/O thread (must neither block nor take long: ingest), or on the
   // pool for slow work (the REST API).
   bool on_pool = false;
+  std::shared_ptr<BodySink> sink = {};  // none: the body becomes Request::body
 };
 using Admission = std::variant<ReadBody, Response>;
 

@@ -16,6 +16,7 @@ using ErrorCode = beast::error_code;
 using Text = beast::string_view;
 
 constexpr std::size_t max_fields = 200;
+constexpr BodySink::Stop no_room{503, "there is no room for the request body"};
 
 std::string_view std_view(Text text) {
   return {text.data(), text.size()};
@@ -68,7 +69,7 @@ class BeastParser final : public RequestParser, private Parser {
       if (error) return fail(error);
     }
     auto body = std::move(body_).finish();
-    if (!body) return fail(503, "there is no room for the request body");
+    if (!body) return fail(no_room.status, no_room.detail);
     request_.body = *std::move(body);
     return {State::done, used};
   }
@@ -83,9 +84,12 @@ class BeastParser final : public RequestParser, private Parser {
   bool keep_alive() const override { return Parser::keep_alive(); }
   bool is_http10() const override { return version_ < 11; }
   bool expects_continue() const override { return expects_continue_ && !is_http10(); }
-  void limit_body(std::size_t max_bytes, const buffer::ByteRoom& room) override {
+  void limit_body(std::size_t max_bytes,
+                  const buffer::ByteRoom& room,
+                  std::shared_ptr<BodySink> sink) override {
     max_body_bytes_ = max_bytes;
     body_ = buffer::BytesBuilder(room);
+    request_.body_sink = std::move(sink);
   }
   Request take() override { return std::move(request_); }
   Failure failure() const override { return failure_; }
@@ -100,23 +104,28 @@ class BeastParser final : public RequestParser, private Parser {
 
   Progress fail(const ErrorCode& error) {
     if (error == beast::http::error::header_limit) return fail(431, "the header is too large");
-    if (out_of_room_) return fail(503, "there is no room for the request body");
+    if (stop_) return fail(stop_->status, stop_->detail);
     if (error == beast::http::error::body_limit) return fail(413, "the request body is too large");
     if (error == beast::http::error::bad_version) return fail(400, "not HTTP/1.0 or HTTP/1.1");
     return fail(400, is_header_done() ? "malformed request body" : "malformed HTTP request");
   }
 
   Text::size_type take_body(Text piece, ErrorCode& error) {
-    if (piece.size() > max_body_bytes_ - body_.size()) {
+    if (piece.size() > max_body_bytes_ - body_bytes_) {
       error = beast::http::error::body_limit;
       return 0;
     }
-    if (!body_.append(std_view(piece))) return without_room(error);
+    if (const auto& sink = request_.body_sink) {
+      if (const auto stopped = sink->take(std_view(piece))) return stop(*stopped, error);
+    } else if (!body_.append(std_view(piece))) {
+      return stop(no_room, error);
+    }
+    body_bytes_ += piece.size();
     return piece.size();
   }
 
-  std::size_t without_room(ErrorCode& error) {
-    out_of_room_ = true;
+  std::size_t stop(const BodySink::Stop& why, ErrorCode& error) {
+    stop_ = why;
     error = beast::http::error::body_limit;
     return 0;
   }
@@ -156,8 +165,8 @@ class BeastParser final : public RequestParser, private Parser {
 
   void on_body_init_impl(const boost::optional<std::uint64_t>& length,
                          ErrorCode& error) override {
-    if (!length) return;
-    if (!body_.expect(std::min<std::uint64_t>(*length, max_body_bytes_))) without_room(error);
+    if (!length || request_.body_sink) return;
+    if (!body_.expect(std::min<std::uint64_t>(*length, max_body_bytes_))) stop(no_room, error);
   }
 
   std::size_t on_body_impl(Text piece, ErrorCode& error) override {
@@ -165,7 +174,7 @@ class BeastParser final : public RequestParser, private Parser {
   }
 
   void on_chunk_header_impl(std::uint64_t size, Text /*extensions*/, ErrorCode& error) override {
-    if (size > max_body_bytes_ - body_.size()) error = beast::http::error::body_limit;
+    if (size > max_body_bytes_ - body_bytes_) error = beast::http::error::body_limit;
   }
 
   std::size_t on_chunk_body_impl(std::uint64_t /*remain*/, Text piece, ErrorCode& error) override {
@@ -177,13 +186,14 @@ class BeastParser final : public RequestParser, private Parser {
   std::size_t max_header_bytes_;
   std::size_t max_body_bytes_ = 0;
   std::size_t header_bytes_ = 0;
+  std::size_t body_bytes_ = 0;
   buffer::BytesBuilder body_;
   Request request_;
   Failure failure_;
   int version_ = 11;
   bool unknown_coding_ = false;
   bool expects_continue_ = false;
-  bool out_of_room_ = false;
+  std::optional<BodySink::Stop> stop_;
 };
 
 }  // namespace

@@ -42,7 +42,10 @@ class RequestParser {
   virtual bool keep_alive() const = 0;
   virtual bool is_http10() const = 0;
   virtual bool expects_continue() const = 0;
-  virtual void limit_body(std::size_t max_bytes, const buffer::ByteRoom& room) = 0;
+  // With a sink the body goes there and nowhere else.
+  virtual void limit_body(std::size_t max_bytes,
+                          const buffer::ByteRoom& room,
+                          std::shared_ptr<BodySink> sink = {}) = 0;
   virtual RequestHead& head_to_fill() = 0;  // for peer and tls, which the bytes do not tell
   virtual Request take() = 0;               // once
 

@@ -92,12 +92,13 @@ void render_head(std::string& out, const Response& response, const Framing& fram
   out += "\r\nServer: picket\r\nDate: ";
   out += framing.date;
   if (!is_bodiless(response.status)) {
-    if (!response.content_type.empty() && !response.body.empty()) {
+    const auto length = response.body.size() + response.file.size();
+    if (!response.content_type.empty() && length > 0) {
       out += "\r\nContent-Type: ";
       out += response.content_type;
     }
     out += "\r\nContent-Length: ";
-    append_number(out, response.body.size());
+    append_number(out, length);
   }
   for (const auto& [name, value] : response.headers.all()) {
     if (is_server_field(name)) continue;

@@ -15,9 +15,6 @@ constexpr int reads_in_a_row = 16;
 // What a refused sender may still send, so that it reads the answer and not a reset.
 constexpr std::size_t linger_bytes = std::size_t{8} << 20;
 
-// With TLS a body is joined to its head; the buffer does not stay that large for ever.
-constexpr std::size_t kept_head_bytes = std::size_t{256} * 1024;
-
 Transport make_transport(int descriptor, const Shared& shared) {
   return shared.tls ? Transport(descriptor, *shared.tls) : Transport(descriptor);
 }
@@ -97,11 +94,9 @@ void Session::close() {
   inbox_ = {};
   unread_ = {};
   unsent_ = {};
+  file_ = {};
   thread_->forget(self);
 }
-
-// ---- reading
-// -------------------------------------------------------------------------------------
 
 void Session::shake_hands() {
   const auto shaken = transport_.shake_hands();
@@ -232,12 +227,13 @@ void Session::admit() {
 
 void Session::read_body(const ReadBody& terms) {
   on_pool_ = terms.on_pool;
+  const Shared& shared = *thread_->shared();
+  if (parser_->has_body() || terms.sink)
+    parser_->limit_body(terms.max_bytes, {shared.options.spool, shared.body_memory}, terms.sink);
   if (!parser_->has_body()) return dispatch();
   if (parser_->content_length().value_or(0) > terms.max_bytes) {
     return refuse_body(413, "the request body is too large");
   }
-  const Shared& shared = *thread_->shared();
-  parser_->limit_body(terms.max_bytes, {shared.options.spool, shared.body_memory});
   phase_ = Phase::body;
   thread_->arm(Waiting::body, *this);
   if (!parser_->expects_continue() || !inbox_.empty()) return;
@@ -267,122 +263,6 @@ void Session::dispatch() {
     answered_.reset();
     respond(std::move(response));
   }
-}
-
-// ---- writing
-// -------------------------------------------------------------------------------------
-
-void Session::answer(Response response) {
-  if (phase_ != Phase::handling) return;
-  respond(std::move(response));
-  go_on();
-}
-
-void Session::refuse(unsigned status, std::string_view detail) {
-  keep_alive_ = false;
-  respond(error_response(status, detail));
-}
-
-// Of a request that was admitted.
-void Session::refuse_body(unsigned status, std::string_view detail) {
-  keep_alive_ = false;
-  auto response = error_response(status, detail);
-  if (status == 503) response.headers.add("Retry-After", "1");
-  const auto& on_refused = thread_->shared()->service.on_refused;
-  try {
-    if (on_refused) on_refused(parser_->head(), response);
-  } catch (const std::exception& error) {
-    log(Level::error, "http", "a refusal was not counted", {{"reason", error.what()}});
-  }
-  respond(std::move(response));
-}
-
-// The request may still be unread in part: parser_ is there exactly then.
-void Session::respond(Response response) {
-  if (!is_safe(response)) {
-    log(Level::error, "http", "response header refused", {{"status", response.status}});
-    response = error_response(500, "internal error");
-  }
-  const bool close_after = !keep_alive_ || thread_->draining();
-  auto& head = thread_->head_buffer();
-  if (head.capacity() > kept_head_bytes) head = {};
-  head.clear();
-  render_head(head, response, {thread_->date(), close_after, http10_});
-  if (to_head_ || is_bodiless(response.status)) response.body.clear();
-  const bool sender_may_go_on = parser_ != nullptr || thread_->draining();
-  const Next closing = sender_may_go_on ? Next::linger : Next::close;
-  parser_.reset();
-  write(std::move(response.body), close_after ? closing : Next::next_request);
-}
-
-// Writes the thread's head buffer and `body`.
-void Session::write(std::string body, Next next) {
-  phase_ = Phase::writing;
-  next_ = next;
-  auto& head = thread_->head_buffer();
-  if (transport_.tls()) {  // one record, and a remainder that is the same bytes
-    head += body;
-    body.clear();
-  }
-  const auto done = transport_.write(head, body);
-  if (done.state == Transfer::State::ended) return close();
-  if (done.state == Transfer::State::moved) return written();
-
-  if (done.bytes >= head.size()) {
-    unsent_ = std::move(body);
-    sent_ = done.bytes - head.size();
-  } else {
-    unsent_.assign(head, done.bytes);
-    unsent_ += body;
-    sent_ = 0;
-  }
-  thread_->arm(Waiting::write, *this);
-  wait(done.direction);
-}
-
-void Session::write_more() {
-  const auto done = transport_.write(std::string_view(unsent_).substr(sent_), {});
-  if (done.state == Transfer::State::ended) return close();
-  sent_ += done.bytes;
-  if (done.state == Transfer::State::blocked) {
-    if (done.bytes > 0) thread_->arm(Waiting::write, *this);
-    return wait(done.direction);
-  }
-  unsent_ = {};
-  sent_ = 0;
-  written();
-  go_on();
-}
-
-void Session::written() {
-  leave();
-  switch (next_) {
-    case Next::read_body:
-      phase_ = Phase::body;
-      thread_->arm(Waiting::body, *this);
-      return;
-    case Next::next_request: phase_ = Phase::head; return;
-    case Next::linger: return linger();
-    case Next::close: return close();
-  }
-}
-
-// After a response that was not written from within process().
-void Session::go_on() {
-  if (!reading()) return;
-  process();
-  if (!reading()) return;
-  if (transport_.pending()) return read_more();
-  wait(Direction::read);
-}
-
-void Session::linger() {
-  phase_ = Phase::lingering;
-  inbox_ = {};
-  unread_ = {};
-  transport_.shutdown_write();
-  thread_->arm(Waiting::linger, *this);
-  wait(Direction::read);
 }
 
 }  // namespace picket::http

@@ -9,6 +9,7 @@
 // THREADS    send() from any thread, everything else on the session's I/O thread.
 #pragma once
 
+#include "buffer/bytes.h"
 #include "relay/http/deadlines.h"
 #include "relay/http/io_loop.h"
 #include "relay/http/io_thread.h"
@@ -65,6 +66,7 @@ class Session final : public Responder::Sink,
   void refuse_body(unsigned status, std::string_view detail);
   void respond(Response response);
   void write(std::string body, Next next);
+  bool send_rest();
   void write_more();
   void written();
   void go_on();
@@ -91,6 +93,8 @@ class Session final : public Responder::Sink,
   std::string unread_;                     // received, not yet parsed
   std::string unsent_;                     // the rest of a response that the socket did not take
   std::size_t sent_ = 0;                   // of unsent_
+  buffer::Bytes file_;                     // what is to be sent behind it
+  std::size_t file_sent_ = 0;
   std::size_t discarded_ = 0;              // while lingering
 };
 

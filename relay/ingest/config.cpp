@@ -8,6 +8,9 @@ void bind(Settings& settings, IngestConfig& config) {
   settings.bytes("max_envelope_bytes", config.max_envelope_bytes, kib, gib);
   settings.bytes("max_event_bytes", config.max_event_bytes, kib, gib);
   settings.bytes("max_attachment_bytes", config.max_attachment_bytes, kib, gib);
+  settings.bytes("max_uploads_bytes", config.max_uploads_bytes, kib * kib, kib * gib);
+  settings.number("max_uploads", config.max_uploads, 1, 100'000);
+  settings.duration("upload_max_age", config.upload_max_age, std::chrono::minutes(1), std::chrono::days(31));
   settings.bytes("max_profile_bytes", config.max_profile_bytes, kib, gib);
   settings.bytes("max_replay_bytes", config.max_replay_bytes, kib, gib);
   settings.number("max_items", config.max_items, 1, 1'000'000);

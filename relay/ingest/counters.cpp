@@ -7,8 +7,8 @@
 namespace picket::ingest {
 namespace {
 
-constexpr std::array<unsigned, 14> statuses{200, 201, 202, 204, 400, 401, 403,
-                                                 404, 405, 413, 415, 429, 500, 503};
+constexpr std::array<unsigned, 17> statuses{200, 201, 202, 204, 400, 401, 403, 404, 405,
+                                            409, 410, 412, 413, 415, 429, 500, 503};
 
 std::size_t status_slot(unsigned status) {
   const auto* found = std::find(statuses.begin(), statuses.end(), status);

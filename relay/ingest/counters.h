@@ -56,7 +56,7 @@ class Counters {
   void render_items(std::string& out) const;
   void render_latency(std::string& out) const;
 
-  static constexpr std::size_t status_count = 15;
+  static constexpr std::size_t status_count = 18;
   static constexpr std::size_t bucket_count = 14;
   std::array<std::array<Count, status_count>, endpoint_count> answers_{};
   std::array<Count, 256> received_{};

@@ -116,6 +116,9 @@ constexpr std::array rules{
                  .pattern = "api/{project}/events/{name}/attachments",
                  .convert = convert_attachments,
                  .most_bytes = file_bytes},
+    // Takes nothing in by itself, and answers for itself: upload_endpoint.h.
+    EndpointRule{.endpoint = Endpoint::upload, .pattern = "api/{project}/upload", .methods = ""},
+    EndpointRule{.endpoint = Endpoint::upload, .pattern = "api/{project}/upload/{name}", .methods = ""},
     EndpointRule{.endpoint = Endpoint::error_page,
                  .pattern = "api/embed/error-page",
                  .convert = convert_error_page,

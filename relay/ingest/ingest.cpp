@@ -51,6 +51,8 @@ struct WaitingRecord {
   std::vector<ItemCount> items;
   std::size_t bytes;
   Time received;
+  std::shared_ptr<UploadStore> store;
+  std::vector<std::string> uploads;  // that it is the end of
 };
 
 // Always answered by no_room_reply().
@@ -103,6 +105,7 @@ void end_commit(const WaitingRecord& record, const Result<buffer::Sequence>& dur
   ledger.counters.end_waiting(record.bytes);
   if (durable) {
     ledger.counters.count_acknowledged(SteadyClock::now() - record.waiting->began);
+    if (!record.uploads.empty()) record.store->use_up(record.uploads);
     return end_record(*record.waiting, std::nullopt);
   }
   ledger.drop(record.sender, record.items, relay::Outcome::invalid, "internal", record.received);
@@ -124,14 +127,16 @@ std::string read_bundle(const std::string& file) {
 Ingest::Ingest(buffer::Journal& journal,
                const buffer::Tables& tables,
                const Clock& clock,
-               const IngestConfig& config)
+               const IngestConfig& config,
+               std::shared_ptr<UploadStore> uploads)
     : journal_(journal),
       clock_(clock),
       config_(config),
       directory_(tables, clock, configured_quotas(config)),
       gate_(directory_),
       pipeline_(quotas_),
-      intake_(gate_, pipeline_, config_),
+      upload_store_(std::move(uploads)),
+      intake_(gate_, pipeline_, config_, upload_store_.get()),
       at_once_(make_workplace(journal, false)),
       with_time_(make_workplace(journal, true)),
       bundle_(read_bundle(config_.js_sdk_file)),
@@ -143,12 +148,20 @@ Ingest::Ingest(buffer::Journal& journal,
                                         },
                                         "large bodies")
                                   : nullptr),
+      uploads_(upload_store_ ? std::make_unique<UploadEndpoint>(
+                                   upload_store_, gate_, quotas_, config_, ledger_,
+                                   [this](const std::optional<Sender>& sender) {
+                                     return refuses_all() ? std::optional(make_outage(sender)) : std::nullopt;
+                                   })
+                             : nullptr),
       thread_([this](const std::stop_token& stop) { keep_up(stop); }) {}
 
 Ingest::~Ingest() {
   if (pool_) pool_->stop();
+  if (uploads_) uploads_->stop();
   thread_.request_stop();
   thread_.join();
+  tidy_uploads();
   flush_outcomes();
 }
 
@@ -176,6 +189,7 @@ http::Response Ingest::refuse(Refusal refusal, Endpoint endpoint) {
 http::Admission Ingest::admit(const http::RequestHead& head) {
   constexpr std::size_t ignored_body_bytes = 64 * 1024;
   const auto route = find_route(head.path);
+  if (uploads_ && route.endpoint == Endpoint::upload) return uploads_->admit(head, route);
   const auto* rule = find_rule(route, head);
   if (rule == nullptr || !allows(*rule, head.method)) {
     // Answered by handle(), so that the connection lives on. Other rooms' metrics may take their
@@ -195,6 +209,8 @@ http::Admission Ingest::admit(const http::RequestHead& head) {
 void Ingest::handle(http::Request request, http::Responder responder) {
   const auto route = find_route(request.head.path);
   const auto& method = request.head.method;
+  if (uploads_ && route.endpoint == Endpoint::upload)
+    return uploads_->handle(std::move(request), std::move(responder));
   if (const auto* rule = find_rule(route, request.head)) {
     if (allows(*rule, method)) {
       const bool at_once = !pool_ || (!rule->takes_long && request.body.size() <= at_once_.most_bytes);
@@ -261,6 +277,7 @@ void Ingest::take_in_on_pool(http::Request& request, http::Responder responder) 
 
 void Ingest::on_refused(const http::RequestHead& head, http::Response& response) {
   const auto route = find_route(head.path);
+  if (uploads_ && route.endpoint == Endpoint::upload) return uploads_->on_refused(head, route, response);
   const auto* rule = find_rule(route, head);
   if (rule == nullptr || !allows(*rule, head.method)) return;
   auto refusal = response.status == 413   ? too_large("the body exceeds the size limit")
@@ -289,6 +306,7 @@ void Ingest::take_in(http::Request& request, http::Responder responder, const Wo
   auto result = intake_.take_in(request, route, clock_.now(), workplace);
   if (std::holds_alternative<TooMuch>(result)) return take_in_with_time(request, std::move(responder));
   if (auto* refusal = std::get_if<Refusal>(&result)) {
+    if (!refusal->uploads.empty()) upload_store_->use_up(std::move(refusal->uploads));
     return respond(route.endpoint, std::move(responder),
                    refuse(std::move(*refusal), route.endpoint));
   }
@@ -297,6 +315,8 @@ void Ingest::take_in(http::Request& request, http::Responder responder, const Wo
   ledger_->drop(taken.sender, taken.dropped, clock_.now());
   auto reply = std::move(taken.answer);
   auto parts = take_in_more(request.head, route, std::move(taken.more));
+  // Nothing was kept of them, which has been counted.
+  if (!taken.record && !taken.uploads.empty()) upload_store_->use_up(std::move(taken.uploads));
   if (taken.record) parts.push_back(std::move(taken));
   if (parts.empty()) return respond(route.endpoint, std::move(responder), std::move(reply));
   auto waiting = std::make_shared<Waiting>(ledger_, route.endpoint, began, std::move(responder),
@@ -332,7 +352,7 @@ void Ingest::make_durable(Taken taken, std::shared_ptr<Waiting> waiting) {
   const auto received = taken.record->received;
   const auto record = std::make_shared<const WaitingRecord>(
       WaitingRecord{std::move(waiting), std::move(taken.sender), std::move(taken.items),
-                    taken.record->body.size(), received});
+                    taken.record->body.size(), received, upload_store_, std::move(taken.uploads)});
   ledger_->counters.begin_waiting(record->bytes);
   const auto offered = journal_.offer(
       *std::move(taken.record),
@@ -347,92 +367,6 @@ void Ingest::make_durable(Taken taken, std::shared_ptr<Waiting> waiting) {
   end_record(*record->waiting,
              full ? no_room_reply(record->waiting->endpoint)
                   : error_reply(503, "could not be stored", offered.error().detail));
-}
-
-bool Ingest::ready() const {
-  return !draining_ && !journal_.full() && !ledger_->last_commit_failed;
-}
-
-void Ingest::add_metrics(std::function<void(std::string& out)> section) {
-  const std::lock_guard lock(mutex_);
-  sections_.push_back(std::move(section));
-}
-
-std::string Ingest::render_metrics() const {
-  std::string out;
-  ledger_->counters.render(out);
-  render_journal(out);
-  std::vector<std::function<void(std::string&)>> sections;
-  {
-    const std::lock_guard lock(mutex_);
-    sections = sections_;
-  }
-  for (const auto& section : sections)
-    section(out);
-  return out;
-}
-
-void Ingest::render_journal(std::string& out) const {
-  const auto use = journal_.use();
-  const auto seconds = [](auto duration) {
-    return std::chrono::duration<double>(duration).count();
-  };
-  render_metric(out, "picket_journal_first_sequence", "gauge", use.first);
-  render_metric(out, "picket_journal_next_sequence", "gauge", use.next);
-  render_metric(out, "picket_journal_file_bytes", "gauge", use.file_bytes);
-  render_metric(out, "picket_journal_used_bytes", "gauge", use.used_bytes);
-  render_metric(out, "picket_journal_commits_total", "counter", use.commits);
-  render_metric(out, "picket_journal_records_total", "counter", use.committed_records);
-  render_metric(out, "picket_journal_failed_commits_total", "counter", use.failed_commits);
-  render_metric(out, "picket_journal_commit_seconds_total", "counter", seconds(use.commit_time));
-  render_metric(out, "picket_journal_last_commit_seconds", "gauge", seconds(use.last_commit_took));
-  render_metric(out, "picket_journal_last_commit_timestamp_seconds", "gauge",
-                seconds(use.last_commit.time_since_epoch()));
-  render_metric(out, "picket_journal_full", "gauge", std::uint64_t{use.full ? 1U : 0U});
-  render_metric(out, "picket_ready", "gauge", std::uint64_t{ready() ? 1U : 0U});
-}
-
-void Ingest::flush_outcomes() {
-  const std::lock_guard lock(flushing_);
-  auto counts = ledger_->book.take();
-  // After a failed commit an empty account is written too: no SDK may dare to try again first.
-  if (!counts && !ledger_->last_commit_failed) return;
-  const auto shared = std::make_shared<schema::OutcomeCounts>(counts ? *std::move(counts)
-                                                                     : schema::OutcomeCounts());
-  buffer::Record record;
-  record.kind = buffer::RecordKind::outcomes;
-  record.received = clock_.now();
-  record.body = shared->SerializeAsString();
-  const auto give_back = [shared, ledger = ledger_](const Error& error) {
-    ledger->book.put_back(*shared);
-    if (ledger->outcomes_late.exchange(true)) return;
-    log(Level::warning, "ingest", "outcomes wait in memory", {{"reason", error.detail}});
-  };
-  const auto offered = journal_.offer(
-      std::move(record), [give_back, ledger = ledger_](const Result<buffer::Sequence>& durable) {
-        ledger->last_commit_failed = !durable;
-        if (!durable) return give_back(durable.error());
-        ledger->outcomes_late = false;
-      });
-  if (!offered) give_back(offered.error());
-}
-
-void Ingest::refresh_projects() {
-  directory_.refresh(SteadyClock::now());
-}
-
-void Ingest::keep_up(const std::stop_token& stop) {
-  constexpr std::chrono::milliseconds pace{250};
-  constexpr int paces_per_flush = 4;
-  constexpr int paces_per_tidying = 240;
-  std::mutex mutex;
-  std::unique_lock lock(mutex);
-  for (int paces = 1; !stop.stop_requested(); ++paces) {
-    wake_.wait_for(lock, stop, pace, [] { return false; });
-    refresh_projects();
-    if (paces % paces_per_flush == 0) flush_outcomes();
-    if (paces % paces_per_tidying == 0) quotas_.forget_idle(clock_.now());
-  }
 }
 
 }  // namespace picket::ingest

@@ -20,6 +20,8 @@
 #include "relay/ingest/pipeline.h"
 #include "relay/ingest/project_directory.h"
 #include "relay/ingest/quota_book.h"
+#include "relay/ingest/upload_endpoint.h"
+#include "relay/ingest/upload_store.h"
 
 #include <atomic>
 #include <chrono>
@@ -38,11 +40,13 @@ struct Waiting;
 
 class Ingest {
  public:
+  // Without a store there are no resumable uploads.
   // REQUIRES: journal, tables and clock outlive it, and the last commit it waits for.
   Ingest(buffer::Journal& journal,
          const buffer::Tables& tables,
          const Clock& clock,
-         const IngestConfig& config);
+         const IngestConfig& config,
+         std::shared_ptr<UploadStore> uploads = nullptr);
   // Offers what the outcome book still holds to the journal.
   ~Ingest();
   Ingest(const Ingest&) = delete;
@@ -67,6 +71,7 @@ class Ingest {
   // What the thread does on its own; for those who cannot wait for it.
   void flush_outcomes();
   void refresh_projects();
+  void tidy_uploads();
 
  private:
   void respond(Endpoint endpoint, http::Responder responder, http::Response response);
@@ -96,6 +101,7 @@ class Ingest {
   const Gate gate_;
   QuotaBook quotas_;
   const Pipeline pipeline_;
+  const std::shared_ptr<UploadStore> upload_store_;  // may be none
   const Intake intake_;
   const Workplace at_once_;    // on an I/O thread
   const Workplace with_time_;  // on the pool
@@ -107,6 +113,7 @@ class Ingest {
   std::condition_variable_any wake_;
   std::vector<std::function<void(std::string&)>> sections_;  // guarded by mutex_
   std::unique_ptr<http::WorkerPool> pool_;  // for large bodies; none without a spool
+  std::unique_ptr<UploadEndpoint> uploads_;  // none without a store
   std::jthread thread_;                                      // last: ends before what it uses
 };
 

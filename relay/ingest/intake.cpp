@@ -2,6 +2,7 @@
 
 #include "relay/ingest/intake_meta.h"
 #include "relay/ingest/item_limits.h"
+#include "relay/ingest/placeholders.h"
 #include "relay/ingest/replies.h"
 #include "relay/ingest/request_body.h"
 #include "relay/ingest/store_body.h"
@@ -59,12 +60,14 @@ class TakingIn {
   TakingIn(const Gate& gate,
            const Pipeline& pipeline,
            const IngestConfig& config,
+           const UploadStore* uploads,
            const Route& route,
            Time now,
            const Workplace& workplace)
       : gate_(gate),
         pipeline_(pipeline),
         config_(config),
+        uploads_(uploads),
         route_(route),
         now_(now),
         workplace_(workplace) {}
@@ -75,6 +78,7 @@ class TakingIn {
       if (!refusal->sender) refusal->sender = std::move(sender_);
       if (refusal->items.empty()) refusal->items = std::move(taken_.items);
       refusal->dropped = std::move(taken_.dropped);
+      if (refusal->status == 429) refusal->uploads = std::move(taken_.uploads);
       // The endpoint's senders know no 429; other failures they must hear of.
       if (refusal->status == 429 && !rule_->may_answer_429) refusal->answer = std::move(answer_);
       return *std::move(refusal);
@@ -96,8 +100,11 @@ class TakingIn {
     }
     relay::EnvelopeLimits limits;
     limits.max_items = static_cast<std::size_t>(config_.max_items);
-    const auto envelope = relay::parse_envelope(body_.bytes, limits);
+    auto envelope = relay::parse_envelope(body_.bytes, limits);
     if (!envelope) return bad_envelope(envelope.error());
+    // The bytes of uploads are somebody else's work; before anything was decided.
+    const bool placeholders = has_placeholders(*envelope);
+    if (placeholders && workplace_.most_bytes != SIZE_MAX) return come_again(request);
     taken_.items = count_items(*envelope);
     auto agreed = gate_.check_dsn(sender_, envelope->fields.dsn, route_);
     if (auto* refusal = std::get_if<Refusal>(&agreed)) return std::move(*refusal);
@@ -106,6 +113,12 @@ class TakingIn {
       if (auto refusal = Gate::check_origin(taken_.sender, request.head)) return refusal;
     }
     sender_ = taken_.sender;
+    if (placeholders) {
+      if (auto refusal = fill(*envelope)) return refusal;
+      envelope = relay::parse_envelope(body_.bytes, limits);
+      if (!envelope) return bad_envelope(envelope.error());
+      taken_.items = count_items(*envelope);
+    }
     if (auto refusal = check_items(*envelope, config_)) return refusal;
     auto meta = make_intake_meta(request.head, taken_.sender.client);
     auto judgement = pipeline_.judge(taken_.sender, *envelope,
@@ -118,6 +131,23 @@ class TakingIn {
     taken_.dropped.insert(taken_.dropped.end(), judgement.dropped.begin(), judgement.dropped.end());
     if (auto refusal = make_record(meta, *envelope, std::move(judgement.envelope))) return refusal;
     add_rate_limits(taken_.answer, judgement.limits, now_);
+    return std::nullopt;
+  }
+
+  // With the request as it was, at a workplace that has more time.
+  Refusal come_again(http::Request& request) {
+    request.body = std::move(body_.as_sent);
+    too_much_ = true;
+    return no_room("the work takes too long here");
+  }
+
+  // Puts uploads in the place of what refers to them.
+  std::optional<Refusal> fill(const relay::Envelope& envelope) {
+    auto filled = fill_placeholders(envelope, taken_.sender.project, uploads_, config_, workplace_.room);
+    if (!filled) return no_room(filled.error().detail);
+    taken_.uploads = std::move(filled->uploads);
+    taken_.dropped.insert(taken_.dropped.end(), filled->dropped.begin(), filled->dropped.end());
+    body_.become(std::move(filled->envelope));
     return std::nullopt;
   }
 
@@ -173,6 +203,7 @@ class TakingIn {
   const Gate& gate_;
   const Pipeline& pipeline_;
   const IngestConfig& config_;
+  const UploadStore* const uploads_;
   const Route& route_;
   const Time now_;
   const Workplace& workplace_;
@@ -209,7 +240,7 @@ std::variant<Taken, Refusal, TooMuch> Intake::take_in(http::Request& request,
                                                       const Route& route,
                                                       Time now,
                                                       const Workplace& workplace) const {
-  return TakingIn(gate_, pipeline_, config_, route, now, workplace).run(request);
+  return TakingIn(gate_, pipeline_, config_, uploads_, route, now, workplace).run(request);
 }
 
 }  // namespace picket::ingest

@@ -1,6 +1,6 @@
 // From a request with its body to the record that the journal keeps, or the reason why not.
 //
-//   head ─► gate ─► decode ─► (convert) ─► parse ─► gate (dsn) ─► limits ─► pipeline ─► record
+//   head ─► gate ─► decode ─► (convert) ─► parse ─► gate (dsn) ─► (uploads) ─► limits ─► pipeline ─► record
 //
 // A body in one coding is kept as it came; a larger one in none, or in several, is kept as zstd.
 // THREADS  take_in() from any thread; nothing is shared but the project directory and the quota book.
@@ -16,6 +16,7 @@
 #include "relay/ingest/refusal.h"
 #include "relay/ingest/request_body.h"
 #include "relay/ingest/route.h"
+#include "relay/ingest/upload_store.h"
 
 #include <cstddef>
 #include <optional>
@@ -32,6 +33,7 @@ struct Taken {
   std::vector<DroppedItems> dropped;     // beside `items`, not among them
   std::vector<std::string> more;         // envelopes that are to be taken in beside this one
   std::optional<buffer::Record> record;  // none: an envelope without items, nothing to keep
+  std::vector<std::string> uploads;      // whose bytes are in the record
 };
 
 // What the head alone tells of a request that may go on.
@@ -45,8 +47,9 @@ struct TooMuch {};
 
 class Intake {
  public:
-  Intake(const Gate& gate, const Pipeline& pipeline, const IngestConfig& config)
-      : gate_(gate), pipeline_(pipeline), config_(config) {}
+  // `uploads` are what envelopes may refer to; may be none.
+  Intake(const Gate& gate, const Pipeline& pipeline, const IngestConfig& config, const UploadStore* uploads = nullptr)
+      : gate_(gate), pipeline_(pipeline), config_(config), uploads_(uploads) {}
 
   // Uses up the request's body. REQUIRES: the route's endpoint has a rule that allows the method.
   std::variant<Taken, Refusal, TooMuch> take_in(http::Request& request,
@@ -61,6 +64,7 @@ class Intake {
   const Gate& gate_;
   const Pipeline& pipeline_;
   const IngestConfig& config_;
+  const UploadStore* const uploads_;
 };
 
 }  // namespace picket::ingest

@@ -54,6 +54,8 @@ struct Refusal {
   std::optional<Sender> sender;
   // What a 429 says of how long, when it is about limits and not about the disk.
   std::vector<relay::RateLimit> limits;
+  // What the refused items were made of and will not be again.
+  std::vector<std::string> uploads;
   // Said in place of the error, by endpoints that never say 429.
   std::optional<http::Response> answer;
 };

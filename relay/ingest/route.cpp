@@ -74,6 +74,7 @@ std::string_view endpoint_name(Endpoint endpoint) {
     case Endpoint::minidump: return "minidump";
     case Endpoint::unreal: return "unreal";
     case Endpoint::attachments: return "attachments";
+    case Endpoint::upload: return "upload";
     case Endpoint::error_page: return "error_page";
     case Endpoint::js_loader: return "js_loader";
     case Endpoint::js_bundle: return "js_bundle";

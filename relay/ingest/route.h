@@ -19,6 +19,7 @@ enum class Endpoint : std::uint8_t {
   minidump,     // /api/{project}/minidump/
   unreal,       // /api/{project}/unreal/{key}/
   attachments,  // /api/{project}/events/{id}/attachments/
+  upload,       // /api/{project}/upload/ and /api/{project}/upload/{id}/
   error_page,   // /api/embed/error-page/
   js_loader,    // /js-sdk-loader/{key}.js
   js_bundle,    // /js-sdk-bundle/bundle.js

@@ -5,6 +5,7 @@
 #include <optional>
 #include <random>
 #include <string>
+#include <tuple>
 
 namespace picket::http {
 namespace {
@@ -153,6 +154,48 @@ TEST(RequestParser, BoundsTheBodySizedAndChunked) {
   EXPECT_EQ(parse(chunked + "6\r\nhello \r\n5\r\nworld\r\n0\r\n\r\n", 7, 10).status, 413U);
   EXPECT_EQ(parse(chunked + "6\r\nhello \r\n4\r\nworl\r\n0\r\n\r\n", 7, 10).state, State::done);
   EXPECT_EQ(parse(chunked + "ffffffffffffffff\r\n", 100, 10).status, 413U);
+}
+
+struct Pieces final : BodySink {
+  std::optional<Stop> take(std::string_view piece) override {
+    if (bytes.size() + piece.size() > most) return Stop{409, "enough"};
+    bytes += piece;
+    return std::nullopt;
+  }
+  std::string bytes;
+  std::size_t most = SIZE_MAX;
+};
+
+TEST(RequestParser, GivesTheBodyToASinkAndNowhereElse) {
+  const std::string sized = "PUT /x HTTP/1.1\r\nContent-Length: 12\r\n\r\nhello, world";
+  const std::string chunked = "PUT /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n7\r\n, world\r\n0\r\n\r\n";
+  for (const auto& text : {sized, chunked}) {
+    const auto sink = std::make_shared<Pieces>();
+    auto parser = RequestParser::make(header_limit);
+    const auto head = parser->parse_head(text);
+    ASSERT_EQ(head.state, State::done);
+    parser->limit_body(12, {}, sink);
+    ASSERT_EQ(parser->parse_body(std::string_view(text).substr(head.used)).state, State::done);
+    const auto request = parser->take();
+    EXPECT_EQ(sink->bytes, "hello, world");
+    EXPECT_EQ(request.body, "");
+    EXPECT_EQ(request.body_sink, sink);
+  }
+}
+
+TEST(RequestParser, BoundsWhatASinkGetsAndHearsItsRefusal) {
+  const std::string text = "PUT /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n7\r\n, world\r\n0\r\n\r\n";
+  for (const auto& [limit, most, status, kept] :
+       {std::tuple{std::size_t{11}, SIZE_MAX, 413U, "hello"}, std::tuple{std::size_t{12}, std::size_t{5}, 409U, "hello"}}) {
+    const auto sink = std::make_shared<Pieces>();
+    sink->most = most;
+    auto parser = RequestParser::make(header_limit);
+    const auto head = parser->parse_head(text);
+    parser->limit_body(limit, {}, sink);
+    EXPECT_EQ(parser->parse_body(std::string_view(text).substr(head.used)).state, State::failed);
+    EXPECT_EQ(parser->failure().status, status);
+    EXPECT_EQ(sink->bytes, kept);
+  }
 }
 
 TEST(RequestParser, BoundsEndlessChunkExtensionsAndTrailers) {

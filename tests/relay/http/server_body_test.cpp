@@ -133,5 +133,92 @@ TEST(ServerBody, TellsTheServiceWhatItRefusedInMidBody) {
   EXPECT_EQ(fixture.seen.refused, (std::vector<unsigned>{413, 400}));
 }
 
+TEST(ServerBody, SendsAFileBehindTheBodyHoweverSlowlyItIsRead) {
+  Fixture fixture;
+  std::string large(20'000'000, '\0');
+  for (std::size_t i = 0; i < large.size(); ++i) large[i] = static_cast<char>(i * 7 % 253);
+  buffer::BytesBuilder builder({fixture.spool});
+  ASSERT_TRUE(builder.append(large));
+  const auto file = *std::move(builder).finish();
+  ASSERT_TRUE(file.in_file());
+  fixture.service.handle = [&file](const Request& request, Responder responder) {
+    Response response;
+    response.status = request.head.path == "/none" ? 204 : 200;
+    response.body = "first ";
+    response.file = file;
+    std::move(responder).respond(std::move(response));
+  };
+  const auto server = start_server(fixture.options, fixture.service);
+  HttpClient client(server->port());
+  for (int times = 0; times < 2; ++times) {
+    const auto reply = client.request("GET", "/");
+    ASSERT_TRUE(reply);
+    EXPECT_EQ(reply->header("Content-Length"), std::to_string(6 + large.size()));
+    EXPECT_TRUE(reply->body == "first " + large);
+    ASSERT_TRUE(client.send(render_http_request("HEAD", "/")));
+    const auto head = client.read_reply(true);
+    ASSERT_TRUE(head);
+    EXPECT_EQ(head->header("Content-Length"), std::to_string(6 + large.size()));
+    EXPECT_EQ(client.request("GET", "/none")->status, 204);
+  }
+  // One that goes away in the middle holds nothing up.
+  ASSERT_TRUE(client.send(render_http_request("GET", "/")));
+  client.close();
+  EXPECT_EQ(HttpClient(server->port()).request("GET", "/none")->status, 204);
+}
+
+// What a sink was given, for as long as somebody has it.
+struct Given {
+  std::mutex mutex;
+  std::string bytes;
+  int sinks = 0;
+};
+class Sink final : public BodySink {
+ public:
+  explicit Sink(Given& given) : given_(given) {
+    const std::lock_guard lock(given_.mutex);
+    ++given_.sinks;
+  }
+  ~Sink() override {
+    const std::lock_guard lock(given_.mutex);
+    --given_.sinks;
+  }
+  std::optional<Stop> take(std::string_view piece) override {
+    const std::lock_guard lock(given_.mutex);
+    given_.bytes += piece;
+    return std::nullopt;
+  }
+
+ private:
+  Given& given_;
+};
+
+TEST(ServerBody, StreamsToASinkWhichKeepsWhatCameBeforeTheConnectionBroke) {
+  Given given;
+  Fixture fixture;
+  fixture.service.admit = [&given](const RequestHead&) {
+    return ReadBody{std::size_t{8} << 20, false, std::make_shared<Sink>(given)};
+  };
+  const auto server = start_server(fixture.options, fixture.service);
+  {
+    HttpClient client(server->port());
+    ASSERT_TRUE(client.send("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 5000000\r\n\r\n" + std::string(3'000'000, 'a')));
+    ASSERT_TRUE(eventually([&] {
+      const std::lock_guard lock(given.mutex);
+      return given.bytes.size() == 3'000'000;
+    })) << "nothing waits for the rest";
+  }
+  ASSERT_TRUE(eventually([&] {
+    const std::lock_guard lock(given.mutex);
+    return given.sinks == 0;
+  }));
+  HttpClient client(server->port());
+  EXPECT_EQ(client.request("PUT", "/", std::string(2'000'000, 'b'))->status, 200);
+  EXPECT_EQ(given.bytes.size(), 5'000'000U);
+  EXPECT_EQ(fixture.spool->used_bytes(), 0U);
+  const std::lock_guard lock(fixture.seen.mutex);
+  EXPECT_EQ(fixture.seen.bodies, std::vector<std::string>{""});
+}
+
 }  // namespace
 }  // namespace picket::http
