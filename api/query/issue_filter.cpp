@@ -49,7 +49,7 @@ std::vector<Pattern> patterns_of(const Condition& term, bool ignore_case) {
 }
 
 // A column that holds one of a few known numbers, named by words.
-Made match_numbers(const Compiler& compiler, const Condition& term, std::uint8_t IssueColumn::*field,
+Made match_numbers(const Compiler&, const Condition& term, std::uint8_t IssueColumn::*field,
                       std::optional<std::uint32_t> (*parse)(std::string_view)) {
   std::bitset<256> wanted;
   for (const auto& value : term.values) {
@@ -62,14 +62,14 @@ Made match_numbers(const Compiler& compiler, const Condition& term, std::uint8_t
   });
 }
 
-Made match_word(const Compiler& compiler, const Condition& term, std::uint32_t IssueColumn::*field) {
+Made match_word(const Compiler&, const Condition& term, std::uint32_t IssueColumn::*field) {
   auto patterns = patterns_of(term, false);
   return by_column(term.asks_not(), [field, patterns = std::move(patterns)](const ColumnSet& set, const IssueColumn& issue) {
     return any_matches(patterns, set.word(issue.*field));
   });
 }
 
-Made match_text(const Compiler& compiler, const Condition& term, TextField field) {
+Made match_text(const Compiler&, const Condition& term, TextField field) {
   auto patterns = patterns_of(term, true);
   return by_column(term.asks_not(), [field, patterns = std::move(patterns)](const ColumnSet& set, const IssueColumn& issue) {
     const auto text = set.text(issue, field);
@@ -78,7 +78,7 @@ Made match_text(const Compiler& compiler, const Condition& term, TextField field
 }
 
 // Anywhere in the texts, ignoring case.
-Made match_message(const Compiler& compiler, const Condition& term) {
+Made match_message(const Compiler&, const Condition& term) {
   auto patterns = patterns_of(term, true);
   return by_column(term.asks_not(), [patterns = std::move(patterns)](const ColumnSet& set, const IssueColumn& issue) {
     return std::any_of(patterns.begin(), patterns.end(),
@@ -127,7 +127,7 @@ bool compare(Operator op, double left, double right) {
   std::abort();
 }
 
-Made match_count(const Compiler& compiler, const Condition& term, double (*read)(const IssueColumn&)) {
+Made match_count(const Compiler&, const Condition& term, double (*read)(const IssueColumn&)) {
   std::vector<double> wanted;
   for (const auto& value : term.values) wanted.push_back(parse_number(value.text).value_or(std::nan("")));
   return by_column(term.asks_not(), [op = term.op, wanted = std::move(wanted), read](const ColumnSet&, const IssueColumn& issue) {
@@ -159,7 +159,7 @@ Made match_event_time(const Compiler& compiler, const Condition& term) {
   });
 }
 
-Made match_handled(const Compiler& compiler, const Condition& term) {
+Made match_handled(const Compiler&, const Condition& term) {
   const bool asks_unhandled = term.field.name == "error.unhandled";
   bool wanted = true;
   for (const auto& value : term.values) wanted = parse_boolean(value.text).value_or(true);
@@ -172,7 +172,7 @@ Made match_issue_id(const Compiler& compiler, const Condition& term) {
   return match_count(compiler, term, [](const IssueColumn& issue) { return static_cast<double>(issue.id); });
 }
 
-Made match_issue_set(const Compiler& compiler, const Condition& term, std::set<std::uint64_t> ids) {
+Made match_issue_set(const Compiler&, const Condition& term, std::set<std::uint64_t> ids) {
   return by_column(term.asks_not(), [ids = std::move(ids)](const ColumnSet&, const IssueColumn& issue) {
     return ids.contains(issue.id);
   });
@@ -209,7 +209,7 @@ Made match_project(const Compiler& compiler, const Condition& term) {
 }
 
 // Errors, feedback and monitors; the words of other products match nothing.
-Made match_category(const Compiler& compiler, const Condition& term) {
+Made match_category(const Compiler&, const Condition& term) {
   std::set<std::string, std::less<>> wanted;
   for (const auto& value : term.values) wanted.insert(value.text == "cron" ? "outage" : value.text);
   const bool by_type = term.field.name == "issue.type";
@@ -256,7 +256,7 @@ std::optional<std::uint32_t> priority_number(std::string_view word) {
 }
 
 // Columns for what every issue says of itself; everything else is a tag.
-Made match_has(const Compiler& compiler, const Condition& term) {
+Made match_has(const Compiler&, const Condition& term) {
   const auto& key = term.field.name;
   if (term.field.explicit_tag) return by_tag(term.negated, {.key = term.field.name, .exact = {}, .matches = {}});
   const auto has_word = [&](std::uint32_t IssueColumn::*field) {

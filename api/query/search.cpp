@@ -88,7 +88,7 @@ class TreeReader {
     } else if (filter_at(at_)) {
       node = *filters_.read(at_);
       at_ = node.end;
-    } else if (const auto close = filters_.closing_quote(at_); close != nowhere) {
+    } else if (const auto close = filters_.keys().closing_quote(at_); close != nowhere) {
       node.kind = NodeKind::free_text;
       node.quoted = true;
       node.text = text_.substr(at_ + 1, close - at_ - 1);
@@ -149,7 +149,7 @@ class TreeReader {
     if (known == 0) {
       if (depth == deepest_query) return fail(at, "The query is nested more than 60 deep."), nowhere;
       ++steps_;
-      const auto close = filters_.closing_quote(at + 1);
+      const auto close = filters_.keys().closing_quote(at + 1);
       const auto end = close != nowhere ? close + 1 : text_end(at + 1, depth + 1);
       known = end < text_.size() && text_[end] == ')' ? end + 1 : nowhere;
     }

@@ -7,157 +7,19 @@
 namespace picket::query {
 namespace {
 
-bool is_name_char(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_search_digit(c) || c == '_' || c == '.' || c == '-';
-}
 bool is_item_char(char c) {
   return c != '(' && c != ')' && c != ',' && c != ' ';
-}
-
-std::optional<KeyForm> typed_form(std::string_view prefix, std::string_view type) {
-  const bool flag = prefix == "flags";
-  if (type.empty()) return flag ? KeyForm::flag : KeyForm::tag;
-  if (type == "string") return flag ? KeyForm::string_flag : KeyForm::string_tag;
-  if (type == "number") return flag ? KeyForm::number_flag : KeyForm::number_tag;
-  if (type == "boolean" && !flag) return KeyForm::boolean_tag;
-  if (type == "array" && !flag) return KeyForm::array_tag;
-  return std::nullopt;
 }
 
 }  // namespace
 
 FilterReader::FilterReader(std::string_view text, const SearchLanguage& language, Time now)
-    : text_(text), language_(language), now_(now), next_quote_(text.size() + 1) {
-  next_quote_[text.size()] = static_cast<std::uint32_t>(text.size());
-  for (auto i = text.size(); i-- > 0;) {
-    const bool bare = text[i] == '"' && (i == 0 || text[i - 1] != '\\');
-    next_quote_[i] = bare ? static_cast<std::uint32_t>(i) : next_quote_[i + 1];
-  }
-}
+    : text_(text), language_(language), now_(now), keys_(text, language.open) {}
 
-std::size_t FilterReader::closing_quote(std::size_t at) const {
-  if (at >= text_.size() || text_[at] != '"') return std::string_view::npos;
-  const auto close = next_quote_[at + 1];
-  return close < text_.size() ? close : std::string_view::npos;
-}
-
-std::size_t FilterReader::name_end(std::size_t at) const {
-  while (at < text_.size() &&
-         (is_name_char(text_[at]) || (language_.open && (text_[at] == '/' || text_[at] == '@' || text_[at] == '$'))))
-    ++at;
-  return at;
-}
-
-std::size_t FilterReader::spaces_end(std::size_t at) const {
-  while (at < text_.size() && text_[at] == ' ') ++at;
-  return at;
-}
-
-std::optional<SearchKey> FilterReader::read_quoted_key(std::size_t at) const {
-  const auto close = closing_quote(at);
-  if (close == std::string_view::npos || close == at + 1) return std::nullopt;
-  SearchKey key;
-  key.name = text_.substr(at + 1, close - at - 1);
-  key.quoted = true;
-  key.at = at;
-  key.end = close + 1;
-  const bool plain = std::ranges::all_of(key.name, [](char c) { return is_name_char(c) || c == ':'; });
-  if (!plain && !language_.open) return std::nullopt;
-  return key;
-}
-
-// tags[name], flags["name", number]: a name in brackets may hold anything but brackets and commas.
-std::optional<SearchKey> FilterReader::read_explicit_key(std::size_t at) const {
-  const auto rest = text_.substr(at);
-  const std::string_view prefix = rest.starts_with("tags[") ? "tags" : "flags";
-  if (!rest.starts_with("tags[") && !rest.starts_with("flags[")) return std::nullopt;
-  const auto from = at + prefix.size() + 1;
-  SearchKey key;
-  auto end = from;
-  if (const auto close = closing_quote(from); close != std::string_view::npos) {
-    key.name = text_.substr(from + 1, close - from - 1);
-    key.quoted = true;
-    end = close + 1;
-  } else {
-    end = std::min(text_.size(), text_.find_first_of("[](),\"\t\n", from));
-    key.name = text_.substr(from, end - from);
-    while (!key.name.empty() && key.name.back() == ' ') key.name.pop_back();
-  }
-  if (key.name.empty()) return std::nullopt;
-  end = spaces_end(end);
-  std::string_view type;
-  if (end < text_.size() && text_[end] == ',') {
-    const auto type_at = spaces_end(end + 1);
-    end = name_end(type_at);
-    type = text_.substr(type_at, end - type_at);
-    end = spaces_end(end);
-    if (type.empty()) return std::nullopt;
-  }
-  const auto form = typed_form(prefix, type);
-  if (!form || end >= text_.size() || text_[end] != ']') return std::nullopt;
-  key.form = *form;
-  key.at = at;
-  key.end = end + 1;
-  return key;
-}
-
-std::optional<KeyArgument> FilterReader::read_argument(std::size_t at, std::size_t& end) const {
-  KeyArgument argument;
-  const auto close = closing_quote(at);
-  if (close != std::string_view::npos && text_.substr(at, close - at).find_first_of("\t\n") == std::string_view::npos) {
-    argument.quoted = true;
-    end = close + 1;
-  } else {
-    auto from = at;
-    // A typed tag has a comma and spaces of its own.
-    if (const auto tag = language_.open ? read_explicit_key(at) : std::nullopt) from = tag->end;
-    end = std::min(text_.size(), text_.find_first_of("()\t\n, \"", from));
-    if (end == at) return std::nullopt;
-  }
-  argument.text = text_.substr(at, end - at);
-  return argument;
-}
-
-// The parentheses after a function's name.
-bool FilterReader::read_aggregate(SearchKey& key) const {
-  auto at = key.end + 1;
-  auto end = spaces_end(at);
-  key.space_before = text_.substr(at, end - at);
-  at = end;
-  if (auto first = read_argument(at, end)) {
-    key.arguments.push_back(*std::move(first));
-    at = end;
-    for (;;) {
-      const auto comma = spaces_end(at);
-      if (comma >= text_.size() || text_[comma] != ',') break;
-      const auto from = spaces_end(comma + 1);
-      if (from < text_.size() && text_[from] == ',') break;
-      auto next = read_argument(from, end);
-      KeyArgument argument = next ? *std::move(next) : KeyArgument{};
-      argument.there = next.has_value();
-      argument.separator = text_.substr(at, from - at);
-      at = argument.there ? end : from;
-      key.arguments.push_back(std::move(argument));
-    }
-  }
-  end = spaces_end(at);
-  key.space_after = text_.substr(at, end - at);
-  if (end >= text_.size() || text_[end] != ')') return false;
-  key.form = KeyForm::aggregate;
-  key.end = end + 1;
-  return true;
-}
-
-std::optional<SearchKey> FilterReader::read_key(std::size_t at) const {
-  if (auto key = read_explicit_key(at)) return key;
-  if (at < text_.size() && text_[at] == '"') return read_quoted_key(at);
-  SearchKey key;
-  key.at = at;
-  key.end = name_end(at);
-  if (key.end == at) return std::nullopt;
-  key.name = text_.substr(at, key.end - at);
-  if (key.end < text_.size() && text_[key.end] == '(' && !read_aggregate(key)) return std::nullopt;
-  return key;
+KeyKinds FilterReader::kinds_of(const SearchKey& key) const {
+  if (key.form == KeyForm::simple) return language_.kinds_of(key.name);
+  if (key.form == KeyForm::number_tag || key.form == KeyForm::number_flag) return key_number;
+  return key.form == KeyForm::boolean_tag ? key_boolean : key_text;
 }
 
 std::optional<SearchNode> FilterReader::read(std::size_t at) const {
@@ -165,16 +27,12 @@ std::optional<SearchNode> FilterReader::read(std::size_t at) const {
   node.kind = NodeKind::filter;
   node.at = at;
   node.negated = at < text_.size() && text_[at] == '!';
-  auto key = read_key(node.negated ? at + 1 : at);
+  auto key = keys_.read(node.negated ? at + 1 : at);
   if (!key || key->end >= text_.size() || text_[key->end] != ':') return std::nullopt;
   node.key = *std::move(key);
   node.end = node.key.end + 1;
-  KeyKinds kinds = key_text;
-  const auto form = node.key.form;
-  if (form == KeyForm::simple) kinds = language_.kinds_of(node.key.name);
-  if (form == KeyForm::number_tag || form == KeyForm::number_flag) kinds = key_number;
-  if (form == KeyForm::boolean_tag) kinds = key_boolean;
-  if (form == KeyForm::aggregate) {
+  const auto kinds = kinds_of(node.key);
+  if (node.key.form == KeyForm::aggregate) {
     if (!read_aggregate_value(node)) return std::nullopt;
   } else if (!read_typed(node, kinds) && !read_has_or_is(node) && !read_text_list(node)) {
     read_text(node, kinds);
@@ -247,7 +105,7 @@ bool FilterReader::read_has_or_is(SearchNode& node) const {
   }
   auto value = text_value(node.end);
   if (node.filter == FilterKind::has) {
-    if (const auto asked = read_key(node.end); asked && asked->form != KeyForm::aggregate) {
+    if (const auto asked = keys_.read(node.end); asked && asked->form != KeyForm::aggregate) {
       value.quoted = asked->form == KeyForm::simple && asked->quoted;
       value.text = asked->form == KeyForm::simple ? asked->name : std::string(text_.substr(asked->at, asked->end - asked->at));
       value.end = asked->end;
@@ -268,9 +126,9 @@ bool FilterReader::read_list(SearchNode& node, FilterKind filter, ReadItem read_
   std::vector<Literal> items;
   items.push_back(*std::move(item));
   for (;;) {
-    const auto comma = spaces_end(at);
+    const auto comma = keys_.spaces_end(at);
     if (comma >= text_.size() || text_[comma] != ',') break;
-    const auto from = spaces_end(comma + 1);
+    const auto from = keys_.spaces_end(comma + 1);
     if (from < text_.size() && text_[from] == ',') break;
     auto next = read_item(from);
     Literal literal = next ? *std::move(next) : Literal{};
@@ -296,10 +154,10 @@ bool FilterReader::read_text_list(SearchNode& node) const {
 
 // In quotes, or a run that ends before a comma; one that no comma follows ends before its last ']'.
 std::optional<Literal> FilterReader::list_item(std::size_t at) const {
-  if (closing_quote(at) != std::string_view::npos) return text_value(at);
+  if (keys_.closing_quote(at) != std::string_view::npos) return text_value(at);
   auto end = at;
   while (end < text_.size() && is_item_char(text_[end])) ++end;
-  const auto comma = spaces_end(end);
+  const auto comma = keys_.spaces_end(end);
   if (comma >= text_.size() || text_[comma] != ',') {
     const auto bracket = text_.substr(at, end - at).rfind(']');
     if (bracket == std::string_view::npos) return std::nullopt;
@@ -316,7 +174,7 @@ std::optional<Literal> FilterReader::list_item(std::size_t at) const {
 Literal FilterReader::text_value(std::size_t at) const {
   Literal value;
   value.at = at;
-  if (const auto close = closing_quote(at); close != std::string_view::npos) {
+  if (const auto close = keys_.closing_quote(at); close != std::string_view::npos) {
     value.quoted = true;
     value.text = text_.substr(at + 1, close - at - 1);
     value.end = close + 1;
@@ -369,15 +227,16 @@ std::optional<Invalid> FilterReader::check_kind(KeyKinds kinds) const {
 std::optional<Invalid> FilterReader::check_text(const Literal& value) const {
   if (!language_.wildcards && value.text.find('*') != std::string::npos) return invalid(InvalidKind::wildcard_not_allowed);
   if (value.quoted) return std::nullopt;
-  if (next_quote_[value.at] < value.end) return invalid(InvalidKind::must_be_quoted);
+  if (keys_.has_quote(value.at, value.end)) return invalid(InvalidKind::must_be_quoted);
   if (value.text.empty()) return invalid(InvalidKind::filter_must_have_value);
   return std::nullopt;
 }
 
 std::optional<Invalid> FilterReader::check(const SearchNode& node, KeyKinds kinds) const {
   if (language_.only && !language_.only->contains(node.key.name)) {
+    const std::string key(text_.substr(node.key.at, node.key.end - node.key.at));
     auto refused = invalid(InvalidKind::invalid_key);
-    refused.reason += " \"" + std::string(text_.substr(node.key.at, node.key.end - node.key.at)) + "\" is not a supported search key.";
+    refused.reason += " \"" + key + "\" is not a supported search key.";
     return refused;
   }
   if (node.key.form == KeyForm::aggregate) {
@@ -386,10 +245,9 @@ std::optional<Invalid> FilterReader::check(const SearchNode& node, KeyKinds kind
   }
   if (node.filter == FilterKind::text_in || node.filter == FilterKind::numeric_in) {
     if (!std::ranges::all_of(node.values, &Literal::there)) return invalid(InvalidKind::empty_value_in_list);
-    for (const auto& value : node.values) {
-      if (!language_.wildcards && value.text.find('*') != std::string::npos) return invalid(InvalidKind::wildcard_not_allowed);
-    }
-    return std::nullopt;
+    const auto starred = [](const Literal& value) { return value.text.find('*') != std::string::npos; };
+    const bool refused = !language_.wildcards && std::ranges::any_of(node.values, starred);
+    return refused ? std::optional(invalid(InvalidKind::wildcard_not_allowed)) : std::nullopt;
   }
   if (node.filter == FilterKind::has || node.filter == FilterKind::is) return check_text(node.values.front());
   if (node.filter != FilterKind::text) return std::nullopt;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "api/query/search.h"
+#include "api/query/search_keys.h"
 #include "api/query/search_literals.h"
 
 #include <cstdint>
@@ -18,19 +19,11 @@ class FilterReader {
 
   // Nothing when no filter starts there.
   std::optional<SearchNode> read(std::size_t at) const;
-  // Where the quotes that open there close, or npos.
-  std::size_t closing_quote(std::size_t at) const;
+  const KeyReader& keys() const { return keys_; }
   std::optional<Invalid> check_free_text(std::string_view words) const;
 
  private:
-  std::optional<SearchKey> read_key(std::size_t at) const;
-  std::optional<SearchKey> read_quoted_key(std::size_t at) const;
-  std::optional<SearchKey> read_explicit_key(std::size_t at) const;
-  bool read_aggregate(SearchKey& key) const;
-  std::optional<KeyArgument> read_argument(std::size_t at, std::size_t& end) const;
-  std::size_t name_end(std::size_t at) const;
-  std::size_t spaces_end(std::size_t at) const;
-
+  KeyKinds kinds_of(const SearchKey& key) const;
   bool read_typed(SearchNode& node, KeyKinds kinds) const;
   bool read_open(SearchNode& node) const;
   bool read_aggregate_value(SearchNode& node) const;
@@ -52,7 +45,7 @@ class FilterReader {
   std::string_view text_;
   const SearchLanguage& language_;
   Time now_;
-  std::vector<std::uint32_t> next_quote_;  // from each place, the next quote that no backslash escapes
+  KeyReader keys_;
 };
 
 }  // namespace picket::query

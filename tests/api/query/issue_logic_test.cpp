@@ -128,7 +128,8 @@ TEST_F(IssueLogic, AgreesWithReadingEveryIssue) {
     auto asked = request(wanted.query);
     asked.most = 1000;
     ASSERT_EQ(find(search, asked), expected) << wanted.query;
-    if (round % 10 == 0) ASSERT_EQ(find(walking, asked), expected) << wanted.query;
+    if (round % 10 != 0) continue;
+    ASSERT_EQ(find(walking, asked), expected) << wanted.query;
   }
 }
 
