@@ -91,7 +91,8 @@ Expectation random_query(std::mt19937& random, int depth) {
   }
   const auto value = std::to_string(pick(3));
   switch (pick(5)) {
-    case 0: return {"t" + value, [value](const TestIssue& issue) { return issue.title.find("t" + value) != std::string::npos; }};
+    // In quotes: words beside each other would be one text.
+    case 0: return {"\"t" + value + "\"", [value](const TestIssue& issue) { return issue.title.find("t" + value) != std::string::npos; }};
     case 1: return {"level:warning", [](const TestIssue& issue) { return issue.level == warning; }};
     case 2: return {"!is:resolved", [](const TestIssue& issue) { return issue.status != resolved; }};
     case 3: return {"!has:k" + value, [value](const TestIssue& issue) {
