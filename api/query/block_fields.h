@@ -5,7 +5,7 @@
 #pragma once
 
 #include "api/facts/block.h"
-#include "api/query/event_query.h"
+#include "api/query/condition.h"
 #include "buffer/tables.h"
 
 #include <array>

@@ -102,8 +102,7 @@ Result<void> FactFilter::compile_date(Node& node, const Condition& condition, Ti
   }
   const auto date = parse_date(text);
   if (!date)
-    return Error{Fault::malformed, node.field.text + ": '" + text +
-                                       "' is not a date (-24h, +14d, 2024-01-31 or 2024-01-31T12:00:00Z)"};
+    return refuse(condition, node.field.text + ": '" + text + "' is not a date (-24h, +14d, 2024-01-31 or 2024-01-31T12:00:00Z)");
   const auto from = date->from_ms * ns_per_ms;
   const auto to = date->to_ms * ns_per_ms;
   switch (condition.op) {
@@ -126,7 +125,8 @@ Result<FactFilter::Node> FactFilter::compile_node(const Condition& condition, Da
   node.field = condition.field;
   node.op = condition.op;
   if (condition.field.is_function())
-    return Error{Fault::malformed, "Conditions on " + condition.field.text + " cannot stand within OR or be negated."};
+    return refuse(condition, "Conditions on " + condition.field.text + " cannot stand within OR or be negated.");
+  if (condition.kind == ConditionKind::is) return refuse(condition, "is: asks for the state of issues, which is not searched here.");
   for (const auto& part : condition.parts) {
     auto compiled = compile_node(part, dataset, now);
     if (!compiled) return compiled.error();
@@ -145,7 +145,8 @@ Result<FactFilter::Node> FactFilter::compile_node(const Condition& condition, Da
   if (free_text) node.texts = text_fields(dataset);
   for (const auto& value : condition.values) {
     auto text = without_hyphens_if_id(value.text);
-    auto number = parse_number(text);
+    auto number = value.number;
+    if (!number) number = parse_number(text);
     if (!number) number = parse_duration(text);
     const auto boolean = parse_boolean(text);
     Pattern pattern(text, free_text);
@@ -198,6 +199,7 @@ bool FactFilter::may_match(const Node& node, const facts::BlockView& block, cons
     case ConditionKind::any:
       return std::ranges::any_of(node.parts, [&](const Node& part) { return may_match(part, block, project); });
     case ConditionKind::free_text:
+    case ConditionKind::is:
     case ConditionKind::has: return true;
     case ConditionKind::filter: break;
   }
@@ -296,6 +298,7 @@ void FactFilter::evaluate(const Node& node, BlockFields& fields, std::vector<std
       break;
     }
     case ConditionKind::filter: evaluate_filter(node, fields, result); break;
+    case ConditionKind::is: std::abort();  // compile_node() refuses it
   }
   if (!node.negated) return;
   for (auto& each : result) each = each == 0 ? 1 : 0;

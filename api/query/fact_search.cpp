@@ -216,7 +216,8 @@ bool keeps(const Condition& condition, const FactCell& cell) {
     text.remove_suffix(1);
     factor = 0.01;
   }
-  auto wanted = parse_number(text);
+  auto wanted = condition.values.front().number;
+  if (!wanted) wanted = parse_number(text);
   if (!wanted) wanted = parse_duration(text);
   if (!wanted || cell.kind == Kind::none || cell.kind == Kind::text) return false;
   const double limit = *wanted * factor;

@@ -1,8 +1,10 @@
 #include "api/query/issue_search.h"
 
-#include "api/query/tag_match.h"
+#include "api/query/issue_plan.h"
+#include "api/query/issue_states.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 namespace picket::query {
@@ -18,6 +20,15 @@ std::uint64_t sort_value(IssueSort sort, const IssueColumn& issue, Time now) {
     case IssueSort::new_: return time(issue.first_seen_ms);
     case IssueSort::freq: return issue.times_seen + 1;
     case IssueSort::user: return std::uint64_t{issue.users} + 1;
+    case IssueSort::priority: {
+      constexpr int score_bits = 54;
+      const auto score = static_cast<double>(issue.last_seen_ms) + 600e3 * std::log(static_cast<double>(issue.times_seen + 1));
+      return (std::uint64_t{issue.priority} << score_bits) | static_cast<std::uint64_t>(std::clamp(score, 1.0, 1e16));
+    }
+    case IssueSort::inbox: {
+      constexpr std::uint64_t to_review = std::uint64_t{1} << 62;
+      return time(issue.last_seen_ms) | (parse_state("for_review")(issue, now) ? to_review : 0);
+    }
     case IssueSort::trends: {
       const auto days = std::max<std::int64_t>(0, to_ms(now) - issue.first_seen_ms) / 86'400'000 + 1;
       return issue.times_seen * 100 / static_cast<std::uint64_t>(days) + 1;
@@ -32,45 +43,33 @@ bool comes_first(const Candidate& a, const Candidate& b) {
 
 class Collector {
  public:
-  Collector(const IssueRequest& request, const IssueFilter& filter) : request_(request), filter_(filter) {}
+  Collector(const IssueRequest& request, const IssuePlan& plan) : request_(request), plan_(plan) {}
 
   void collect(const ColumnSet& set) {
     for (const auto& issue : set.issues()) {
       if (passes(set, issue)) {
         candidates.push_back({issue.id, issue.project, sort_value(request_.sort, issue, request_.scope.now),
-                              issue.first_seen_ms, issue.last_seen_ms});
+                              issue.first_seen_ms, issue.last_seen_ms, static_cast<std::uint32_t>(candidates.size())});
       }
     }
   }
 
   std::vector<Candidate> candidates;
+  std::vector<std::uint64_t> marks;  // as the plan makes them, by candidate
 
  private:
-  bool passes(const ColumnSet& set, const IssueColumn& issue) const {
+  bool passes(const ColumnSet& set, const IssueColumn& issue) {
     const auto& projects = request_.scope.projects;
     if (!issue.listed || !std::binary_search(projects.begin(), projects.end(), issue.project)) return false;
     if (request_.from_ms && issue.last_seen_ms < *request_.from_ms) return false;
     if (request_.to_ms && issue.first_seen_ms >= *request_.to_ms) return false;
     if (request_.ids && !std::binary_search(request_.ids->begin(), request_.ids->end(), issue.id)) return false;
-    return std::all_of(filter_.columns.begin(), filter_.columns.end(),
-                       [&](const ColumnTest& test) { return test(set, issue); });
+    return plan_.passes_columns(set, issue, marks);
   }
 
   const IssueRequest& request_;
-  const IssueFilter& filter_;
+  const IssuePlan& plan_;
 };
-
-bool apply_slow_tests(const buffer::Reader& reader, const IssueRequest& request, const IssueFilter& filter,
-                      std::vector<Candidate>& candidates, Deadline& deadline) {
-  std::sort(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) { return a.id < b.id; });
-  for (const auto& test : filter.tags) {
-    if (!keep_tagged(reader, request.scope.projects, test, candidates, deadline)) return false;
-  }
-  for (const auto& test : filter.rows) {
-    std::erase_if(candidates, [&](const Candidate& issue) { return deadline.over() || !test(reader, issue); });
-  }
-  return !deadline.over();
-}
 
 // Sorts no more than the page.
 void cut_page(const IssueRequest& request, std::vector<Candidate> found, IssuePage& page) {
@@ -122,7 +121,9 @@ Error too_slow() {
 }  // namespace
 
 std::optional<IssueSort> parse_issue_sort(std::string_view word) {
-  if (word.empty() || word == "date" || word == "inbox") return IssueSort::date;
+  if (word.empty() || word == "date") return IssueSort::date;
+  if (word == "inbox") return IssueSort::inbox;
+  if (word == "priority") return IssueSort::priority;
   if (word == "new") return IssueSort::new_;
   if (word == "freq") return IssueSort::freq;
   if (word == "user") return IssueSort::user;
@@ -133,29 +134,28 @@ std::optional<IssueSort> parse_issue_sort(std::string_view word) {
 Result<IssuePage> IssueSearch::find(const buffer::Tables& tables, const IssueRequest& request) {
   Deadline deadline(deadline_);
   auto terms_snapshot = tables.snapshot();
-  auto filter = make_issue_filter(terms_snapshot, request.scope, request.terms);
-  if (!filter) return filter.error();
+  auto test = make_issue_test(terms_snapshot, request.scope, request.condition);
+  if (!test) return test.error();
+  IssuePlan plan(*std::move(test));
   if (!request.environments.empty()) {
-    TagTest test;
-    test.key = "environment";
-    test.exact = request.environments;
-    filter->tags.push_back(std::move(test));
+    plan.add({.kind = IssueTest::Kind::tag, .tag = {.key = "environment", .exact = request.environments, .matches = {}}});
   }
-  Collector collector(request, *filter);
+  Collector collector(request, plan);
   auto shown = columns_.with(tables, [&](const ColumnSet& set) { collector.collect(set); });
   if (!shown.complete) {
-    const bool columns_decide = filter->tags.empty() && filter->rows.empty();
     bool late = false;
     scan(shown.snapshot, request.scope.projects, chunk, [&](const ColumnSet& set) {
       collector.collect(set);
       late = std::chrono::steady_clock::now() >= deadline.at();
-      return !late && !(columns_decide && enough(request, collector.candidates));
+      return !late && !(plan.columns_decide() && enough(request, collector.candidates));
     });
     if (late) return too_slow();
   }
-  if (!apply_slow_tests(shown.snapshot, request, *filter, collector.candidates, deadline)) return too_slow();
+  auto& candidates = collector.candidates;
+  std::ranges::sort(candidates, {}, &Candidate::id);
+  if (!plan.keep_passing(shown.snapshot, request.scope.projects, collector.marks, candidates, deadline)) return too_slow();
   IssuePage page{std::move(shown.snapshot)};
-  cut_page(request, std::move(collector.candidates), page);
+  cut_page(request, std::move(candidates), page);
   return page;
 }
 

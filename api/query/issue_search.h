@@ -2,11 +2,13 @@
 //
 // Columns decide first (IssueColumns, microseconds), then tags (postings in the tables), then rows.
 // A list is ordered by (sort value, id), greatest first, and a page is named by the last pair of the
-// one before: a page never repeats an issue of the page it follows, whatever arrives meanwhile.
+// one before: a page never repeats an issue of the page it follows, whatever arrives meanwhile. A pair
+// of another search or another order is as good as any: the page shows what follows it in this one.
 //
 // THREADS  IssueSearch from any thread.
 #pragma once
 
+#include "api/query/condition.h"
 #include "api/query/issue_filter.h"
 
 #include <chrono>
@@ -17,16 +19,22 @@
 
 namespace picket::query {
 
-// `inbox`, `trends` and `recommended` are orders of Sentry's page that build on data kept nowhere
-// here; they are answered by the nearest order there is: by last seen, and by events per day of age.
-enum class IssueSort : std::uint8_t { date, new_, freq, user, trends };
+// What each order goes by, greatest first; the id decides between equals:
+//   date      last seen
+//   new_      first seen
+//   freq      events
+//   user      users
+//   priority  the issue's priority, and within one: last seen, ten minutes later for every e-fold of events
+//   trends    events per day of age (`recommended` is the same)
+//   inbox     what is to be reviewed (new, regressed, escalating) before the rest, each by last seen
+enum class IssueSort : std::uint8_t { date, new_, freq, user, priority, trends, inbox };
 std::optional<IssueSort> parse_issue_sort(std::string_view word);
 
 constexpr std::size_t most_told_hits = 1000;
 
 struct IssueRequest {
   SearchScope scope;
-  std::vector<SearchTerm> terms;
+  Condition condition;
   std::vector<std::string> environments;   // any of them; none: all
   std::optional<std::int64_t> from_ms;     // an event at or after
   std::optional<std::int64_t> to_ms;       // an event before

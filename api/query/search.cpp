@@ -1,399 +1,182 @@
 #include "api/query/search.h"
 
-#include "api/query/search_values.h"
+#include "api/query/search_filters.h"
 
-#include <algorithm>
-#include <array>
-#include <optional>
 #include <utility>
 
 namespace picket::query {
 namespace {
 
-constexpr std::size_t most_bytes = 4096;
-constexpr std::size_t most_terms = 200;
-constexpr int deepest_parentheses = 20;
+constexpr auto nowhere = std::string_view::npos;
 
-bool is_space(char c) {
-  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-bool is_key_char(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-         c == '.' || c == '-';
-}
-
-template <std::size_t Count>
-bool one_of(std::string_view text, const std::array<std::string_view, Count>& words) {
-  return std::find(words.begin(), words.end(), text) != words.end();
-}
-
-Error malformed(std::string words) {
-  return Error{Fault::malformed, std::move(words)};
-}
-
-std::string quoted(std::string_view text) {
-  return "'" + std::string(text) + "'";
-}
-
-// Removes the backslash of \"; every other backslash is the value's own.
-std::string unescape_quotes(std::string_view text) {
-  std::string plain;
-  plain.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '\\' && i + 1 < text.size() && text[i + 1] == '"') continue;
-    plain += text[i];
-  }
-  return plain;
-}
-
-bool has_bare_quote(std::string_view text) {
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '"' && (i == 0 || text[i - 1] != '\\')) return true;
-  }
-  return false;
-}
-
-// The end of the group that opens at `from`, or npos when it never closes. Quotes hide parentheses.
-std::size_t closing_parenthesis(std::string_view text, std::size_t from) {
-  int depth = 0;
-  for (auto i = from; i < text.size(); ++i) {
-    if (text[i] == '"' && i > 0 && text[i - 1] != '\\') {
-      const auto end = text.find('"', i + 1);
-      if (end != std::string_view::npos) i = end;
-    } else if (text[i] == '(') {
-      ++depth;
-    } else if (text[i] == ')' && --depth == 0) {
-      return i;
-    }
-  }
-  return std::string_view::npos;
-}
-
-std::optional<Error> check_value(const SearchTerm& term, const SearchValue& value) {
-  const auto& text = value.text;
-  switch (key_type(term.key)) {
-    case KeyType::text:
-    case KeyType::version:
-      return std::nullopt;
-    case KeyType::number:
-      if (parse_number(text)) return std::nullopt;
-      return malformed(term.key + ": " + quoted(text) + " is not a number (a suffix k, m or b is allowed)");
-    case KeyType::duration:
-      if (parse_duration(text) || parse_number(text)) return std::nullopt;
-      return malformed(term.key + ": " + quoted(text) + " is not a duration (500ms, 3.3s, 2m, 1h, 3d, 1w)");
-    case KeyType::boolean:
-      if (parse_boolean(text)) return std::nullopt;
-      return malformed(term.key + ": " + quoted(text) + " is not a boolean (true, 1, false or 0)");
-    case KeyType::date:
-      if (parse_date(text) || (term.op == Operator::equal && parse_relative_date(text, Time{}))) return std::nullopt;
-      return malformed(term.key + ": " + quoted(text) +
-                       " is not a date (-24h, +14d, 2024-01-31 or 2024-01-31T12:00:00Z)");
-  }
-  std::abort();
-}
-
-class Parser {
+// Reads terms in one pass. What may be tried twice (a filter, parentheses within text) is remembered.
+class TreeReader {
  public:
-  Parser(std::string_view text, int depth) : text_(text), depth_(depth) {}
+  TreeReader(std::string_view text, const SearchLanguage& language, Time now)
+      : text_(text), filters_(text, language, now), is_filter_(text.size() + 1), parentheses_(text.size() + 1) {}
 
-  Result<std::vector<SearchTerm>> parse() {
-    while (skip_spaces()) {
-      const auto before = at_;
-      if (auto filter = parse_filter()) {
-        end_words();
-        terms_.push_back(*std::move(filter));
-      } else if (!error_) {
-        at_ = before;
-        parse_free_text();
-      }
-      if (error_) return *error_;
-      if (terms_.size() > most_terms) return malformed("The query has too many terms.");
-    }
-    end_words();
-    return std::move(terms_);
+  Result<SearchTree> read() {
+    SearchTree tree;
+    add_spaces(tree.nodes);
+    read_terms(tree.nodes, 0);
+    if (!error_ && at_ < text_.size()) fail_here();
+    if (error_) return *error_;
+    tree.steps = steps_;
+    return tree;
   }
 
  private:
-  bool skip_spaces() {
-    while (at_ < text_.size() && is_space(text_[at_])) ++at_;
-    return at_ < text_.size();
+  void fail(std::size_t at, std::string_view words) {
+    if (!error_) error_ = search_error(text_, at, words);
   }
-  char peek() const { return at_ < text_.size() ? text_[at_] : '\0'; }
-  bool take(char c) { return peek() == c && at_ < text_.size() ? (++at_, true) : false; }
-  void fail(std::string words) {
-    if (!error_) error_ = malformed(std::move(words));
-  }
-
-  std::string_view take_key_chars() {
-    const auto from = at_;
-    while (at_ < text_.size() && is_key_char(text_[at_])) ++at_;
-    return text_.substr(from, at_ - from);
+  void fail_here() {
+    if (text_[at_] == '\n') return fail(at_, "A line break has to stand within quotes.");
+    if (text_[at_] == ')') return fail(at_, "Unmatched ')' in the query; put text with parentheses in quotes.");
+    fail(at_, "The query cannot be read here; put text in quotes.");
   }
 
-  // A quoted run with its quotes, unescaped; at_ unmoved when the quote never closes.
-  std::optional<std::string> take_quoted() {
-    if (peek() != '"') return std::nullopt;
-    for (auto i = at_ + 1; i < text_.size(); ++i) {
-      if (text_[i] == '\\' && i + 1 < text_.size() && text_[i + 1] == '"') {
-        ++i;
-      } else if (text_[i] == '"') {
-        auto inside = unescape_quotes(text_.substr(at_ + 1, i - at_ - 1));
-        at_ = i + 1;
-        return inside;
-      }
-    }
-    return std::nullopt;
+  std::size_t spaces_end(std::size_t at) const {
+    while (at < text_.size() && text_[at] == ' ') ++at;
+    return at;
+  }
+  void add_spaces(std::vector<SearchNode>& nodes) {
+    SearchNode node;
+    node.at = at_;
+    at_ = node.end = spaces_end(at_);
+    node.text = text_.substr(node.at, node.end - node.at);
+    nodes.push_back(std::move(node));
   }
 
-  bool parse_key(SearchTerm& term) {
-    if (text_.substr(at_).starts_with("tags[")) {
-      at_ += 5;
-      auto name = take_quoted();
-      term.key = name ? *std::move(name) : std::string(take_key_chars());
-      if (take(',')) take_key_chars();  // tags[key,number]: tags are text here
-      term.explicit_tag = true;
-      return !term.key.empty() && take(']');
+  // The length of AND or OR when one stands there alone.
+  std::size_t logic_at(std::size_t at) const {
+    for (const std::string_view word : {"OR", "AND"}) {
+      if (text_.size() - at < word.size() || !at_value_end(text_, at + word.size())) continue;
+      bool same = true;
+      for (std::size_t i = 0; i < word.size(); ++i) same = same && (text_[at + i] & ~0x20) == word[i];
+      if (same) return word.size();
     }
-    if (peek() == '"') {
-      const auto key = take_quoted();
-      if (!key || key->empty()) return false;
-      for (const char c : *key) {
-        if (!is_key_char(c) && c != ':') return false;
-      }
-      term.key = *key;
-      return true;
-    }
-    term.key = std::string(take_key_chars());
-    return !term.key.empty();
+    return 0;
   }
 
-  std::optional<SearchTerm> parse_filter() {
-    SearchTerm term;
-    term.kind = TermKind::filter;
-    term.negated = take('!');
-    const auto name_at = at_;
-    if (!parse_key(term)) return std::nullopt;
-    if (peek() == '(') return parse_aggregate(name_at);
-    if (!take(':')) return std::nullopt;
-    const bool plain = !term.explicit_tag && text_[name_at] != '"';
-    if (plain && term.key == "has") return parse_has(std::move(term));
-    parse_operator(term);
-    if (parse_list(term)) {
-      check(term);
-      return term;
+  bool filter_at(std::size_t at) {
+    auto& known = is_filter_[at];
+    if (known == 0) {
+      ++steps_;
+      known = filters_.read(at) ? 2 : 1;
     }
-    SearchValue value;
-    if (!parse_value(term.key, value)) return std::nullopt;
-    term.values.push_back(std::move(value));
-    if (plain && term.key == "is") {
-      term.kind = TermKind::is;
+    return known == 2;
+  }
+
+  void read_terms(std::vector<SearchNode>& nodes, std::size_t depth) {
+    while (!error_ && at_ < text_.size() && text_[at_] != ')') {
+      if (++terms_ > most_query_terms) return fail(at_, "The query has more than 200 terms.");
+      ++steps_;
+      if (!read_term(nodes, depth)) return;
+      add_spaces(nodes);
+    }
+  }
+
+  bool read_term(std::vector<SearchNode>& nodes, std::size_t depth) {
+    SearchNode node;
+    node.at = at_;
+    if (const auto length = logic_at(at_); length != 0) {
+      node.kind = NodeKind::logic;
+      node.text = length == 2 ? "OR" : "AND";
+      at_ += length;
+    } else if (text_[at_] == '(' && !text_.substr(at_).starts_with("()")) {
+      return read_group(nodes, depth);
+    } else if (filter_at(at_)) {
+      node = *filters_.read(at_);
+      at_ = node.end;
+    } else if (const auto close = filters_.keys().closing_quote(at_); close != nowhere) {
+      node.kind = NodeKind::free_text;
+      node.quoted = true;
+      node.text = text_.substr(at_ + 1, close - at_ - 1);
+      node.invalid = filters_.check_free_text(node.text);
+      at_ = close + 1;
     } else {
-      check(term);
+      const auto end = text_end(at_, depth);
+      if (end == at_) return false;
+      node.kind = NodeKind::free_text;
+      node.text = text_.substr(at_, end - at_);
+      node.invalid = filters_.check_free_text(node.text);
+      at_ = end;
     }
-    return term;
-  }
-
-  std::optional<SearchTerm> parse_has(SearchTerm term) {
-    SearchValue value;
-    if (!parse_value("has", value)) return std::nullopt;
-    term.kind = TermKind::has;
-    term.key = std::move(value.text);
-    return term;
-  }
-
-  void parse_operator(SearchTerm& term) {
-    static constexpr std::array<std::pair<std::string_view, Operator>, 6> operators = {{
-        {">=", Operator::greater_or_equal},
-        {"<=", Operator::less_or_equal},
-        {"!=", Operator::not_equal},
-        {">", Operator::greater},
-        {"<", Operator::less},
-        {"=", Operator::equal},
-    }};
-    const auto type = term.explicit_tag ? KeyType::text : key_type(term.key);
-    const bool compares = type != KeyType::text && type != KeyType::boolean;
-    for (const auto& [word, op] : operators) {
-      if (!text_.substr(at_).starts_with(word)) continue;
-      if (!compares && op != Operator::equal && op != Operator::not_equal) return;
-      at_ += word.size();
-      term.op = op;
-      return;
-    }
-  }
-
-  // "[a, b]" followed by a space or the end. Anything else that starts with '[' is a plain value.
-  bool parse_list(SearchTerm& term) {
-    const auto from = at_;
-    if (!take('[')) return false;
-    std::vector<SearchValue> values;
-    bool empty_value = false;
-    for (;;) {
-      if (!values.empty()) skip_spaces();
-      SearchValue value;
-      if (auto text = take_quoted()) {
-        value = {*std::move(text), true};
-      } else {
-        value.text = unescape_quotes(take_list_item());
-        if (value.text.empty() && (values.empty() || peek() == ',')) break;
-        empty_value = empty_value || value.text.empty();
-      }
-      values.push_back(std::move(value));
-      skip_spaces();
-      if (take(',')) continue;
-      if (!at_list_end()) break;
-      ++at_;
-      if (empty_value) fail(term.key + ": a list must not have empty values");
-      term.list = true;
-      term.values = std::move(values);
-      return true;
-    }
-    at_ = from;
-    return false;
-  }
-
-  bool at_list_end() const {
-    return peek() == ']' && (at_ + 1 == text_.size() || is_space(text_[at_ + 1]) || text_[at_ + 1] == ')');
-  }
-
-  std::string_view take_list_item() {
-    const auto from = at_;
-    while (at_ < text_.size() && !is_space(text_[at_]) && text_[at_] != ',' && text_[at_] != '(' &&
-           text_[at_] != ')' && !at_list_end()) {
-      ++at_;
-    }
-    return text_.substr(from, at_ - from);
-  }
-
-  bool parse_value(std::string_view key, SearchValue& value) {
-    if (auto text = take_quoted()) {
-      value = {*std::move(text), true};
-      return true;
-    }
-    const auto from = at_;
-    while (at_ < text_.size() && !is_space(text_[at_]) && text_[at_] != '(' && text_[at_] != ')') ++at_;
-    const auto raw = text_.substr(from, at_ - from);
-    if (raw.empty()) {
-      fail("Empty string after '" + std::string(key) + ":'");
-      return false;
-    }
-    if (has_bare_quote(raw)) {
-      fail(std::string(key) + ": quotes must enclose the whole value or be escaped, at " + quoted(raw));
-      return false;
-    }
-    value.text = unescape_quotes(raw);
+    node.end = at_;
+    nodes.push_back(std::move(node));
     return true;
   }
 
-  // name(arguments):value with a value that an aggregate can have; otherwise it is free text.
-  std::optional<SearchTerm> parse_aggregate(std::size_t name_at) {
-    const auto open = at_;
-    const auto close = closing_parenthesis(text_, open);
-    if (close == std::string_view::npos || close + 1 >= text_.size() || text_[close + 1] != ':') return std::nullopt;
-    auto value = text_.substr(close + 2);
-    value = value.substr(0, std::min(value.size(), value.find_first_of(" \t\n()")));
-    while (!value.empty() && std::string_view("<>=!").find(value.front()) != std::string_view::npos) {
-      value.remove_prefix(1);
+  bool read_group(std::vector<SearchNode>& nodes, std::size_t depth) {
+    SearchNode group;
+    group.kind = NodeKind::group;
+    group.at = at_;
+    if (depth == deepest_query) return fail(at_, "The query is nested more than 60 deep."), false;
+    ++at_;
+    add_spaces(group.inner);
+    read_terms(group.inner, depth + 1);
+    if (error_) return false;
+    if (at_ >= text_.size()) {
+      return fail(group.at, "Unmatched '(' in the query; put text with parentheses in quotes."), false;
     }
-    const bool percentage = value.ends_with('%') && parse_number(value.substr(0, value.size() - 1)).has_value();
-    if (percentage || parse_number(value) || parse_duration(value) || parse_date(value) ||
-        parse_relative_date(value, Time{})) {
-      fail("Aggregate filters (" + std::string(text_.substr(name_at, open - name_at)) +
-           ") are not supported in issue searches.");
-    }
-    return std::nullopt;
+    if (text_[at_] != ')') return false;
+    if (group.inner.size() == 1) return fail(group.at, "There is nothing between these parentheses."), false;
+    group.end = ++at_;
+    nodes.push_back(std::move(group));
+    return true;
   }
 
-  void check(const SearchTerm& term) {
-    if (term.explicit_tag) return;
-    if (term.list && key_type(term.key) == KeyType::date) {
-      return fail(term.key + ": a date cannot be a list");
-    }
-    for (const auto& value : term.values) {
-      if (value.text.empty() && value.quoted) continue;
-      if (auto error = check_value(term, value)) return fail(error->detail);
-    }
-  }
-
-  void parse_free_text() {
-    const auto from = at_;
-    if (peek() == '"') {
-      if (auto phrase = take_quoted()) {
-        end_words();
-        add_free_text(*std::move(phrase), true);
-        return;
+  // Behind the words, and the parentheses with words, that stand there; before what is a term itself.
+  std::size_t text_end(std::size_t at, std::size_t depth) {
+    while (at < text_.size() && logic_at(at) == 0 && !filter_at(at)) {
+      ++steps_;
+      auto end = at;
+      if (text_[at] == '(') {
+        end = parentheses_end(at, depth);
+        if (end == nowhere) break;
+      } else {
+        while (end < text_.size() && text_[end] != '(' && text_[end] != ')' && text_[end] != '\n' && text_[end] != ' ') ++end;
+        if (end == at) break;
       }
+      at = spaces_end(end);
     }
-    while (at_ < text_.size() && !is_space(text_[at_])) {
-      if (text_[at_] == ')') return fail("Unmatched ')' in the query; put text with parentheses in quotes.");
-      if (text_[at_] == '(') {
-        skip_group();
-        if (error_) return;
-      }
-      ++at_;
-    }
-    const auto word = text_.substr(from, at_ - from);
-    if (word == "AND" || word == "OR" || word == "and" || word == "or" || word == "And" || word == "Or") {
-      return fail("Boolean statements containing \"OR\" or \"AND\" are not supported in this search");
-    }
-    if (!words_.empty()) words_ += ' ';
-    words_ += word;
+    return at;
   }
 
-  // Leaves at_ on the ')' of the group that opens here: text, unless there is something wrong within.
-  void skip_group() {
-    const auto close = closing_parenthesis(text_, at_);
-    if (close == std::string_view::npos) {
-      return fail("Unmatched '(' in the query; put text with parentheses in quotes.");
+  // Behind "(text)", or nowhere when something else is between the parentheses.
+  std::size_t parentheses_end(std::size_t at, std::size_t depth) {
+    auto& known = parentheses_[at];
+    if (known == 0) {
+      if (depth == deepest_query) return fail(at, "The query is nested more than 60 deep."), nowhere;
+      ++steps_;
+      const auto close = filters_.keys().closing_quote(at + 1);
+      const auto end = close != nowhere ? close + 1 : text_end(at + 1, depth + 1);
+      known = end < text_.size() && text_[end] == ')' ? end + 1 : nowhere;
     }
-    if (depth_ < deepest_parentheses) {
-      const auto inside = Parser(text_.substr(at_ + 1, close - at_ - 1), depth_ + 1).parse();
-      if (!inside) return fail(inside.error().detail);
-    }
-    at_ = close;
-  }
-
-  void end_words() {
-    if (!words_.empty()) add_free_text(std::exchange(words_, {}), false);
-  }
-  void add_free_text(std::string text, bool is_quoted) {
-    SearchTerm term;
-    term.values.push_back({unescape_quotes(text), is_quoted});
-    terms_.push_back(std::move(term));
+    return known;
   }
 
   std::string_view text_;
-  int depth_;
+  FilterReader filters_;
+  std::vector<std::uint8_t> is_filter_;    // by place: 0 not known, 1 no, 2 yes
+  std::vector<std::size_t> parentheses_;  // by place: 0 not known
   std::size_t at_ = 0;
-  std::string words_;  // free text gathered so far
-  std::vector<SearchTerm> terms_;
+  std::size_t terms_ = 0;
+  std::size_t steps_ = 0;
   std::optional<Error> error_;
 };
 
 }  // namespace
 
-KeyType key_type(std::string_view key) {
-  static constexpr std::array<std::string_view, 11> numbers = {
-      "project_id", "project.id", "issue.id", "stack.colno", "stack.lineno", "stack.stack_level",
-      "times_seen", "timesSeen", "users_seen", "device.battery_level", "device.screen_density"};
-  static constexpr std::array<std::string_view, 13> dates = {
-      "start", "end", "first_seen", "firstSeen", "last_seen", "lastSeen", "age", "date", "timestamp",
-      "timestamp.to_hour", "timestamp.to_day", "event.timestamp", "error.received"};
-  static constexpr std::array<std::string_view, 4> booleans = {"error.handled", "error.unhandled",
-                                                               "error.main_thread", "stack.in_app"};
-  static constexpr std::array<std::string_view, 2> versions = {"release.version", "release.build"};
-  if (one_of(key, numbers)) return KeyType::number;
-  if (one_of(key, dates)) return KeyType::date;
-  if (one_of(key, booleans)) return KeyType::boolean;
-  if (one_of(key, versions)) return KeyType::version;
-  if (key == "transaction.duration" || key.starts_with("measurements.") || key.starts_with("spans.")) {
-    return KeyType::duration;
-  }
-  return KeyType::text;
+Error search_error(std::string_view text, std::size_t at, std::string_view words) {
+  std::size_t column = 1;
+  for (const char c : text.substr(0, at)) column += (c & 0xc0) != 0x80 ? 1 : 0;
+  return Error{Fault::malformed, std::string(words) + " (column " + std::to_string(column) + ")"};
 }
 
-Result<std::vector<SearchTerm>> parse_search(std::string_view text) {
-  if (text.size() > most_bytes) return malformed("The query is longer than 4096 bytes.");
-  return Parser(text, 0).parse();
+Result<SearchTree> parse_search(std::string_view text, const SearchLanguage& language, Time now) {
+  if (text.size() > most_query_bytes) return search_error(text, most_query_bytes, "The query is longer than 4096 bytes.");
+  return TreeReader(text, language, now).read();
 }
 
 }  // namespace picket::query

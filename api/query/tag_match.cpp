@@ -62,7 +62,7 @@ bool read_matching(const buffer::Reader& reader, std::uint64_t project, const Ta
   return true;
 }
 
-bool find_tagged(const buffer::Reader& reader, std::span<const std::uint64_t> projects, const TagTest& test,
+bool read_tagged(const buffer::Reader& reader, std::span<const std::uint64_t> projects, const TagTest& test,
                  std::vector<std::uint64_t>& issues, Deadline& deadline) {
   for (const auto project : projects) {
     if (test.exact.empty() && !read_matching(reader, project, test, issues, deadline)) return false;
@@ -79,26 +79,25 @@ bool find_tagged(const buffer::Reader& reader, std::span<const std::uint64_t> pr
 
 }  // namespace
 
-bool keep_tagged(const buffer::Reader& reader,
-                 std::span<const std::uint64_t> projects,
-                 const TagTest& test,
-                 std::vector<Candidate>& candidates,
-                 Deadline& deadline) {
-  if (candidates.size() * std::max<std::size_t>(1, test.exact.size()) <= most_lookups) {
-    std::erase_if(candidates, [&](const Candidate& issue) {
-      return tagged(reader, issue.id, test, deadline) == test.negated;
-    });
-    return !deadline.over();
+std::optional<std::vector<std::uint8_t>> find_tagged(const buffer::Reader& reader,
+                                                     std::span<const std::uint64_t> projects,
+                                                     const TagTest& test,
+                                                     std::span<const std::uint64_t> issues,
+                                                     Deadline& deadline) {
+  std::vector<std::uint8_t> passes(issues.size());
+  if (issues.size() * std::max<std::size_t>(1, test.exact.size()) <= most_lookups) {
+    for (std::size_t i = 0; i < issues.size(); ++i) passes[i] = tagged(reader, issues[i], test, deadline) ? 1 : 0;
+    if (deadline.over()) return std::nullopt;
+    return passes;
   }
-  std::vector<std::uint64_t> issues;
-  if (!find_tagged(reader, projects, test, issues, deadline)) return false;
-  auto next = issues.begin();
-  std::erase_if(candidates, [&](const Candidate& issue) {
-    while (next != issues.end() && *next < issue.id) ++next;
-    const bool found = next != issues.end() && *next == issue.id;
-    return found == test.negated;
-  });
-  return true;
+  std::vector<std::uint64_t> holders;
+  if (!read_tagged(reader, projects, test, holders, deadline)) return std::nullopt;
+  auto next = holders.begin();
+  for (std::size_t i = 0; i < issues.size(); ++i) {
+    while (next != holders.end() && *next < issues[i]) ++next;
+    passes[i] = next != holders.end() && *next == issues[i] ? 1 : 0;
+  }
+  return passes;
 }
 
 }  // namespace picket::query

@@ -1,10 +1,12 @@
-// Applying a tag test to candidates: by the postings of the value, or, when few candidates are left,
+// Applying a tag test to issues: by the postings of the value, or, when few candidates are left,
 // by looking at each one's tags.
 #pragma once
 
 #include "api/query/issue_filter.h"
 
 #include <chrono>
+#include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -27,11 +29,11 @@ class Deadline {
   bool over_ = false;
 };
 
-// Keeps the candidates (ascending by id) that pass. False when the deadline came first.
-bool keep_tagged(const buffer::Reader& reader,
-                 std::span<const std::uint64_t> projects,
-                 const TagTest& test,
-                 std::vector<Candidate>& candidates,
-                 Deadline& deadline);
+// Which of `issues` (ascending) pass, an entry each. Nothing when the deadline came first.
+std::optional<std::vector<std::uint8_t>> find_tagged(const buffer::Reader& reader,
+                                                     std::span<const std::uint64_t> projects,
+                                                     const TagTest& test,
+                                                     std::span<const std::uint64_t> issues,
+                                                     Deadline& deadline);
 
 }  // namespace picket::query

@@ -1,6 +1,7 @@
 #include "api/query/tag_terms.h"
 
 #include "api/digest/issue_state.h"
+#include "api/query/search_values.h"
 #include "buffer/keys.h"
 #include "buffer/rows.h"
 
@@ -65,16 +66,16 @@ bool holds(Operator op, int order) {
   std::abort();
 }
 
-std::function<bool(std::string_view)> release_matcher(const SearchTerm& term) {
+std::function<bool(std::string_view)> release_matcher(const Condition& term) {
   std::vector<Pattern> patterns;
   for (const auto& value : term.values) patterns.emplace_back(value.text, false);
-  if (term.key == "release.package") {
+  if (term.field.name == "release.package") {
     return [patterns](std::string_view release) { return any_matches(patterns, split_release(release).package); };
   }
-  if (term.key == "release.stage") {
+  if (term.field.name == "release.stage") {
     return [patterns](std::string_view release) { return any_matches(patterns, split_release(release).stage); };
   }
-  if (term.key == "release.build") {
+  if (term.field.name == "release.build") {
     return [patterns, values = term.values, op = term.op](std::string_view release) {
       const auto build = split_release(release).build;
       if (op == Operator::equal || op == Operator::not_equal) return any_matches(patterns, build);
@@ -95,6 +96,24 @@ std::function<bool(std::string_view)> release_matcher(const SearchTerm& term) {
       if (order && holds(op, *order)) return true;
     }
     return false;
+  };
+}
+
+// Values of a tag as numbers or durations; others match no comparison.
+std::function<bool(std::string_view)> number_matcher(const Condition& term) {
+  const auto number_of = [](std::string_view text) {
+    const auto number = parse_number(text);
+    return number ? number : parse_duration(text);
+  };
+  std::vector<double> wanted;
+  for (const auto& value : term.values) {
+    if (const auto number = number_of(value.text)) wanted.push_back(*number);
+  }
+  return [wanted = std::move(wanted), number_of, op = term.op](std::string_view text) {
+    const auto number = number_of(text);
+    return number && std::ranges::any_of(wanted, [&](double each) {
+             return holds(op, *number < each ? -1 : *number > each ? 1 : 0);
+           });
   };
 }
 
@@ -131,20 +150,23 @@ std::string latest_release(const buffer::Reader& reader, const SearchScope& scop
   return latest;
 }
 
-std::vector<TagTest> tag_tests(const buffer::Reader& reader, const SearchScope& scope, const SearchTerm& term) {
+TagTest tag_test(const buffer::Reader& reader, const SearchScope& scope, const Condition& term, bool& negate) {
   TagTest test;
-  test.negated = term.negated != (term.op == Operator::not_equal);
-  test.key = term.explicit_tag ? term.key : tag_of_key(term.key);
+  test.key = term.field.explicit_tag ? term.field.name : tag_of_key(term.field.name);
   const bool asks_unset = std::any_of(term.values.begin(), term.values.end(), [](const SearchValue& value) { return value.text.empty(); });
   if (asks_unset && term.values.size() == 1) {
-    test.negated = !test.negated;
-    return {std::move(test)};
+    negate = !negate;
+    return test;
   }
-  if (!term.explicit_tag && test.key == "release" && term.key != "release") {
+  if (!term.field.explicit_tag && test.key == "release" && term.field.name != "release") {
     test.matches = release_matcher(term);
-    return {std::move(test)};
+    return test;
   }
-  const auto prefix = term.explicit_tag ? std::string() : user_prefix(term.key);
+  if (term.op != Operator::equal && term.op != Operator::not_equal) {
+    test.matches = number_matcher(term);
+    return test;
+  }
+  const auto prefix = term.field.explicit_tag ? std::string() : user_prefix(term.field.name);
   std::vector<Pattern> patterns;
   for (const auto& value : term.values) {
     auto text = prefix + value.text;
@@ -161,7 +183,7 @@ std::vector<TagTest> tag_tests(const buffer::Reader& reader, const SearchScope& 
       return any_matches(patterns, value) || std::find(exact.begin(), exact.end(), value) != exact.end();
     };
   }
-  return {std::move(test)};
+  return test;
 }
 
 }  // namespace picket::query

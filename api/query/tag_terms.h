@@ -4,12 +4,13 @@
 #include "api/query/issue_filter.h"
 
 #include <string>
-#include <vector>
+#include <string_view>
 
 namespace picket::query {
 
-// Usually one test; a term whose fields live in one tag ("user.email") becomes a test of that tag.
-std::vector<TagTest> tag_tests(const buffer::Reader& reader, const SearchScope& scope, const SearchTerm& term);
+// Of the tag that holds the field ("user.email" is in "user"). `negate` is turned where the term asks
+// for issues without the tag.
+TagTest tag_test(const buffer::Reader& reader, const SearchScope& scope, const Condition& term, bool& negate);
 
 // The tag that `has:key` asks for.
 std::string tag_of_key(std::string_view key);

@@ -4,7 +4,7 @@
 
 namespace picket::query {
 
-Result<TimeRange> time_range(const SearchTerm& term, Time now) {
+Result<TimeRange> time_range(const Condition& term, Time now) {
   constexpr std::int64_t around_ms = 5 * 60'000;
   TimeRange range;
   const std::string_view text = term.values.empty() ? std::string_view() : std::string_view(term.values.front().text);
@@ -17,7 +17,7 @@ Result<TimeRange> time_range(const SearchTerm& term, Time now) {
     return range;
   }
   const auto date = parse_date(text);
-  if (!date) return Error{Fault::malformed, term.key + ": '" + std::string(text) + "' is not a date"};
+  if (!date) return Error{Fault::malformed, term.field.name + ": '" + std::string(text) + "' is not a date"};
   switch (term.op) {
     case Operator::equal:
     case Operator::not_equal:

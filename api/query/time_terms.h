@@ -1,7 +1,7 @@
 // What a term says about a time: `-24h`, `+14d`, `>2024-01-01`, a day, a moment.
 #pragma once
 
-#include "api/query/search.h"
+#include "api/query/condition.h"
 #include "buffer/clock.h"
 
 #include <cstdint>
@@ -16,6 +16,6 @@ struct TimeRange {
 };
 
 // A day means that day, a moment five minutes around it. Negation is the caller's.
-Result<TimeRange> time_range(const SearchTerm& term, Time now);
+Result<TimeRange> time_range(const Condition& term, Time now);
 
 }  // namespace picket::query

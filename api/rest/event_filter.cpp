@@ -12,7 +12,8 @@
 namespace picket::rest {
 namespace {
 
-using query::SearchTerm;
+using query::Condition;
+using query::ConditionKind;
 using query::SearchValue;
 
 // The values of a key that are no tags; nothing when it is (or may be) one.
@@ -56,49 +57,56 @@ std::string texts_of(const EventView& view) {
   return query::lower_ascii(texts);
 }
 
-bool any_value(const SearchTerm& term, std::string_view text, bool ignore_case) {
+bool any_value(const Condition& term, std::string_view text, bool ignore_case) {
   return std::any_of(term.values.begin(), term.values.end(), [&](const SearchValue& value) {
     return query::Pattern(value.text, ignore_case).matches(text);
   });
 }
 
-bool any_found(const SearchTerm& term, const EventView& view) {
+bool any_found(const Condition& term, const EventView& view) {
   const auto texts = texts_of(view);
   return std::any_of(term.values.begin(), term.values.end(), [&](const SearchValue& value) {
     return query::Pattern(value.text, true).found_in_lower(texts);
   });
 }
 
-bool filter_holds(const SearchTerm& term, const EventView& view, Time now) {
-  if (!term.explicit_tag) {
-    if (query::key_type(term.key) == query::KeyType::date) {
+bool filter_holds(const Condition& term, const EventView& view, Time now) {
+  if (!term.field.explicit_tag) {
+    const auto kinds = query::issue_language().kinds_of(term.field.name);
+    if ((kinds & query::key_date) != 0) {
       const auto range = query::time_range(term, now);
       return range && range->contains(view.row.timestamp_ms());
     }
-    if (term.key == "message" || term.key == "title") return any_found(term, view);
-    if (query::key_type(term.key) == query::KeyType::boolean) {
-      const auto field = field_of(term.key, view);
+    if (term.field.name == "message" || term.field.name == "title") return any_found(term, view);
+    if ((kinds & query::key_boolean) != 0) {
+      const auto field = field_of(term.field.name, view);
       const auto wanted = query::parse_boolean(term.values.front().text);
       return field && wanted && (*field == "1") == *wanted;
     }
-    if (const auto field = field_of(term.key, view)) return any_value(term, *field, false);
+    if (const auto field = field_of(term.field.name, view)) return any_value(term, *field, false);
   }
-  const auto tag = tag_of(term.explicit_tag ? term.key : query::tag_of_key(term.key), view);
+  const auto tag = tag_of(term.field.explicit_tag ? term.field.name : query::tag_of_key(term.field.name), view);
   return any_value(term, tag.value_or(""), false);
 }
 
-bool holds(const SearchTerm& term, const EventView& view, Time now) {
+bool holds(const Condition& term, const EventView& view, Time now) {
+  bool found = false;
+  const auto part_holds = [&](const Condition& part) { return holds(part, view, now); };
   switch (term.kind) {
-    case query::TermKind::free_text: return any_found(term, view);
+    case ConditionKind::all: found = std::ranges::all_of(term.parts, part_holds); break;
+    case ConditionKind::any: found = std::ranges::any_of(term.parts, part_holds); break;
+    case ConditionKind::free_text: found = any_found(term, view); break;
     // States belong to issues: every event of the list is of one that was asked for.
-    case query::TermKind::is: return !term.negated;
-    case query::TermKind::has: {
-      const auto field = field_of(term.key, view);
-      return field ? !field->empty() : tag_of(query::tag_of_key(term.key), view).has_value();
+    case ConditionKind::is: return true;
+    case ConditionKind::has: {
+      const auto field = term.field.explicit_tag ? std::nullopt : field_of(term.field.name, view);
+      const auto key = term.field.explicit_tag ? term.field.name : query::tag_of_key(term.field.name);
+      found = field ? !field->empty() : tag_of(key, view).has_value();
+      break;
     }
-    case query::TermKind::filter: return filter_holds(term, view, now) != (term.op == query::Operator::not_equal);
+    case ConditionKind::filter: return filter_holds(term, view, now) != term.asks_not();
   }
-  std::abort();
+  return found != term.negated;
 }
 
 }  // namespace
@@ -106,8 +114,7 @@ bool holds(const SearchTerm& term, const EventView& view, Time now) {
 bool passes(const EventFilter& filter, const EventView& view) {
   const auto& wanted = filter.environments;
   if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), view.event.environment) == wanted.end()) return false;
-  return std::all_of(filter.terms.begin(), filter.terms.end(),
-                     [&](const SearchTerm& term) { return holds(term, view, filter.now) != term.negated; });
+  return holds(filter.condition, view, filter.now);
 }
 
 }  // namespace picket::rest

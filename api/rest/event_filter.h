@@ -1,7 +1,7 @@
 // Which events of a list a query asks for, by their payload: tags, level, message, ids.
 #pragma once
 
-#include "api/query/search.h"
+#include "api/query/condition.h"
 #include "api/rest/event_view.h"
 #include "buffer/clock.h"
 
@@ -12,11 +12,11 @@
 namespace picket::rest {
 
 struct EventFilter {
-  std::vector<query::SearchTerm> terms;
+  query::Condition condition;
   std::vector<std::string> environments;  // any of them; none: all
   Time now{};
 
-  bool empty() const { return terms.empty() && environments.empty(); }
+  bool empty() const { return condition.empty() && environments.empty(); }
 };
 
 bool passes(const EventFilter& filter, const EventView& view);

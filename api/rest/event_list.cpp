@@ -115,9 +115,9 @@ class EventReading {
 std::variant<EventFilter, Reply> parse_event_filter(const Api& api, const Call& call) {
   EventFilter filter;
   filter.now = api.clock.now();
-  const auto terms = query::parse_search(call.query.text("query"));
-  if (!terms) return Reply::error(400, terms.error().detail);
-  filter.terms = *terms;
+  auto condition = query::parse_condition(call.query.text("query"), query::issue_language(), filter.now);
+  if (!condition) return Reply::error(400, condition.error().detail);
+  filter.condition = *std::move(condition);
   for (const auto name : call.query.all("environment")) {
     if (!name.empty()) filter.environments.emplace_back(name);
   }

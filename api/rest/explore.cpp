@@ -86,7 +86,7 @@ std::variant<Question, Reply> read_question(Api& api, const Call& call) {
   question.shown = question.request.fields.size();
   question.aggregated = std::any_of(question.request.fields.begin(), question.request.fields.end(),
                                     [](const auto& field) { return field.is_function(); });
-  auto condition = query::parse_event_query(call.query.text("query"));
+  auto condition = query::parse_condition(call.query.text("query"), query::fact_language(), api.clock.now());
   if (!condition) return fact_refusal(condition.error());
   question.request.condition = *std::move(condition);
   if (const auto error = read_sorts(call, question.request)) return fact_refusal(*error);

@@ -88,7 +88,7 @@ Reply list_issues(Api& api, const Call& call) {
   auto& request = std::get<query::IssueRequest>(parsed);
   if (!std::get<0>(ids).empty()) {
     request.ids = std::get<0>(ids);
-    request.terms.clear();
+    request.condition = {};
   } else if (auto direct = find_directly(api, call, request.scope.projects, shape)) {
     return *std::move(direct);
   }

@@ -1,6 +1,5 @@
 #include "api/rest/issue_request.h"
 
-#include "api/query/search.h"
 #include "api/rest/access.h"
 
 #include <algorithm>
@@ -8,13 +7,6 @@
 
 namespace picket::rest {
 namespace {
-
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view spaces = " \t\r\n";
-  const auto from = text.find_first_not_of(spaces);
-  if (from == std::string_view::npos) return {};
-  return text.substr(from, text.find_last_not_of(spaces) - from + 1);
-}
 
 std::optional<Reply> fill_page(const Query& query, query::IssueRequest& request) {
   const auto parsed = parse_page(query, 100);
@@ -59,15 +51,15 @@ std::variant<query::IssueRequest, Reply> parse_issue_request(Api& api, const Cal
     if (const auto* refusal = std::get_if<Reply>(&selected)) return *refusal;
     request.scope.projects = project_ids(std::get<std::vector<schema::Project>>(selected));
   }
-  const auto terms = query::parse_search(trimmed(call.query.find("query").value_or(default_query)));
-  if (!terms) return Reply::error(400, terms.error().detail);
-  request.terms = *terms;
+  auto condition = query::parse_condition(call.query.find("query").value_or(default_query), query::issue_language(), request.scope.now);
+  if (!condition) return Reply::error(400, condition.error().detail);
+  request.condition = *std::move(condition);
   for (const auto name : call.query.all("environment")) {
     if (!name.empty()) request.environments.emplace_back(name);
   }
   const auto sort = query::parse_issue_sort(call.query.text("sort"));
   if (!sort) {
-    return Reply::error(400, "Invalid sort: one of date, freq, inbox, new, recommended, trends and user is expected.");
+    return Reply::error(400, "Invalid sort: one of date, freq, inbox, new, priority, recommended, trends and user is expected.");
   }
   request.sort = *sort;
   const auto period = parse_period(call.query, api.clock.now());

@@ -1,6 +1,5 @@
 // Changing and deleting issues, one or many at once.
 #include "api/digest/deletion.h"
-#include "api/query/search.h"
 #include "api/rest/changes.h"
 #include "api/rest/issue_change.h"
 #include "api/rest/issue_endpoints.h"

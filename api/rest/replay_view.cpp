@@ -79,11 +79,9 @@ bool value_matches(const schema::Replay& replay, const Condition& filter, const 
     if (const auto relative = query::parse_relative_date(value.text, now))
       return relative->newer ? *number >= static_cast<double>(relative->point_ms) : *number < static_cast<double>(relative->point_ms);
     if (const auto date = query::parse_date(value.text)) return compare(*number, filter.op, static_cast<double>(date->from_ms));
-    auto wanted = query::parse_number(value.text);
-    if (!wanted) {
-      wanted = query::parse_duration(value.text);
-      if (wanted) *wanted /= 1000;  // durations of replays are seconds
-    }
+    auto wanted = query::parse_duration(value.text);
+    if (wanted) *wanted /= 1000;  // durations of replays are seconds
+    if (!wanted) wanted = query::parse_number(value.text);
     return wanted && compare(*number, filter.op, *wanted);
   }
   const auto texts = texts_of(replay, filter.field.name);
@@ -107,6 +105,9 @@ bool passes(const schema::Replay& replay, const Condition& condition, Time now) 
       matches = std::ranges::any_of(texts, [](const auto& text) { return !text.empty(); });
       break;
     }
+    case ConditionKind::is:  // replays have no state
+      matches = false;
+      break;
     case ConditionKind::free_text: {
       const query::Pattern pattern(condition.values.front().text, true);
       matches = false;

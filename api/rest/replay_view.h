@@ -1,7 +1,7 @@
 // Replays as the answers show them, and as queries search them.
 #pragma once
 
-#include "api/query/event_query.h"
+#include "api/query/condition.h"
 #include "api/rest/router.h"
 
 #include <boost/json.hpp>

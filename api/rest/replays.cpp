@@ -34,7 +34,7 @@ std::variant<ReplayFilter, Reply> read_filter(const Api& api, const Call& call) 
   auto period = parse_period(call.query, filter.now);
   if (auto* refusal = std::get_if<Reply>(&period)) return std::move(*refusal);
   filter.period = std::get<std::optional<Period>>(period);
-  auto condition = query::parse_event_query(call.query.text("query"));
+  auto condition = query::parse_condition(call.query.text("query"), query::fact_language(), api.clock.now());
   if (!condition) return fact_refusal(condition.error());
   filter.condition = *std::move(condition);
   for (const auto name : call.query.all("environment")) {

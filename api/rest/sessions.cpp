@@ -1,6 +1,6 @@
 // Release health as a time series: GET organizations/{org}/sessions/.
 #include "api/query/pattern.h"
-#include "api/query/search.h"
+#include "api/query/condition.h"
 #include "api/rest/session_cells.h"
 
 #include <algorithm>
@@ -177,15 +177,14 @@ std::optional<Reply> read_range(Api& api, const Call& call, Request& request) {
 std::optional<Reply> read_filters(const Call& call, Request& request) {
   for (const auto name : call.query.all("environment"))
     request.environments.emplace_back(name);
-  const auto terms = query::parse_search(call.query.text("query"));
-  if (!terms) return Reply::error(400, terms.error().detail);
-  for (const auto& term : *terms) {
-    const bool known = term.kind == query::TermKind::filter && (term.key == "release" || term.key == "environment" || term.key == "project");
-    if (!known) {
-      const auto name = term.key.empty() && !term.values.empty() ? term.values.front().text : term.key;
-      return Reply::error(400, "Invalid search filter: " + name);
-    }
-    Filter filter{.key = term.key, .values = {}, .negated = term.negated != (term.op == query::Operator::not_equal)};
+  const auto condition = query::parse_condition(call.query.text("query"), query::session_language(), Time{});
+  if (!condition) return Reply::error(400, condition.error().detail);
+  if (condition->kind != query::ConditionKind::all || condition->negated)
+    return Reply::error(400, "Filters of sessions are joined by AND only.");
+  for (const auto& term : condition->parts) {
+    if (term.kind != query::ConditionKind::filter || term.field.explicit_tag || term.field.is_function())
+      return Reply::error(400, query::refuse(term, "Filters of sessions are release, environment and project, joined by AND.").detail);
+    Filter filter{.key = term.field.name, .values = {}, .negated = term.asks_not()};
     for (const auto& value : term.values)
       filter.values.emplace_back(value.text, false);
     request.filters.push_back(std::move(filter));

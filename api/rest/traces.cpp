@@ -276,7 +276,7 @@ Reply list_trace_logs(Api& api, const Call& call) {
   auto asked = fact_request(api, call, Dataset::logs);
   if (auto* refusal = std::get_if<Reply>(&asked)) return std::move(*refusal);
   auto& request = std::get<query::FactRequest>(asked);
-  auto condition = query::parse_event_query(call.query.text("query"));
+  auto condition = query::parse_condition(call.query.text("query"), query::fact_language(), api.clock.now());
   if (!condition) return fact_refusal(condition.error());
   query::Condition traces;
   traces.kind = query::ConditionKind::any;

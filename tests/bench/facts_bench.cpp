@@ -103,7 +103,7 @@ query::FactRequest request(std::string_view condition) {
   asked.projects = {{project, "shop", "shop"}};
   asked.from_ms = 0;
   asked.to_ms = start_ns / 1'000'000 * 2;
-  asked.condition = *query::parse_event_query(condition);
+  asked.condition = *query::parse_condition(condition, query::fact_language(), Time{});
   asked.deadline = std::chrono::seconds(60);
   return asked;
 }

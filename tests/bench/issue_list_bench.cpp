@@ -163,6 +163,8 @@ int run(std::size_t issues) {
       {"user:id:4711", "query=user:%22id:4711%22"},
       {"!tag", "query=!environment:production&limit=25"},
       {"release + level + text", "query=release:shop@1.0.7+level:error+finish&limit=25"},
+      {"is + level + tag + text, freq", "query=is:unresolved+level:error+environment:production+finish&sort=freq&limit=25"},
+      {"OR over tags and columns", "query=(release:shop@1.0.7+OR+level:warning)+!(environment:staging+finish_1)&limit=25"},
       {"sort=freq", "sort=freq&limit=25"},
       {"sort=new, age:-7d", "query=age:-7d&sort=new&limit=25"},
   };

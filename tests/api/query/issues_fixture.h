@@ -24,6 +24,10 @@ struct TestIssue {
   std::uint64_t users = 0;
   std::uint64_t project = 1;
   std::vector<std::pair<std::string, std::string>> tags{};
+  std::uint32_t level = 40;
+  std::uint32_t status = 0;
+  std::uint32_t substatus = 3;
+  std::uint32_t priority = 0;
 };
 
 class IssueTables : public ::testing::Test {
@@ -48,7 +52,10 @@ class IssueTables : public ::testing::Test {
     row.set_short_number(issue.id);
     row.set_title(issue.title);
     row.set_metadata_json("{\"type\":\"" + issue.title + "\"}");
-    row.set_level(40);
+    row.set_level(issue.level);
+    row.set_status(issue.status);
+    row.set_substatus(issue.substatus);
+    row.set_priority(issue.priority);
     row.set_first_seen_ms(1'000);
     buffer::put_row(batch, Table::issues, key, row);
     schema::IssueCounters counters;
@@ -81,9 +88,9 @@ class IssueTables : public ::testing::Test {
     wanted.scope.organization = 1;
     wanted.scope.projects = {1, 2};
     wanted.scope.now = time_from_ms(1'000'000'000);
-    auto terms = parse_search(query);
-    EXPECT_TRUE(terms) << query;
-    wanted.terms = *terms;
+    auto condition = parse_condition(query, issue_language(), wanted.scope.now);
+    EXPECT_TRUE(condition) << query;
+    if (condition) wanted.condition = *std::move(condition);
     return wanted;
   }
   std::vector<std::uint64_t> find(IssueSearch& in, const IssueRequest& wanted) {

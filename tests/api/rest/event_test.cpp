@@ -215,7 +215,9 @@ TEST_F(Events, ListsFilterByQueryEnvironmentAndPeriod) {
   EXPECT_EQ(ids("query=error.type:Alpha+has:color"), (Titles{blue, red}));
   EXPECT_EQ(ids("query=went+wrong"), (Titles{blue, red}));
   EXPECT_EQ(ids("query=timestamp:-24h"), Titles{blue});
-  EXPECT_EQ(get(organization_path("issues/1/events/?query=a+OR+b")).status, 400U);
+  EXPECT_EQ(ids("query=color:red+OR+environment:staging"), (Titles{blue, red}));
+  EXPECT_EQ(ids("query=Alpha+!(color:red+OR+color:green)"), Titles{blue});
+  EXPECT_EQ(get(organization_path("issues/1/events/?query=a+OR")).detail(), "A condition is missing behind this AND or OR. (column 3)");
   EXPECT_EQ(get(organization_path("issues/1/events/latest/?environment=prod"))["eventID"], json_text(red));
 }
 

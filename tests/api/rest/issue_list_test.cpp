@@ -116,13 +116,42 @@ TEST_F(IssuesTest, TheDefaultIsUnresolvedAndAnEmptyQueryIsAll) {
 }
 
 TEST_F(IssuesTest, BadQueriesAreToldWhatIsWrong) {
-  for (const auto* query : {"query=a+OR+b", "query=level:", "query=timesSeen:many", "query=is:wonderful", "query=level:loud",
+  for (const auto* query : {"query=a+OR", "query=level:", "query=timesSeen:many", "query=is:wonderful", "query=level:loud",
                             "query=count():>5", "query=(", "sort=size", "cursor=x", "limit=x", "groupStatsPeriod=7d", "group=x",
                             "statsPeriod=soon", "start=2024-01-01", "start=2024-01-02&end=2024-01-01", "query=c:[a,+]"}) {
     const auto answer = get(organization_path("issues/?" + std::string(query)));
     EXPECT_EQ(answer.status, 400U) << query;
     ASSERT_TRUE(answer.json.is_object()) << query;
     EXPECT_TRUE(answer.json.as_object().contains("detail")) << query;
+  }
+}
+
+TEST_F(IssuesTest, ABadQueryIsToldItsColumn) {
+  EXPECT_EQ(get(organization_path("issues/?query=x+color:")).detail(), "Filter must have a value (column 3)");
+  EXPECT_EQ(get(organization_path("issues/?query=x+OR+(timesSeen:many)")).detail(),
+            "Invalid number. Expected number then optional k, m, or b suffix (e.g. 500k) (column 7)");
+  EXPECT_EQ(get(organization_path("issues/?query=" + std::string(1000, '(') + "x" + std::string(1000, ')'))).detail(),
+            "The query is nested more than 60 deep. (column 61)");
+}
+
+TEST_F(IssuesTest, ConditionsAreJoinedByAndOrAndParentheses) {
+  error("Alpha", R"(,"tags":{"color":"red"})");
+  error("Beta", R"(,"tags":{"color":"blue"},"level":"warning")");
+  error("Gamma", R"(,"level":"warning")");
+  EXPECT_EQ(listed("query=color:red+OR+level:warning"), (Titles{"Gamma", "Beta", "Alpha"}));
+  EXPECT_EQ(listed("query=(color:red+OR+color:blue)+AND+!Alpha:x+level:warning"), Titles{"Beta"});
+  EXPECT_EQ(listed("query=!(color:red+OR+color:blue)"), Titles{"Gamma"});
+}
+
+TEST_F(IssuesTest, ACursorOfAnotherQueryGivesAPageOfThisOne) {
+  for (int i = 0; i < 6; ++i) error("E" + std::to_string(i), i % 2 == 0 ? R"(,"tags":{"color":"red"})" : "");
+  const auto first = get(organization_path("issues/?query=&limit=2"));
+  const std::string link(first.headers.find("Link"));
+  const auto at = link.rfind("cursor=\"") + 8;
+  const auto cursor = link.substr(at, link.find('"', at) - at);
+  for (const auto* sort : {"date", "new", "freq", "user", "priority", "trends", "inbox"}) {
+    for (const auto& title : listed("query=color:red&sort=" + std::string(sort) + "&cursor=" + cursor))
+      EXPECT_TRUE(title == "E0" || title == "E2" || title == "E4") << sort << " " << title;
   }
 }
 
@@ -139,11 +168,13 @@ TEST_F(IssuesTest, SortsByWhatIsAskedFor) {
   EXPECT_EQ(listed("sort=freq"), (Titles{"Often", "Wide", "Rare"}));
   EXPECT_EQ(listed("sort=user"), (Titles{"Wide", "Rare", "Often"}));
   EXPECT_EQ(listed("sort=recommended").size(), 3U);
+  EXPECT_EQ(listed("sort=priority").front(), "Often") << "of one priority and nearly one time";
+  EXPECT_EQ(listed("sort=inbox"), (Titles{"Rare", "Wide", "Often"}));
 }
 
 TEST_F(IssuesTest, PagesGoForwardAndBackWithoutRepeating) {
   for (int i = 0; i < 7; ++i) error("E" + std::to_string(i));
-  for (const std::string sort : {"date", "new", "freq", "user"}) {
+  for (const std::string sort : {"date", "new", "freq", "user", "priority", "trends", "inbox"}) {
     auto target = organization_path("issues/?limit=3&sort=" + sort);
     std::vector<Titles> pages;
     std::vector<std::string> previous;
