@@ -29,6 +29,8 @@ constexpr std::array<std::string_view, table_count> names = {
     "user_reports_by_issue", "attachments",
     "facts",           "placed",         "replays",
     "replay_segments", "profiles",       "profile_chunks",
+    "issue_snoozes",   "issue_due",      "tombstones",
+    "ownership",       "shares",
 };
 
 }  // namespace

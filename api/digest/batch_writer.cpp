@@ -72,10 +72,20 @@ void keep_first_of_each_id(WriteContext& context) {
     }
     context.batch.put(Table::event_ids, key, place_key(event.place));
     context.kept.push_back(index);
-    count_event(context, event, Outcome::accepted, "");
   }
   std::ranges::sort(context.kept);
+}
+
+void count_events(WriteContext& context) {
+  for (const auto index : context.kept)
+    count_event(context, context.event(index), Outcome::accepted, "");
+  for (const auto index : context.discarded)
+    count_event(context, context.event(index), Outcome::filtered, "discarded-hash");
   context.summary.events = context.kept.size();
+}
+
+std::uint64_t short_hash(const DigestedEvent& event) {
+  return event.hashes.empty() ? 0 : buffer::KeyReader(raw_bytes(event.hashes.front())).u64();
 }
 
 void write_event_rows(WriteContext& context) {
@@ -93,6 +103,7 @@ void write_event_rows(WriteContext& context) {
     row.set_level(static_cast<std::uint32_t>(event.level));
     row.set_trace_id(event.trace_id.data(), event.trace_id.size());
     row.set_payload_json(event.payload_json.data(), event.payload_json.size());
+    row.set_hash(short_hash(event));
     bytes.clear();
     row.AppendToString(&bytes);
     context.batch.put(Table::events, place_key(event.place), bytes);
@@ -169,9 +180,9 @@ using SectionWriter = void (*)(WriteContext& context);
 
 // In this order: what comes later may use what came earlier.
 constexpr SectionWriter event_sections[] = {
-    load_projects, keep_first_of_each_id, write_issues,    write_event_rows, write_event_indexes,
-    write_tags,    write_sessions,        write_releases,  write_raw_items,  write_reports,
-    write_facts,   write_replays,         write_projects,
+    load_projects,       keep_first_of_each_id, write_issues,   count_events,   write_event_rows,
+    write_event_indexes, write_tags,            write_sessions, write_releases, write_raw_items,
+    write_reports,       write_facts,           write_replays,  write_projects,
 };
 // These may write events of their own: all that is held of projects and issues is written before.
 constexpr SectionWriter later_sections[] = {write_check_ins};

@@ -52,6 +52,7 @@ struct WriteContext {
   std::map<std::uint64_t, ProjectState> projects{};  // those that exist
   OutcomeSums outcomes{};
   std::vector<std::uint32_t> kept{};      // indices of the events to write, ascending by place
+  std::vector<std::uint32_t> discarded{};  // those that a tombstone takes, ascending
   std::vector<std::uint64_t> issue_of{};  // by event index; 0: none
   // How many issues of each project began in a release: by (organization, version), then project.
   std::map<std::pair<std::uint64_t, std::string_view>, std::map<std::uint64_t, std::uint64_t>>
@@ -62,15 +63,15 @@ struct WriteContext {
   const DigestedEvent& event(std::uint32_t index) const { return parsed.events[index]; }
 };
 
-// When a release was created, 0 when there is none (release_writer.cpp).
-std::int64_t release_created_ms(const WriteContext& context,
-                                std::uint64_t organization,
-                                std::string_view version);
+// When a release was released, or else created; 0 when there is none (release_writer.cpp).
+std::int64_t release_ms(const WriteContext& context,
+                        std::uint64_t organization,
+                        std::string_view version);
 
 void write_sessions(WriteContext& context);  // session_writer.cpp; adds sightings
 void write_reports(WriteContext& context);   // report_writer.cpp; user reports, attachments
 void write_check_ins(WriteContext& context);  // monitor_writer.cpp; after all rows of projects
-void write_issues(WriteContext& context);    // issue_writer.cpp; fills issue_of and new_issues
+void write_issues(WriteContext& context);    // issue_writer.cpp; fills issue_of, discarded and new_issues
 void write_tags(WriteContext& context);      // tag_writer.cpp
 void write_releases(WriteContext& context);  // release_writer.cpp; environments, too
 void write_facts(WriteContext& context);     // fact_writer.cpp

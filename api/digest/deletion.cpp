@@ -1,5 +1,6 @@
 #include "api/digest/deletion.h"
 
+#include "api/digest/issue_archive.h"
 #include "api/digest/postings.h"
 #include "api/facts/store.h"
 #include "buffer/keys.h"
@@ -33,9 +34,19 @@ std::vector<std::string> keys_under(const buffer::Reader& reader, Table table, s
 
 void hide(Batch& batch, std::uint64_t id) {
   const auto key = Key().u64(id);
-  const auto issue = buffer::find_row<schema::Issue>(batch, Table::issues, key);
+  auto issue = buffer::find_row<schema::Issue>(batch, Table::issues, key);
   if (!issue) return;
   const auto project = issue->project();
+  forget_archive(batch, *issue);
+  if (!issue->share_id().empty()) batch.remove(Table::shares, Key().text(issue->share_id()));
+  // What it was merged of goes with it, and what of that is still on its way.
+  for (const auto part : issue->merged_from()) {
+    const auto row = buffer::find_row<schema::Issue>(batch, Table::issues, Key().u64(part));
+    if (!row) continue;
+    batch.remove(Table::issues, Key().u64(part));
+    batch.remove(Table::short_ids, Key().u64(project).u64(row->short_number()));
+    batch.put(Table::meta, Key().raw(note_prefix).u64(part), Key().u64(project));
+  }
   if (const auto counters = buffer::find_row<schema::IssueCounters>(batch, Table::issue_counters, key)) {
     const auto last_seen = static_cast<std::uint64_t>(std::max<std::int64_t>(0, counters->last_seen_ms()));
     batch.remove(Table::issues_by_last_seen, Key().u64(project).descending(last_seen).u64(id));
@@ -91,7 +102,7 @@ constexpr Table project_tables[] = {Table::issue_hashes, Table::issues_by_last_s
                                     Table::environments, Table::raw_items, Table::sessions,
                                     Table::session_counts, Table::session_users, Table::check_ins_by_id,
                                     Table::user_reports, Table::user_reports_by_event, Table::attachments,
-                                    Table::replays, Table::replay_segments, Table::profiles, Table::profile_chunks};
+                                    Table::tombstones, Table::ownership, Table::replays, Table::replay_segments, Table::profiles, Table::profile_chunks};
 
 // Hides up to `most` issues of a project. Returns how many; fewer than `most`: none is left.
 std::size_t hide_some(Batch& batch, std::uint64_t project, std::size_t most) {
@@ -166,6 +177,10 @@ bool anything_noted(const buffer::Reader& reader) {
 
 void note_deleted_project(Batch& batch, std::uint64_t project) {
   batch.put(Table::meta, Key().raw(project_note_prefix).u64(project), {});
+}
+
+void hide_issue(Batch& batch, std::uint64_t issue) {
+  hide(batch, issue);
 }
 
 Result<void> hide_issues(buffer::Tables& tables, std::span<const std::uint64_t> issues) {

@@ -17,6 +17,8 @@
 
 namespace picket::digest {
 
+// Makes one invisible, with what was merged into it; nothing when it is not there.
+void hide_issue(buffer::Batch& batch, std::uint64_t issue);
 // One batch; issues that are not there are passed over.
 Result<void> hide_issues(buffer::Tables& tables, std::span<const std::uint64_t> issues);
 

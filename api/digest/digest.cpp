@@ -3,6 +3,8 @@
 #include "api/digest/batch_writer.h"
 #include "api/digest/deletion.h"
 #include "api/digest/expiry.h"
+#include "api/digest/issue_life.h"
+#include "api/digest/issue_move.h"
 #include "api/digest/monitor_state.h"
 #include "api/digest/trim.h"
 #include "buffer/keys.h"
@@ -21,6 +23,7 @@ using buffer::Sequence;
 using Stopwatch = std::chrono::steady_clock;
 
 constexpr std::size_t idle_trim_rows = 500;
+constexpr std::size_t idle_move_rows = 4'000;
 // Decoded bytes of one batch; a single larger envelope is a batch of its own.
 constexpr std::size_t most_decoded_bytes = std::size_t{32} << 20;
 
@@ -111,6 +114,8 @@ Result<Digest::Read> Digest::read_batch() {
   read.records = *std::move(records);
   read.parsed.next = read.records.next;
   read.parsed.room = journal_.reading_room();
+  ownership_.refresh(tables_.snapshot());
+  read.parsed.owners = &ownership_;
   read.more = read.records.records.size() >= batch_size_.get();
   const auto first_damaged = read.records.damaged.begin();
   const auto first = std::min(
@@ -175,8 +180,15 @@ void Digest::tick() {
     log(Level::warning, "digest", "cannot do what is due", {{"reason", error.detail}});
   };
   try {
-    if (anything_due(tables_.snapshot(), moment)) {
-      const auto marked = tables_.write([&](buffer::Batch& batch) { mark_due(batch, moment, most); });
+    const auto due = [&] {
+      const auto snapshot = tables_.snapshot();
+      return anything_due(snapshot, moment) || any_issue_due(snapshot, moment);
+    };
+    if (due()) {
+      const auto marked = tables_.write([&](buffer::Batch& batch) {
+        mark_due(batch, moment, most);
+        settle_due_issues(batch, moment, most);
+      });
       if (!marked) return report(marked.error());
     }
     if (backlog_ || now - expired_ < expire_every) return;
@@ -242,6 +254,7 @@ Result<void> Digest::write_one_by_one(const Read& read) {
     }
     ParsedBatch alone;
     alone.next = record.sequence + 1;
+    alone.owners = &ownership_;
     read_record(record, config_, alone);
     auto written = write_parsed(alone);
     if (!written && lies_in_the_rows(written.error())) {
@@ -259,6 +272,9 @@ Result<void> Digest::write_one_by_one(const Read& read) {
 
 // What nobody waits for, when there is nothing else to do.
 void Digest::tidy() {
+  if (const auto moved = continue_moves(tables_, journal_, idle_move_rows); !moved) {
+    log(Level::warning, "digest", "cannot move events between issues", {{"reason", moved.error().detail}});
+  }
   if (const auto gone = continue_deletions(tables_, idle_trim_rows); !gone) {
     log(Level::warning, "digest", "cannot remove what was deleted", {{"reason", gone.error().detail}});
   }

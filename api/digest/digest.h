@@ -13,6 +13,7 @@
 
 #include "api/digest/batch_size.h"
 #include "api/digest/config.h"
+#include "api/digest/ownership.h"
 #include "api/digest/parsed_batch.h"
 #include "buffer/clock.h"
 #include "buffer/journal.h"
@@ -89,6 +90,7 @@ class Digest {
   // The digest thread's own.
   buffer::Sequence next_ = 0;  // 0: not yet read from the tables
   BatchSize batch_size_;
+  OwnershipBook ownership_;
   bool backlog_ = false;
   buffer::Sequence trimmed_floor_ = 0;
   Time digested_until_{};  // when the newest digested record was received

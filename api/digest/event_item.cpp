@@ -70,6 +70,7 @@ DigestedEvent& add_event(ParsedBatch& batch,
     if (tag.key == "user") added.user = batch.tag_ids.back();
   }
   added.tag_count = batch.tag_ids.size() - added.first_tag;
+  if (batch.owners != nullptr) added.owner = batch.owners->owner_of(place.project, event, tags);
   if (fact_place == nullptr || event.type == EventType::feedback) return added;
   const ErrorFact fact{.id = id,
                        .timestamp_ms = added.timestamp_ms,

@@ -8,12 +8,16 @@
 namespace picket::digest {
 namespace {
 
-// Adds one at `number` to a series of at most `most` numbers that begins at `start` and grows at
+// Adds `count` at `number` to a series of at most `most` numbers that begins at `start` and grows at
 // its end.
 template <class Counts>
-std::uint64_t count_in_series(Counts& counts, std::uint64_t start, std::uint64_t number, int most) {
+std::uint64_t count_in_series(Counts& counts,
+                              std::uint64_t start,
+                              std::uint64_t number,
+                              int most,
+                              std::uint32_t count = 1) {
   if (counts.empty()) {
-    counts.Add(1);
+    counts.Add(count);
     return number;
   }
   const auto size = static_cast<std::uint64_t>(counts.size());
@@ -23,11 +27,11 @@ std::uint64_t count_in_series(Counts& counts, std::uint64_t start, std::uint64_t
     if (missing + size > limit) return start;
     Counts longer;
     longer.Reserve(static_cast<int>(missing + size));
-    longer.Add(1);
+    longer.Add(count);
     for (std::uint64_t i = 1; i < missing; ++i)
       longer.Add(0);
-    for (const auto count : counts)
-      longer.Add(count);
+    for (const auto each : counts)
+      longer.Add(each);
     counts.Swap(&longer);
     return number;
   }
@@ -35,7 +39,7 @@ std::uint64_t count_in_series(Counts& counts, std::uint64_t start, std::uint64_t
     const auto dropped = std::min(number - start - limit + 1, size);
     if (dropped == size) {
       counts.Clear();
-      counts.Add(1);
+      counts.Add(count);
       return number;
     }
     counts.erase(counts.begin(), counts.begin() + static_cast<int>(dropped));
@@ -44,7 +48,7 @@ std::uint64_t count_in_series(Counts& counts, std::uint64_t start, std::uint64_t
   const auto index = static_cast<int>(number - start);
   while (counts.size() <= index)
     counts.Add(0);
-  counts.Set(index, counts.Get(index) + 1);
+  counts.Set(index, counts.Get(index) + count);
   return start;
 }
 
@@ -179,13 +183,13 @@ std::optional<Priority> parse_priority(std::string_view name) {
   return std::nullopt;
 }
 
-Priority priority_of(EventLevel level) {
+Priority priority_of(EventLevel level, std::optional<bool> handled) {
   switch (level) {
     case EventLevel::sample:
     case EventLevel::debug:
     case EventLevel::info: return Priority::low;
     case EventLevel::warning: return Priority::medium;
-    case EventLevel::error:
+    case EventLevel::error: return handled.value_or(false) ? Priority::medium : Priority::high;
     case EventLevel::fatal: return Priority::high;
   }
   std::abort();
@@ -193,6 +197,7 @@ Priority priority_of(EventLevel level) {
 
 Resolution resolution_of(const schema::Issue& issue) {
   Resolution resolution;
+  resolution.release = issue.resolved_after();
   if (issue.status_details_json().empty()) return resolution;
   bool repaired = false;
   const auto root = parse_json(issue.status_details_json(), repaired);
@@ -200,8 +205,9 @@ Resolution resolution_of(const schema::Issue& issue) {
   if (!object) return resolution;
   TextArena arena;
   for (const auto [key, value] : *object) {
-    if (key == "inNextRelease") resolution.in_next_release = flag_of(value).value_or(false);
-    if (key == "inRelease") resolution.in_release = text_of(value, arena, {200, 0});
+    if (key == "inNextRelease" || key == "inUpcomingRelease")
+      resolution.in_next_release = flag_of(value).value_or(false);
+    if (key == "inRelease") resolution.release = text_of(value, arena, {200, 0});
   }
   return resolution;
 }
@@ -210,16 +216,15 @@ bool regresses(const schema::Issue& issue,
                const Resolution& resolution,
                const Recurrence& recurrence) {
   if (status_of(issue) != Status::resolved) return false;
-  if (!resolution.in_next_release && resolution.in_release.empty()) return true;
-  if (recurrence.release.empty() || recurrence.release == resolution.in_release) return false;
-  if (!resolution.in_release.empty()) {
-    if (const auto order = compare_versions(recurrence.release, resolution.in_release))
+  if (!resolution.in_next_release && resolution.release.empty()) return true;
+  if (recurrence.release.empty() || recurrence.release == resolution.release) return false;
+  if (!resolution.release.empty()) {
+    if (const auto order = compare_versions(recurrence.release, resolution.release))
       return *order > 0;
-    if (recurrence.resolved_release_created_ms != 0) {
-      return recurrence.release_created_ms > recurrence.resolved_release_created_ms;
-    }
+    if (recurrence.resolved_release_ms != 0)
+      return recurrence.release_ms > recurrence.resolved_release_ms;
   }
-  return recurrence.release_created_ms > issue.resolved_ms();
+  return recurrence.release_ms > issue.resolved_ms();
 }
 
 std::optional<int> compare_versions(std::string_view a, std::string_view b) {
@@ -230,23 +235,58 @@ std::optional<int> compare_versions(std::string_view a, std::string_view b) {
   return compare_prereleases(x->prerelease, y->prerelease);
 }
 
-void regress(schema::Issue& issue) {
-  issue.set_status(static_cast<std::uint32_t>(Status::unresolved));
-  issue.set_substatus(static_cast<std::uint32_t>(Substatus::regressed));
-  issue.clear_status_details_json();
-  issue.clear_resolved_ms();
+namespace {
+
+constexpr std::int64_t hour_ms = 3'600'000;
+constexpr int most_hours = 72;
+constexpr int most_days = 90;
+
+template <class Counts>
+void take_from_series(Counts& counts, std::uint64_t start, std::uint64_t number) {
+  const auto index = number - start;
+  if (number < start || index >= static_cast<std::uint64_t>(counts.size())) return;
+  const auto at = static_cast<int>(index);
+  if (counts.Get(at) > 0) counts.Set(at, counts.Get(at) - 1);
 }
 
+template <class Counts>
+std::uint64_t add_series(Counts& counts,
+                         std::uint64_t start,
+                         const Counts& more,
+                         std::uint64_t more_start,
+                         int most) {
+  // Newest first: what does not fit is the oldest.
+  for (int i = more.size(); i-- > 0;) {
+    if (more.Get(i) == 0) continue;
+    const auto number = more_start + static_cast<std::uint64_t>(i);
+    start = count_in_series(counts, start, number, most, more.Get(i));
+  }
+  return start;
+}
+
+}  // namespace
+
 void count_event(schema::IssueCounters& counters, Time time) {
-  constexpr std::int64_t hour_ms = 3'600'000;
-  constexpr int most_hours = 72;
-  constexpr int most_days = 90;
   const auto ms = std::max<std::int64_t>(0, to_ms(time));
   const auto hour = static_cast<std::uint64_t>(ms / hour_ms);
   counters.set_hour_start(
       count_in_series(*counters.mutable_hours(), counters.hour_start(), hour, most_hours));
   counters.set_day_start(
       count_in_series(*counters.mutable_days(), counters.day_start(), hour / 24, most_days));
+}
+
+void take_event(schema::IssueCounters& counters, Time time) {
+  const auto hour =
+      static_cast<std::uint64_t>(std::max<std::int64_t>(0, to_ms(time)) / hour_ms);
+  take_from_series(*counters.mutable_hours(), counters.hour_start(), hour);
+  take_from_series(*counters.mutable_days(), counters.day_start(), hour / 24);
+}
+
+void add_counts(schema::IssueCounters& counters, const schema::IssueCounters& more) {
+  counters.set_hour_start(add_series(*counters.mutable_hours(), counters.hour_start(),
+                                     more.hours(), more.hour_start(), most_hours));
+  counters.set_day_start(add_series(*counters.mutable_days(), counters.day_start(), more.days(),
+                                    more.day_start(), most_days));
 }
 
 }  // namespace picket::digest

@@ -43,25 +43,27 @@ Substatus substatus_at(const schema::Issue& issue, Time now);
 enum class Priority : std::uint8_t { low = 25, medium = 50, high = 75 };
 std::string_view wire_name(Priority priority);
 std::optional<Priority> parse_priority(std::string_view name);
-Priority priority_of(EventLevel level);
+// Of a new issue: high for what is fatal or an error that nobody handled (or of which that is not
+// known), low for what is only information.
+Priority priority_of(EventLevel level, std::optional<bool> handled);
 
-// How a resolved issue was resolved, read from its status_details_json.
+// How a resolved issue was resolved, read from its row.
 struct Resolution {
   bool in_next_release = false;
-  std::string in_release;  // "" when not tied to one
+  std::string release;  // the newest release that it counts as resolved in; "" when not tied to one
 };
 Resolution resolution_of(const schema::Issue& issue);
 
 // What an event says about a resolved issue. Release times are those at which the release was
-// created here; 0 for unknown.
+// released, or else created here; 0 for unknown.
 struct Recurrence {
   std::string_view release;
-  std::int64_t release_created_ms = 0;
-  std::int64_t resolved_release_created_ms = 0;  // of resolution.in_release
+  std::int64_t release_ms = 0;
+  std::int64_t resolved_release_ms = 0;  // of resolution.release
 };
 // True when the event brings the issue back: always when it was resolved without a release;
-// otherwise only from a release that is newer than the resolved one, or was created after the
-// resolution.
+// otherwise only from a release that is newer than the resolved one, by version when both have one,
+// else by time. Where the resolved one's time is not known, one from after the resolution is newer.
 bool regresses(const schema::Issue& issue,
                const Resolution& resolution,
                const Recurrence& recurrence);
@@ -70,11 +72,12 @@ bool regresses(const schema::Issue& issue,
 // is no semantic version ("package@1.2.3-beta+build", package and build ignored).
 std::optional<int> compare_versions(std::string_view a, std::string_view b);
 
-// Makes it unresolved and regressed.
-void regress(schema::Issue& issue);
-
 // Adds one event at `time` to the counts per hour and per day (numbers since the epoch). What is
 // older than the series reaches back is not counted in it.
 void count_event(schema::IssueCounters& counters, Time time);
+// Takes one out of them again, where it is still in them.
+void take_event(schema::IssueCounters& counters, Time time);
+// Adds another issue's series.
+void add_counts(schema::IssueCounters& counters, const schema::IssueCounters& more);
 
 }  // namespace picket::digest

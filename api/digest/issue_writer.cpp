@@ -1,5 +1,8 @@
 #include "api/digest/batch_writer.h"
+#include "api/digest/issue_archive.h"
+#include "api/digest/issue_life.h"
 #include "api/digest/issue_state.h"
+#include "api/digest/user_set.h"
 #include "buffer/keys.h"
 #include "buffer/rows.h"
 
@@ -14,12 +17,16 @@ namespace {
 using buffer::Key;
 using buffer::Table;
 
+// In the place of an issue: nobody wants to see events of this kind.
+constexpr std::uint64_t discarded = ~std::uint64_t{0};
+
 struct IssueState {
   schema::Issue row;
   schema::IssueCounters counters;
   std::int64_t stored_last_seen_ms = 0;
   bool created = false;
   bool row_changed = false;
+  std::optional<schema::IssueSnooze> snooze;  // of an archived one, once an event has asked for it
 };
 
 struct HashOfProject {
@@ -49,10 +56,18 @@ class IssueWriter {
       const auto& event = context_.event(index);
       if (!event.has_issue) continue;
       const auto id = issue_for(event);
-      context_.issue_of[index] = id;
-      apply(event, states_.at(id));
+      if (id == discarded) {
+        context_.discarded.push_back(index);
+      } else {
+        context_.issue_of[index] = id;
+      }
     }
-    count_users();
+    drop_discarded();
+    find_new_users();
+    for (const auto index : context_.kept) {
+      if (context_.event(index).has_issue) apply(index, *states_.at(context_.issue_of[index]));
+    }
+    write_snoozes();
     write_hashes();
     write_rows();
   }
@@ -64,14 +79,28 @@ class IssueWriter {
     for (const auto& hash : event.hashes) {
       if (id == 0) id = find_issue({event.place.project, hash});
     }
+    if (id == discarded) return id;
     if (id == 0) id = create(event);
     for (const auto& hash : event.hashes) {
       auto& known = by_hash_[{event.place.project, hash}];
       if (known == id) continue;
-      if (known == 0) new_hashes_.emplace_back(hash_key(event.place.project, hash), id);
+      if (known == 0 || known == discarded) new_hashes_.emplace_back(hash_key(event.place.project, hash), id);
       known = id;
     }
     return id;
+  }
+
+  // They leave nothing but their count: not even their ids, so that one sent again is discarded again.
+  void drop_discarded() {
+    if (context_.discarded.empty()) return;
+    std::erase_if(context_.kept, [&](std::uint32_t index) {
+      return std::ranges::binary_search(context_.discarded, index);
+    });
+    for (const auto index : context_.discarded) {
+      const auto& event = context_.event(index);
+      const auto key = Key().u64(event.place.project).raw(relay::raw_bytes(event.id));
+      batch_.remove(Table::event_ids, key);
+    }
   }
 
   // 0 when there is none, or it has been deleted.
@@ -79,7 +108,10 @@ class IssueWriter {
     if (const auto known = by_hash_.find(of); known != by_hash_.end()) return known->second;
     const auto stored = batch_.get(Table::issue_hashes, hash_key(of.project, of.hash));
     if (!stored) return 0;
-    const auto id = load(buffer::KeyReader(*stored).u64());
+    buffer::KeyReader value(*stored);
+    const auto named = value.u64();
+    const bool tombstone = named == 0 && value.rest().size() == sizeof named;
+    const auto id = tombstone ? discarded : load(named);
     if (id != 0) by_hash_[of] = id;
     return id;
   }
@@ -120,7 +152,7 @@ class IssueWriter {
     row.set_substatus(static_cast<std::uint32_t>(Substatus::new_));
     row.set_first_seen_ms(event.timestamp_ms);
     row.set_first_release(event.release.data(), event.release.size());
-    row.set_priority(static_cast<std::uint32_t>(priority_of(event.level)));
+    row.set_priority(static_cast<std::uint32_t>(priority_of(event.level, event.handled)));
     row.set_first_event_id(std::string(relay::raw_bytes(event.id)));
     row.set_issue_type(event.issue_type.data(), event.issue_type.size());
     state->counters.set_first_sequence(event.place.sequence);
@@ -134,19 +166,26 @@ class IssueWriter {
     return id;
   }
 
-  void apply(const DigestedEvent& event, const std::unique_ptr<IssueState>& state) {
-    auto& counters = state->counters;
+  void apply(std::uint32_t index, IssueState& state) {
+    const auto& event = context_.event(index);
+    auto& counters = state.counters;
     counters.set_times_seen(counters.times_seen() + 1);
     counters.set_last_sequence(event.place.sequence);
+    if (brings_user_[index]) counters.set_users_seen(counters.users_seen() + 1);
     count_event(counters, time_from_ms(event.timestamp_ms));
     if (counters.last_event_id().empty() || event.timestamp_ms >= counters.last_seen_ms()) {
       counters.set_last_seen_ms(event.timestamp_ms);
       counters.set_last_event_id(std::string(relay::raw_bytes(event.id)));
       if (!event.release.empty())
         counters.set_last_release(event.release.data(), event.release.size());
-      describe(event, *state);
+      describe(event, state);
     }
-    if (status_of(state->row) == Status::resolved) reopen(event, *state);
+    if (event.owner.user != 0 || event.owner.team != 0) suggest_owner(event, state);
+    switch (status_of(state.row)) {
+      case Status::unresolved: break;
+      case Status::resolved: reopen(event, state); break;
+      case Status::ignored: watch_archive(event, state); break;
+    }
   }
 
   // An issue is called what its latest event is called.
@@ -174,56 +213,125 @@ class IssueWriter {
     state.row_changed = true;
   }
 
+  // Whom the rules name is suggested; and assigned, unless somebody ever decided about that.
+  void suggest_owner(const DigestedEvent& event, IssueState& state) {
+    auto& row = state.row;
+    const auto& owner = event.owner;
+    if (row.owner_user() != owner.user || row.owner_team() != owner.team) {
+      row.set_owner_user(owner.user);
+      row.set_owner_team(owner.team);
+      row.set_owner_ms(event.place.received_ms);
+      state.row_changed = true;
+    }
+    if (!owner.assign || row.assigned_ms() != 0) return;
+    row.set_assigned_user(owner.user);
+    row.set_assigned_team(owner.team);
+    row.set_assigned_ms(event.place.received_ms);
+    state.row_changed = true;
+    const bool team = owner.user == 0;
+    put_activity(batch_, row.id(), "assigned", event.place.received_ms,
+                 "{\"assignee\":\"" + std::to_string(team ? owner.team : owner.user) +
+                     "\",\"assigneeType\":\"" + (team ? "team" : "user") +
+                     "\",\"integration\":\"projectOwnership\"}");
+  }
+
   void reopen(const DigestedEvent& event, IssueState& state) {
     const auto resolution = resolution_of(state.row);
     const auto organization = context_.projects[event.place.project].row.organization();
     Recurrence recurrence{.release = event.release};
     if (!event.release.empty()) {
-      recurrence.release_created_ms = release_created_ms(context_, organization, event.release);
+      recurrence.release_ms = release_ms(context_, organization, event.release);
       // A release that this event is the first of.
-      if (recurrence.release_created_ms == 0)
-        recurrence.release_created_ms = event.place.received_ms;
+      if (recurrence.release_ms == 0) recurrence.release_ms = event.place.received_ms;
     }
-    if (!resolution.in_release.empty()) {
-      recurrence.resolved_release_created_ms =
-          release_created_ms(context_, organization, resolution.in_release);
-    }
+    if (!resolution.release.empty())
+      recurrence.resolved_release_ms = release_ms(context_, organization, resolution.release);
     if (!regresses(state.row, resolution, recurrence)) return;
-    regress(state.row);
+    const auto id = relay::render_event_id(event.id);
+    regress(batch_, state.row, {event.place.received_ms, id, event.release});
     state.row_changed = true;
     ++context_.summary.regressions;
-    schema::Activity activity;
-    activity.set_id(batch_.next_number("activity"));
-    activity.set_type("set_regression");
-    activity.set_at_ms(event.place.received_ms);
-    std::string details = "{\"event_id\":";
-    append_json_text(details, relay::render_event_id(event.id));
-    details += ",\"version\":";
-    append_json_text(details, event.release);
-    details += '}';
-    activity.set_data_json(std::move(details));
-    const auto key = Key()
-                         .u64(state.row.id())
-                         .descending(static_cast<std::uint64_t>(event.place.received_ms))
-                         .descending(activity.id());
-    buffer::put_row(batch_, Table::activities, key, activity);
   }
 
-  // A user is new to an issue when the issue has no such `user` tag yet: tags are written after
-  // this.
-  void count_users() {
-    std::vector<std::pair<std::uint64_t, std::uint32_t>> seen;  // issue, tag
+  // Ends an archive whose time, forecast or condition this event has passed.
+  void watch_archive(const DigestedEvent& event, IssueState& state) {
+    auto& row = state.row;
+    const auto received_ms = event.place.received_ms;
+    if (row.ignored_until_ms() != 0 && received_ms >= row.ignored_until_ms()) {
+      end_archive(batch_, row);
+      state.row_changed = true;
+      return;
+    }
+    const auto id = relay::render_event_id(event.id);
+    const Cause cause{received_ms, id, event.release};
+    const auto substatus = static_cast<Substatus>(row.substatus());
+    if (substatus == Substatus::archived_until_escalating) {
+      foresee(event, state);
+      const bool past = event.timestamp_ms < row.ignored_ms();
+      const auto count = count_in_hour(state.counters, hour_number(event.timestamp_ms));
+      if (past || count <= row.escalation_limit()) return;
+      escalate(batch_, row, cause, row.escalation_limit());
+    } else if (substatus == Substatus::archived_until_condition_met) {
+      auto* snooze = snooze_of(state);
+      if (snooze == nullptr || !meets_condition(*snooze, archived_event(event, state))) return;
+      escalate(batch_, row, cause, 0);
+      state.snooze.reset();
+    } else {
+      return;
+    }
+    state.row_changed = true;
+  }
+
+  // A forecast holds for a week.
+  static void foresee(const DigestedEvent& event, IssueState& state) {
+    constexpr std::int64_t week_ms = std::int64_t{7} * 24 * 3'600'000;
+    auto& row = state.row;
+    const auto at_ms = event.place.received_ms;
+    if (row.escalation_limit() != 0 && at_ms - row.forecast_ms() < week_ms) return;
+    const auto hour = hour_number(at_ms);
+    row.set_escalation_limit(escalation_limit(state.counters, hour == 0 ? 0 : hour - 1));
+    row.set_forecast_ms(at_ms);
+    state.row_changed = true;
+  }
+
+  schema::IssueSnooze* snooze_of(IssueState& state) {
+    if (!state.snooze) {
+      state.snooze = buffer::find_row<schema::IssueSnooze>(batch_, Table::issue_snoozes,
+                                                           Key().u64(state.row.id()));
+    }
+    return state.snooze ? &*state.snooze : nullptr;
+  }
+
+  ArchivedEvent archived_event(const DigestedEvent& event, const IssueState& state) const {
+    return {.received_ms = event.place.received_ms,
+            .times_seen = state.counters.times_seen(),
+            .users_seen = state.counters.users_seen(),
+            .user = event.user ? user_hash(context_.parsed.tags.suffix(*event.user)) : 0};
+  }
+
+  void write_snoozes() {
+    for (const auto& [id, state] : states_) {
+      if (state->snooze)
+        buffer::put_row(batch_, Table::issue_snoozes, Key().u64(id), *state->snooze);
+    }
+  }
+
+  // A user is new to an issue when the issue has no such `user` tag yet (tags are written after
+  // this); of the batch's events that have it, the first brings it.
+  void find_new_users() {
+    std::vector<std::tuple<std::uint64_t, std::uint32_t, std::uint32_t>> seen;  // issue, tag, event
     for (const auto index : context_.kept) {
       const auto& user = context_.event(index).user;
-      if (user) seen.emplace_back(context_.issue_of[index], *user);
+      if (user) seen.emplace_back(context_.issue_of[index], *user, index);
     }
     std::ranges::sort(seen);
-    seen.erase(std::unique(seen.begin(), seen.end()), seen.end());
+    brings_user_.assign(context_.parsed.events.size(), false);
     auto editor = batch_.edit(Table::issue_tags);
-    for (const auto& [issue, user] : seen) {
-      if (editor.find(Key().u64(issue).raw(context_.parsed.tags.suffix(user)))) continue;
-      auto& counters = states_.at(issue)->counters;
-      counters.set_users_seen(counters.users_seen() + 1);
+    for (std::size_t i = 0; i < seen.size(); ++i) {
+      const auto [issue, user, index] = seen[i];
+      if (i > 0 && std::get<0>(seen[i - 1]) == issue && std::get<1>(seen[i - 1]) == user) continue;
+      const auto suffix = context_.parsed.tags.suffix(user);
+      brings_user_[index] = !editor.find(Key().u64(issue).raw(suffix));
     }
   }
 
@@ -301,6 +409,7 @@ class IssueWriter {
   std::unordered_map<std::uint64_t, std::unique_ptr<IssueState>> states_;
   std::unordered_map<HashOfProject, std::uint64_t, HashOfProjectHash> by_hash_;
   std::vector<std::pair<Key, std::uint64_t>> new_hashes_;
+  std::vector<bool> brings_user_;  // by event
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "api/digest/grouping.h"
 #include "api/digest/item_ledger.h"
 #include "api/digest/outcome_sums.h"
+#include "api/digest/ownership.h"
 #include "api/digest/replay_section.h"
 #include "api/digest/session_state.h"
 #include "api/digest/text.h"
@@ -68,6 +69,7 @@ struct DigestedEvent {
   std::string_view issue_type;    // Sentry's word; empty: error
   std::string_view payload_json;  // of our own
   std::optional<std::uint32_t> user;  // the tag that says who
+  RuledOwner owner;  // by the project's ownership rules
   std::vector<GroupingHash> hashes;
   std::size_t first_tag = 0;  // in ParsedBatch::tag_ids
   std::size_t tag_count = 0;
@@ -162,6 +164,7 @@ struct ParsedBatch {
   TextArena text{std::size_t{64} << 10};
   std::set<std::uint64_t> projects;  // those of the sections' rows
 
+  const OwnershipBook* owners = nullptr;  // none: nothing is anybody's
   buffer::ByteRoom room = {};  // for bodies that are too large for memory
   buffer::Sequence next = 0;  // where the next batch begins
   Time newest_received{};

@@ -87,12 +87,13 @@ void write_environment(WriteContext& context,
 
 }  // namespace
 
-std::int64_t release_created_ms(const WriteContext& context,
-                                std::uint64_t organization,
-                                std::string_view version) {
+std::int64_t release_ms(const WriteContext& context,
+                        std::uint64_t organization,
+                        std::string_view version) {
   const auto row = buffer::find_row<schema::Release>(context.batch, Table::releases,
                                                      release_key(organization, version));
-  return row ? row->created_ms() : 0;
+  if (!row) return 0;
+  return row->released_ms() != 0 ? row->released_ms() : row->created_ms();
 }
 
 void write_releases(WriteContext& context) {

@@ -4,6 +4,7 @@
 #include "api/rest/event_shapes.h"
 #include "api/digest/normalize_tree.h"
 #include "api/digest/payload.h"
+#include "api/rest/event_markdown.h"
 #include "api/rest/event_view.h"
 #include "api/rest/issue_rows.h"
 #include "relay/protocol/envelope.h"
@@ -192,6 +193,15 @@ std::optional<EventView> find_issue_event(Api& api, const buffer::Reader& reader
   return view;
 }
 
+// As JSON, or as a text for those who would rather read one.
+Reply render_as_accepted(Api& api, const Call& call, const buffer::Reader& reader, const EventView& view) {
+  const auto type = accepted_text(call.request.head.headers.find("Accept"));
+  if (type.empty()) return Reply::json(render_event_details(api, call, reader, view));
+  const auto rows = view.row.issue() == 0 ? std::nullopt : load_issue(reader, call.organization->id(), view.row.issue());
+  const auto issue = rows ? query::render_short_id(rows->project.slug(), rows->issue.short_number()) : std::string();
+  return Reply::raw(render_event_markdown(view, issue), std::string(type) + "; charset=utf-8");
+}
+
 Reply issue_event(Api& api, const Call& call) {
   const auto snapshot = api.tables.snapshot();
   const auto rows = find_path_issue(snapshot, call);
@@ -200,7 +210,7 @@ Reply issue_event(Api& api, const Call& call) {
   if (const auto* refusal = std::get_if<Reply>(&filter)) return *refusal;
   const auto view = find_issue_event(api, snapshot, *rows, call.path_text("event_id"), std::get<EventFilter>(filter));
   if (!view) return Reply::error(404, "No matching event");
-  return Reply::json(render_event_details(api, call, snapshot, *view));
+  return render_as_accepted(api, call, snapshot, *view);
 }
 
 Reply project_event(Api& api, const Call& call) {
@@ -208,7 +218,7 @@ Reply project_event(Api& api, const Call& call) {
   const auto place = query::find_event(snapshot, std::vector{call.project->id()}, call.path_text("event_id"));
   const auto view = place ? load_event(api, snapshot, *place) : std::nullopt;
   if (!view) return Reply::error(404, "Event not found");
-  return Reply::json(render_event_details(api, call, snapshot, *view));
+  return render_as_accepted(api, call, snapshot, *view);
 }
 
 // What an SDK sent, as it sent it; Sentry has no such parameter.

@@ -1,5 +1,6 @@
 #include "api/rest/issue_change.h"
 
+#include "api/digest/issue_life.h"
 #include "api/query/people.h"
 #include "api/query/tag_terms.h"
 #include "api/rest/changes.h"
@@ -7,7 +8,6 @@
 #include "api/rest/render.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 namespace picket::rest {
@@ -38,11 +38,6 @@ class Reading {
     change_.subscribed = fields_.flag("isSubscribed");
     change_.is_public = fields_.flag("isPublic");
     change_.inbox = fields_.flag("inbox");
-    for (const auto name : {"merge", "discard"}) {
-      const auto* value = call_.field(name);
-      const bool asked = value && ((value->is_bool() && value->get_bool()) || (value->is_int64() && value->get_int64() != 0));
-      if (asked) fields_.fail(name, "Not supported by this server.");
-    }
     if (auto refusal = fields_.refusal()) return *std::move(refusal);
     if (change_.names_release() && projects_.size() > 1) return refuse_several_projects();
     return std::move(change_);
@@ -97,22 +92,83 @@ class Reading {
 
   void read_resolution(bool next_release) {
     const auto* given = details();
-    const auto* in_next = given ? given->if_contains("inNextRelease") : nullptr;
+    const auto asks = [&](std::string_view name) {
+      const auto* flag = given ? given->if_contains(name) : nullptr;
+      return flag && flag->is_bool() && flag->get_bool();
+    };
     const auto* in_release = given ? given->if_contains("inRelease") : nullptr;
     const auto* in_commit = given ? given->if_contains("inCommit") : nullptr;
     if (in_release && in_release->is_string()) {
       read_release(std::string(in_release->get_string()));
-    } else if (next_release || (in_next && in_next->is_bool() && in_next->get_bool())) {
+    } else if (next_release || asks("inNextRelease")) {
       change_.details["inNextRelease"] = true;
+      change_.resolved_after = current_release();
+    } else if (asks("inUpcomingRelease")) {
+      change_.details["inUpcomingRelease"] = true;
+      change_.resolved_after = current_release();
     } else if (in_commit && !in_commit->is_null()) {
-      const auto* object = in_commit->if_object();
-      const auto* commit = object ? object->if_contains("commit") : nullptr;
-      const auto* repository = object ? object->if_contains("repository") : nullptr;
-      if (!commit || !commit->is_string() || !repository || !repository->is_string()) {
-        return fields_.fail("statusDetails", "inCommit needs a commit and a repository.");
-      }
-      change_.details["inCommit"] = json::object{{"commit", *commit}, {"repository", *repository}};
+      read_commit(*in_commit);
     }
+  }
+
+  // Resolved at once; tied to the newest release that has the commit, if one does.
+  void read_commit(const json::value& value) {
+    const auto* object = value.if_object();
+    const auto* commit = object ? object->if_contains("commit") : nullptr;
+    const auto* repository = object ? object->if_contains("repository") : nullptr;
+    if (!commit || !commit->is_string() || commit->get_string().empty() || !repository || !repository->is_string()) {
+      return fields_.fail("statusDetails", "inCommit needs a commit and a repository.");
+    }
+    change_.details["inCommit"] = json::object{{"commit", *commit}, {"repository", *repository}};
+    std::int64_t newest_ms = -1;
+    for_each_release([&](const schema::Release& release) {
+      const auto at_ms = release_time(release);
+      if (at_ms <= newest_ms || !has_commit(release, commit->get_string())) return;
+      newest_ms = at_ms;
+      change_.resolved_after = release.version();
+    });
+  }
+
+  static bool has_commit(const schema::Release& release, std::string_view id) {
+    // Most releases are passed over without reading their list.
+    if (release.commits_json().find(id) == std::string::npos) return false;
+    for (const auto& each : parse_list(release.commits_json())) {
+      const auto* commit = each.if_object();
+      const auto* own = commit ? commit->if_contains("id") : nullptr;
+      if (own && own->is_string() && own->get_string() == id) return true;
+    }
+    return false;
+  }
+
+  // Of the only project that is changed.
+  template <class Use>
+  void for_each_release(const Use& use) const {
+    if (projects_.size() != 1) return;
+    const auto organization = call_.organization->id();
+    for_each(reader_, Table::releases, Key().u64(organization), [&](std::string_view, std::string_view value) {
+      const auto release = buffer::parse_row<schema::Release>(value);
+      const auto key = release_project_key(organization, release.version(), projects_.front());
+      if (reader_.get(Table::release_projects, key)) use(release);
+      return true;
+    });
+  }
+
+  // What the next release comes after: the greatest version when the newest release has one, so that
+  // a fix of an old line does not hide it; else the newest by time. "" while there is none.
+  std::string current_release() const {
+    std::string newest;
+    std::string greatest;
+    std::int64_t newest_ms = -1;
+    for_each_release([&](const schema::Release& release) {
+      const auto at_ms = release_time(release);
+      if (at_ms > newest_ms) {
+        newest_ms = at_ms;
+        newest = release.version();
+      }
+      if (!digest::compare_versions(release.version(), release.version())) return;
+      if (digest::compare_versions(release.version(), greatest).value_or(1) > 0) greatest = release.version();
+    });
+    return digest::compare_versions(newest, newest) ? greatest : newest;
   }
 
   void read_release(std::string version) {
@@ -126,28 +182,41 @@ class Reading {
     change_.details["inRelease"] = version;
   }
 
-  // Minutes and counts, of statusDetails or (older clients) of the body itself.
-  void read_ignoring() {
-    static constexpr std::array<std::string_view, 5> names = {"ignoreDuration", "ignoreCount", "ignoreWindow",
-                                                              "ignoreUserCount", "ignoreUserWindow"};
-    constexpr std::int64_t most = 1'000'000'000;
-    for (const auto name : names) {
-      const auto* given = details();
-      const auto* value = given ? given->if_contains(name) : nullptr;
-      if (!value) value = call_.field(name);
-      if (!value && name == "ignoreDuration") value = call_.field("snoozeDuration");
-      if (!value || value->is_null()) continue;
-      if (!value->is_int64() || value->get_int64() < 0 || value->get_int64() > most) {
-        fields_.fail(name, "A valid integer is required.");
-        continue;
-      }
-      if (value->get_int64() == 0) continue;
-      if (name == "ignoreDuration") {
-        change_.details["ignoreUntil"] = render_time(to_ms(now_) + value->get_int64() * 60'000);
-      } else {
-        change_.details[name] = value->get_int64();
-      }
+  // Minutes and counts, of statusDetails or (older clients) of the body itself; 0 when not given.
+  std::int64_t archive_number(std::string_view name, std::int64_t most) {
+    const auto* given = details();
+    const auto* value = given ? given->if_contains(name) : nullptr;
+    if (!value) value = call_.field(name);
+    if (!value && name == "ignoreDuration") value = call_.field("snoozeDuration");
+    if (!value || value->is_null()) return 0;
+    if (!value->is_int64() || value->get_int64() < 0) {
+      fields_.fail(name, "A valid integer is required.");
+      return 0;
     }
+    if (value->get_int64() > most) {
+      fields_.fail(name, "Ensure this value is less than or equal to " + std::to_string(most) + ".");
+      return 0;
+    }
+    return value->get_int64();
+  }
+
+  void read_ignoring() {
+    constexpr std::int64_t most = 1'000'000'000;
+    constexpr std::int64_t most_window = 7 * 24 * 60;
+    auto& conditions = change_.conditions;
+    const auto number = [&](std::string_view name, std::int64_t bound) {
+      const auto value = archive_number(name, bound);
+      if (value != 0 && name != "ignoreDuration") change_.details[name] = value;
+      return value;
+    };
+    if (const auto minutes = number("ignoreDuration", most)) {
+      conditions.until_ms = to_ms(now_) + minutes * 60'000;
+      change_.details["ignoreUntil"] = render_time(conditions.until_ms);
+    }
+    conditions.count = static_cast<std::uint64_t>(number("ignoreCount", most));
+    conditions.window_min = static_cast<std::uint32_t>(number("ignoreWindow", most_window));
+    conditions.users = static_cast<std::uint64_t>(number("ignoreUserCount", most));
+    conditions.user_window_min = static_cast<std::uint32_t>(number("ignoreUserWindow", most_window));
   }
 
   void read_assignee() {
@@ -185,9 +254,10 @@ class Reading {
   }
 
   Reply refuse_several_projects() const {
-    const std::string_view what = change_.details.contains("inNextRelease") ? "next release"
-                                  : change_.details.contains("inCommit")    ? "commit"
-                                                                            : "release";
+    const std::string_view what = change_.details.contains("inNextRelease")       ? "next release"
+                                  : change_.details.contains("inUpcomingRelease") ? "upcoming release"
+                                  : change_.details.contains("inCommit")          ? "commit"
+                                                                                  : "release";
     return Reply::error(400, "Cannot set resolved in " + std::string(what) + " for multiple projects.");
   }
 
@@ -210,11 +280,11 @@ class Applying {
     if (change.assignee) assign(change);
     if (change.priority && issue_.priority() != static_cast<std::uint32_t>(*change.priority)) {
       issue_.set_priority(static_cast<std::uint32_t>(*change.priority));
+      issue_.set_priority_locked_ms(now_ms_);
       note("set_priority", {{"priority", digest::wire_name(*change.priority)}, {"reason", "user_set"}});
     }
     if (change.is_public && issue_.is_public() != *change.is_public) {
-      issue_.set_is_public(*change.is_public);
-      if (*change.is_public && issue_.share_id().empty()) issue_.set_share_id(random_hex(16));
+      share(*change.is_public);
       note(*change.is_public ? "set_public" : "set_private", {});
     }
     // Somebody without an account has no marks.
@@ -240,19 +310,44 @@ class Applying {
     const bool same = issue_.status() == status && issue_.status_details_json() == details;
     // An unresolved issue that is unresolved again stays new, or regressed.
     if (same && (issue_.substatus() == substatus || *change.status == Status::unresolved)) return;
+    digest::forget_archive(batch_, issue_);
     issue_.set_status(status);
     issue_.set_substatus(substatus);
     issue_.set_status_details_json(details);
+    issue_.set_status_user(*change.status == Status::unresolved ? 0 : user_);
     issue_.set_resolved_ms(*change.status == Status::resolved ? now_ms_ : 0);
+    issue_.set_resolved_after(change.resolved_after);
+    if (*change.status == Status::ignored) archive(change);
+    const bool recent = change.substatus == Substatus::regressed || change.substatus == Substatus::escalating;
+    if (*change.status == Status::unresolved && recent) digest::begin_recent(batch_, issue_, now_ms_);
     switch (*change.status) {
       case Status::unresolved: return note("set_unresolved", {});
       case Status::ignored: return note("set_ignored", change.details);
       case Status::resolved: break;
     }
     if (const auto* version = change.details.if_contains("inRelease")) return note("set_resolved_in_release", {{"version", *version}});
-    if (change.details.contains("inNextRelease")) return note("set_resolved_in_release", {{"version", ""}});
+    if (change.details.contains("inNextRelease") || change.details.contains("inUpcomingRelease")) {
+      json::object data{{"version", ""}};
+      if (!change.resolved_after.empty()) data["current_release_version"] = change.resolved_after;
+      return note("set_resolved_in_release", data);
+    }
     if (const auto* commit = change.details.if_contains("inCommit")) return note("set_resolved_in_commit", {{"commit", *commit}});
     note("set_resolved", {});
+  }
+
+  // A share id is good for one time of being public.
+  void share(bool is_public) {
+    issue_.set_is_public(is_public);
+    if (!issue_.share_id().empty()) batch_.remove(Table::shares, Key().text(issue_.share_id()));
+    issue_.clear_share_id();
+    if (!is_public) return;
+    issue_.set_share_id(random_hex(16));
+    batch_.put(Table::shares, Key().text(issue_.share_id()), Key().u64(issue_.id()));
+  }
+
+  void archive(const IssueChange& change) {
+    const auto counters = find_row<schema::IssueCounters>(batch_, Table::issue_counters, Key().u64(issue_.id()));
+    digest::begin_archive(batch_, issue_, counters.value_or(schema::IssueCounters()), change.conditions, time_from_ms(now_ms_));
   }
 
   void assign(const IssueChange& change) {
@@ -272,8 +367,13 @@ class Applying {
     auto mark = find_row<schema::IssueMark>(batch_, Table::issue_marks, key).value_or(schema::IssueMark());
     if (change.seen) mark.set_seen_ms(*change.seen ? now_ms_ : 0);
     if (change.bookmarked) mark.set_bookmarked(*change.bookmarked);
-    if (change.subscribed) mark.set_subscribed(*change.subscribed);
-    if (change.assignee && change.assignee->user == user_ && !change.subscribed) mark.set_subscribed(true);
+    if (change.subscribed) {
+      mark.set_subscribed(*change.subscribed);
+      mark.set_reason("unknown");
+    } else if (change.assignee && change.assignee->user == user_ && !mark.subscribed()) {
+      mark.set_subscribed(true);
+      mark.set_reason("assigned");
+    }
     buffer::put_row(batch_, Table::issue_marks, key, mark);
   }
 

@@ -1,6 +1,7 @@
 // What a PUT says about issues, and doing it to one.
 #pragma once
 
+#include "api/digest/issue_archive.h"
 #include "api/digest/issue_state.h"
 #include "api/rest/fields.h"
 #include "api/rest/issue_rows.h"
@@ -25,6 +26,8 @@ struct IssueChange {
   std::optional<digest::Status> status;
   digest::Substatus substatus = digest::Substatus::none;  // of `status`
   boost::json::object details;                            // statusDetails, as stored and answered
+  digest::ArchiveConditions conditions;                   // of an archive
+  std::string resolved_after;                             // the release that `details` do not name
   std::optional<Assignee> assignee;
   boost::json::value assignee_shown;
   std::optional<digest::Priority> priority;
@@ -36,7 +39,7 @@ struct IssueChange {
 
   bool only_state() const { return !assignee && !priority && !seen && !bookmarked && !subscribed && !is_public && !inbox; }
   // Says when the change cannot be made to issues of several projects at once.
-  bool names_release() const { return details.contains("inNextRelease") || details.contains("inRelease") || details.contains("inCommit"); }
+  bool names_release() const { return details.contains("inNextRelease") || details.contains("inUpcomingRelease") || details.contains("inRelease") || details.contains("inCommit"); }
 };
 
 // Or the 400. `projects` are those of the issues to be changed: a release must be theirs to resolve

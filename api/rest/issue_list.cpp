@@ -190,22 +190,12 @@ std::vector<Route> issue_routes() {
       {"PUT", "/api/0/organizations/{organization_id_or_slug}/issues/{issue_id}/", write, change_issue},
       {"DELETE", "/api/0/organizations/{organization_id_or_slug}/issues/{issue_id}/", admin, delete_issue},
       {"GET", "/api/0/organizations/{organization_id_or_slug}/issues/{issue_id}/hashes/", read, issue_hashes},
-      {"GET", "/api/0/organizations/{organization_id_or_slug}/issues/{issue_id}/notes/", read, list_notes},
-      {"POST", "/api/0/organizations/{organization_id_or_slug}/issues/{issue_id}/notes/", write, add_note},
-      {"GET", "/api/0/organizations/{organization_id_or_slug}/issues/{issue_id}/comments/", read, list_notes},
-      {"POST", "/api/0/organizations/{organization_id_or_slug}/issues/{issue_id}/comments/", write, add_note},
-      {"GET", "/api/0/organizations/{organization_id_or_slug}/issues/{issue_id}/activities/", read, list_activities},
       {"GET", "/api/0/organizations/{organization_id_or_slug}/shortids/{issue_id}/", read, resolve_short_id},
       {"GET", "/api/0/organizations/{organization_id_or_slug}/eventids/{event_id}/", organization, resolve_event_id},
       {"GET", "/api/0/issues/{issue_id}/", read, by_issue<get_issue>},
       {"PUT", "/api/0/issues/{issue_id}/", write, by_issue<change_issue>},
       {"DELETE", "/api/0/issues/{issue_id}/", admin, by_issue<delete_issue>},
       {"GET", "/api/0/issues/{issue_id}/hashes/", read, by_issue<issue_hashes>},
-      {"GET", "/api/0/issues/{issue_id}/notes/", read, by_issue<list_notes>},
-      {"POST", "/api/0/issues/{issue_id}/notes/", write, by_issue<add_note>},
-      {"GET", "/api/0/issues/{issue_id}/comments/", read, by_issue<list_notes>},
-      {"POST", "/api/0/issues/{issue_id}/comments/", write, by_issue<add_note>},
-      {"GET", "/api/0/issues/{issue_id}/activities/", read, by_issue<list_activities>},
   };
 }
 

@@ -153,16 +153,30 @@ json::value IssueRenderer::render_assignee(const schema::Issue& issue) {
   return json::value(nullptr, storage_);
 }
 
+// What was asked for, and who did.
+json::value IssueRenderer::render_status_details(const schema::Issue& issue) {
+  auto details = parse_stored(issue.status_details_json(), storage_);
+  if (issue.status_user() == 0) return details;
+  auto& known = actors_[issue.status_user()];
+  if (known.is_null()) {
+    const auto user = find_row<schema::User>(reader_, Table::users, Key().u64(issue.status_user()));
+    if (!user) return details;
+    known = render_user(*user);
+  }
+  details.get_object()["actor"] = json::value(known, storage_);
+  return details;
+}
+
 void IssueRenderer::add_state(json::object& json, const schema::Issue& issue) {
   const auto substatus = digest::substatus_at(issue, now_);
   const auto priority = issue.priority() >= 75 ? "high" : issue.priority() >= 50 ? "medium" : issue.priority() != 0 ? "low" : "";
   json["status"] = digest::wire_name(digest::status_of(issue));
-  json["statusDetails"] = parse_stored(issue.status_details_json(), storage_);
+  json["statusDetails"] = render_status_details(issue);
   json["substatus"] = word_or_null(digest::wire_name(substatus), storage_);
   json["isPublic"] = issue.is_public();
   json["shareId"] = issue.is_public() ? word_or_null(issue.share_id(), storage_) : json::value(nullptr);
   json["priority"] = word_or_null(priority, storage_);
-  json["priorityLockedAt"] = nullptr;
+  json["priorityLockedAt"] = render_time(issue.priority_locked_ms());
   json["assignedTo"] = render_assignee(issue);
   std::optional<schema::IssueMark> mark;
   if (call_.caller.user) {
@@ -172,6 +186,10 @@ void IssueRenderer::add_state(json::object& json, const schema::Issue& issue) {
   json["isSubscribed"] = mark && mark->subscribed();
   json["hasSeen"] = mark && mark->seen_ms() != 0;
   json["subscriptionDetails"] = nullptr;
+  if (mark && mark->subscribed()) {
+    const std::string_view reason = mark->reason().empty() ? std::string_view("unknown") : mark->reason();
+    json["subscriptionDetails"] = json::object({{"reason", reason}}, storage_);
+  }
 }
 
 json::object IssueRenderer::render(const IssueRows& rows, const IssueShape& shape) {
@@ -239,9 +257,12 @@ void IssueRenderer::add_list_members(json::object& json, const IssueRows& rows, 
   std::string owner;
   if (issue.assigned_user() != 0) owner = "user:" + std::to_string(issue.assigned_user());
   if (issue.assigned_user() == 0 && issue.assigned_team() != 0) owner = "team:" + std::to_string(issue.assigned_team());
-  json["owners"] = json::object({{"type", owner.empty() ? "none" : "assigned"},
+  const bool suggested = owner.empty() && (issue.owner_user() != 0 || issue.owner_team() != 0);
+  if (suggested) owner = issue.owner_user() != 0 ? "user:" + std::to_string(issue.owner_user()) : "team:" + std::to_string(issue.owner_team());
+  const auto since_ms = suggested ? issue.owner_ms() : issue.assigned_ms();
+  json["owners"] = json::object({{"type", suggested ? "ownershipRule" : owner.empty() ? "none" : "assigned"},
                                  {"owner", owner},
-                                 {"date_added", issue.assigned_ms() != 0 ? render_time(issue.assigned_ms()) : first_seen}},
+                                 {"date_added", since_ms != 0 ? render_time(since_ms) : first_seen}},
                                 storage_);
   json["integrationIssues"] = json::array(storage_);
   json["sentryAppIssues"] = json::array(storage_);

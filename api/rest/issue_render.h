@@ -43,6 +43,7 @@ class IssueRenderer {
   void add_state(boost::json::object& json, const schema::Issue& issue);
   void add_list_members(boost::json::object& json, const IssueRows& rows, const IssueShape& shape);
   boost::json::value render_assignee(const schema::Issue& issue);
+  boost::json::value render_status_details(const schema::Issue& issue);
   boost::json::array render_people(std::uint64_t issue, bool subscribed);
   boost::json::array render_activities(const IssueRows& rows);
   boost::json::value render_release_of(std::string_view version);
@@ -55,6 +56,7 @@ class IssueRenderer {
   boost::json::storage_ptr storage_;
   std::map<std::uint64_t, boost::json::object> projects_;
   std::map<std::uint64_t, boost::json::value> users_;
+  std::map<std::uint64_t, boost::json::value> actors_;
   std::map<std::uint64_t, boost::json::value> teams_;
 };
 

@@ -102,6 +102,12 @@ Reply change_issues(Api& api, const Call& call) {
   const auto selected = select_issues(api, call);
   if (const auto* refusal = std::get_if<Reply>(&selected)) return *refusal;
   const auto& selection = std::get<Selection>(selected);
+  const bool merging = asks_for(call, "merge");
+  const bool discarding = asks_for(call, "discard");
+  if ((merging || discarding) && !selection.by_id) return Reply::error(400, "Only issues that are named by id can be merged or discarded.");
+  if ((merging || discarding) && selection.issues.empty()) return Reply::none(204);
+  if (discarding) return discard_selected(api, call, selection.issues);
+  if (merging) return merge_selected(api, call, selection.issues);
   if (selection.issues.empty()) {
     const auto checked = parse_issue_change(api.tables.snapshot(), call, {}, api.clock.now());
     if (const auto* refusal = std::get_if<Reply>(&checked)) return *refusal;
@@ -120,6 +126,7 @@ Reply change_issues(Api& api, const Call& call) {
 Reply change_issue(Api& api, const Call& call) {
   const auto rows = find_path_issue(api.tables.snapshot(), call);
   if (!rows) return Reply::not_found();
+  if (asks_for(call, "discard")) return discard_selected(api, call, {rows->issue.id()});
   const auto changed = change(api, call, {rows->issue.id()}, true);
   if (const auto* refusal = std::get_if<Reply>(&changed)) return *refusal;
   const auto snapshot = api.tables.snapshot();

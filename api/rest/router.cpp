@@ -65,6 +65,7 @@ using RouteList = std::vector<Route> (*)();
 constexpr RouteList topics[] = {
     root_routes,   organization_routes, project_routes, project_filter_routes, key_routes,          team_routes,
     member_routes, environment_routes,  release_routes, release_part_routes, issue_routes,
+    issue_note_routes, issue_merge_routes, issue_share_routes, ownership_routes,
     event_routes,  tag_routes,          stats_routes,        ledger_routes,
     session_routes, monitor_routes,     user_report_routes, attachment_routes, explore_routes,
     trace_routes,  trace_item_routes,   replay_routes,  profile_routes,
@@ -212,11 +213,13 @@ bool has_any(const Caller& caller, const std::vector<std::string_view>& scopes) 
 
 // REQUIRES: `node` is the path's, `values` its raw parameters.
 Reply answer(Api& api, const http::Request& request, const Node& node, const Segments& values) {
-  auto authenticated = authenticate(api, request.head.headers);
+  const auto* compiled = find_method(node, request.head.method);
+  const bool anonymous = compiled != nullptr && compiled->route.anonymous;
+  std::variant<Caller, Reply> authenticated;
+  if (!anonymous) authenticated = authenticate(api, request.head.headers);
   if (auto* refusal = std::get_if<Reply>(&authenticated)) return std::move(*refusal);
   auto& caller = std::get<Caller>(authenticated);
 
-  const auto* compiled = find_method(node, request.head.method);
   if (compiled == nullptr) return method_not_allowed(node, request.head.method);
   if (!has_any(caller, compiled->route.scopes)) return Reply::forbidden();
 
@@ -242,7 +245,8 @@ Reply answer(Api& api, const http::Request& request, const Node& node, const Seg
 
 http::Response serve(Api& api, const http::Request& request) {
   Segments values;
-  const bool closed = request.head.path.ends_with('/');
+  // Terraform's provider leaves the slash out there.
+  const bool closed = request.head.path.ends_with('/') || request.head.path.ends_with("/ownership");
   const Node* node =
       closed ? match(route_tree(), split_path(request.head.path), 0, values) : nullptr;
   if (node == nullptr) return unknown_route(request.head);

@@ -113,6 +113,7 @@ struct Route {
   std::string_view pattern;              // "/api/0/organizations/{organization_id_or_slug}/issues/"
   std::vector<std::string_view> scopes;  // any one of them suffices; empty: any valid token
   Endpoint endpoint;
+  bool anonymous = false;  // no token is asked for; the endpoint looks at none
 };
 
 // Each topic file of api/rest has one such function; router.cpp lists them all.
@@ -127,6 +128,10 @@ std::vector<Route> release_part_routes();  // commits, deploys
 std::vector<Route> environment_routes();
 std::vector<Route> root_routes();   // /api/0/, auth/, users/me/…
 std::vector<Route> issue_routes();  // lists, one issue, bulk mutation
+std::vector<Route> issue_note_routes();   // notes, activities
+std::vector<Route> issue_merge_routes();  // unmerging, tombstones
+std::vector<Route> issue_share_routes();
+std::vector<Route> ownership_routes();
 std::vector<Route> event_routes();  // of issues and projects, by id
 std::vector<Route> tag_routes();
 std::vector<Route> stats_routes();  // project stats, stats_v2

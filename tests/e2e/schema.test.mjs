@@ -33,7 +33,7 @@ const served = [
   `${organization}/replay-count/`, `${organization}/profiling/chunks/`, `${project}/profiling/profiles/{profile_id}/`,
   `${project}/replays/{replay_id}/clicks/`, `${project}/replays/{replay_id}/recording-segments/`,
   `${project}/replays/{replay_id}/recording-segments/{segment_id}/`, `${project}/replays/{replay_id}/viewed-by/`,
-  `${project}/stats/`, `${project}/teams/`, `${team}/`, `${team}/projects/`,
+  `${project}/ownership/`, `${project}/stats/`, `${project}/teams/`, `${team}/`, `${team}/projects/`,
 ];
 
 test("every GET operation that is served answers in the documented shape", async (context) => {

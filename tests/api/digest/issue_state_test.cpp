@@ -35,33 +35,43 @@ TEST(Regression, NeedsANewerReleaseWhenResolvedInOne) {
   const auto issue = resolved(R"({"inRelease":"shop@1.2.0"})");
   EXPECT_FALSE(comes_back(issue, {.release = ""}));
   EXPECT_FALSE(comes_back(issue, {.release = "shop@1.2.0"}));
-  EXPECT_FALSE(comes_back(issue, {.release = "shop@1.1.9", .release_created_ms = 9000}));
-  EXPECT_TRUE(comes_back(issue, {.release = "shop@1.10.0", .release_created_ms = 1}));
+  EXPECT_FALSE(comes_back(issue, {.release = "shop@1.1.9", .release_ms = 9000}));
+  EXPECT_TRUE(comes_back(issue, {.release = "shop@1.10.0", .release_ms = 1}));
 }
 
 TEST(Regression, GoesByTheTimeOfReleasesWithoutVersions) {
   const auto issue = resolved(R"({"inRelease":"abc"})");
   EXPECT_TRUE(comes_back(
-      issue, {.release = "def", .release_created_ms = 20, .resolved_release_created_ms = 10}));
+      issue, {.release = "def", .release_ms = 20, .resolved_release_ms = 10}));
   EXPECT_FALSE(comes_back(
-      issue, {.release = "def", .release_created_ms = 5, .resolved_release_created_ms = 10}));
-  EXPECT_TRUE(comes_back(issue, {.release = "def", .release_created_ms = 1001}));
+      issue, {.release = "def", .release_ms = 5, .resolved_release_ms = 10}));
+  EXPECT_TRUE(comes_back(issue, {.release = "def", .release_ms = 1001}));
 }
 
 TEST(Regression, NeedsAReleaseAfterTheResolutionWhenResolvedInTheNext) {
   const auto issue = resolved(R"({"inNextRelease":true})");
   EXPECT_FALSE(comes_back(issue, {.release = ""}));
-  EXPECT_FALSE(comes_back(issue, {.release = "9.9", .release_created_ms = 1000}));
-  EXPECT_TRUE(comes_back(issue, {.release = "0.1", .release_created_ms = 1001}));
+  EXPECT_FALSE(comes_back(issue, {.release = "9.9", .release_ms = 1000}));
+  EXPECT_TRUE(comes_back(issue, {.release = "0.1", .release_ms = 1001}));
 }
 
-TEST(Regression, MakesAnIssueUnresolved) {
-  auto issue = resolved(R"({"inRelease":"1.0"})");
-  regress(issue);
-  EXPECT_EQ(status_of(issue), Status::unresolved);
-  EXPECT_EQ(issue.substatus(), static_cast<std::uint32_t>(Substatus::regressed));
-  EXPECT_EQ(issue.status_details_json(), "");
-  EXPECT_EQ(issue.resolved_ms(), 0);
+TEST(Regression, NeedsAReleaseNewerThanTheOneAtTheResolutionWhenResolvedInTheNext) {
+  auto issue = resolved(R"({"inNextRelease":true})");
+  issue.set_resolved_after("shop@1.2.0");
+  EXPECT_FALSE(comes_back(issue, {.release = "shop@1.2.0", .release_ms = 9000}));
+  EXPECT_FALSE(comes_back(issue, {.release = "shop@1.1.7", .release_ms = 9000}));
+  EXPECT_TRUE(comes_back(issue, {.release = "shop@1.2.1", .release_ms = 1}));
+  issue.set_resolved_after("abc");
+  EXPECT_TRUE(comes_back(issue, {.release = "def", .release_ms = 20, .resolved_release_ms = 10}));
+  EXPECT_FALSE(comes_back(issue, {.release = "def", .release_ms = 10, .resolved_release_ms = 10}));
+}
+
+TEST(Regression, OfACommitGoesByTheReleaseThatHasIt) {
+  auto issue = resolved(R"({"inCommit":{"commit":"abc","repository":"shop"}})");
+  EXPECT_TRUE(comes_back(issue, {.release = "1.0"}));
+  issue.set_resolved_after("1.0");
+  EXPECT_FALSE(comes_back(issue, {.release = "1.0"}));
+  EXPECT_TRUE(comes_back(issue, {.release = "1.1"}));
 }
 
 TEST(Versions, CompareByNumberThenPrerelease) {
@@ -88,6 +98,16 @@ TEST(Substatus, IsNewForAWeek) {
   EXPECT_EQ(substatus_at(issue, time_from_ms(1'001) + week), Substatus::ongoing);
 }
 
+TEST(Priority, FollowsLevelAndWhetherAnErrorWasHandled) {
+  EXPECT_EQ(priority_of(EventLevel::info, std::nullopt), Priority::low);
+  EXPECT_EQ(priority_of(EventLevel::debug, false), Priority::low);
+  EXPECT_EQ(priority_of(EventLevel::warning, false), Priority::medium);
+  EXPECT_EQ(priority_of(EventLevel::error, std::nullopt), Priority::high);
+  EXPECT_EQ(priority_of(EventLevel::error, false), Priority::high);
+  EXPECT_EQ(priority_of(EventLevel::error, true), Priority::medium);
+  EXPECT_EQ(priority_of(EventLevel::fatal, true), Priority::high);
+}
+
 TEST(Names, OfStatesGoBothWays) {
   for (const auto status : {Status::unresolved, Status::resolved, Status::ignored}) {
     EXPECT_EQ(parse_status(wire_name(status)), status);
@@ -99,9 +119,6 @@ TEST(Names, OfStatesGoBothWays) {
     EXPECT_EQ(parse_priority(wire_name(priority)), priority);
   }
   EXPECT_EQ(parse_substatus(""), std::nullopt);
-  EXPECT_EQ(priority_of(EventLevel::info), Priority::low);
-  EXPECT_EQ(priority_of(EventLevel::warning), Priority::medium);
-  EXPECT_EQ(priority_of(EventLevel::error), Priority::high);
 }
 
 constexpr std::int64_t hour_ms = 3'600'000;
@@ -159,6 +176,32 @@ TEST(Counts, TakeTimesBeforeTheEpochAsTheEpoch) {
   schema::IssueCounters counters;
   count_event(counters, time_from_ms(-5));
   EXPECT_EQ(counters.hour_start(), 0U);
+}
+
+TEST(Counts, OfTwoIssuesAddUpHourByHour) {
+  schema::IssueCounters a;
+  schema::IssueCounters b;
+  for (const std::int64_t hour : {100, 100, 101}) count_event(a, time_from_ms(hour * hour_ms));
+  for (const std::int64_t hour : {98, 101, 105}) count_event(b, time_from_ms(hour * hour_ms));
+  add_counts(a, b);
+  EXPECT_EQ(hour_count(a, 98), 1U);
+  EXPECT_EQ(hour_count(a, 100), 2U);
+  EXPECT_EQ(hour_count(a, 101), 2U);
+  EXPECT_EQ(hour_count(a, 105), 1U);
+  EXPECT_EQ(a.days(0), 6U);
+  add_counts(a, schema::IssueCounters());
+  EXPECT_EQ(hour_count(a, 101), 2U);
+}
+
+TEST(Counts, AnEventThatIsTakenOutIsTakenOutOfItsHour) {
+  schema::IssueCounters counters;
+  for (const std::int64_t hour : {100, 100, 101}) count_event(counters, time_from_ms(hour * hour_ms));
+  take_event(counters, time_from_ms(100 * hour_ms));
+  take_event(counters, time_from_ms(7 * hour_ms));
+  take_event(counters, time_from_ms(900 * hour_ms));
+  EXPECT_EQ(hour_count(counters, 100), 1U);
+  EXPECT_EQ(hour_count(counters, 101), 1U);
+  EXPECT_EQ(counters.days(0), 2U);
 }
 
 }  // namespace

@@ -116,7 +116,6 @@ TEST_F(IssueUpdate, ABulkChangeEchoesWhatItDid) {
   EXPECT_EQ(put("issues/?id=x", R"({"status":"resolved"})").status, 400U);
   EXPECT_EQ(put("issues/?id=1", R"({"status":"wonderful"})").status, 400U);
   EXPECT_EQ(put("issues/?id=1", R"([1])").status, 400U);
-  EXPECT_EQ(put("issues/?id=1&id=2", R"({"merge":1})").status, 400U);
 }
 
 TEST_F(IssueUpdate, SelectsByQueryAndByStatus) {
