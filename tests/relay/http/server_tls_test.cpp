@@ -158,6 +158,24 @@ TEST_F(ServerTls, MovesBodiesOfManyMegabytes) {
   EXPECT_TRUE(text.ends_with("POST /big\n" + body));
 }
 
+TEST_F(ServerTls, SendsFilesOfManyMegabytes) {
+  std::string large(10 << 20, '\0');
+  for (std::size_t i = 0; i < large.size(); ++i) large[i] = static_cast<char>(i * 7 % 253);
+  // As a file's: bytes that somebody else owns.
+  const auto owner = std::make_shared<const std::string>(large);
+  auto service = echo_service();
+  service.handle = [&owner](const Request&, Responder responder) {
+    Response response;
+    response.file = buffer::Bytes(owner, *owner);
+    std::move(responder).respond(std::move(response));
+  };
+  const auto server = start_server(options, service);
+  TlsClient client(server->port());
+  client.send(closing_request("/file", ""));
+  const auto text = client.read();
+  EXPECT_TRUE(text.ends_with("\r\n\r\n" + large));
+}
+
 TEST_F(ServerTls, AStalledHandshakeIsCut) {
   options.header_timeout = 150ms;
   const auto server = start_server(options, echo_service());
