@@ -96,6 +96,7 @@ Result<FactFilter> FactFilter::compile(const Condition& condition, Dataset datas
 
 Result<void> FactFilter::compile_date(Node& node, const Condition& condition, Time now) {
   const auto& text = condition.values.front().text;
+  if (condition.values.size() > 1) return refuse(condition, node.field.text + ": a date cannot be a list");
   if (const auto relative = parse_relative_date(text, now)) {
     (relative->newer ? node.from_ns : node.to_ns) = relative->point_ms * ns_per_ms;
     return {};

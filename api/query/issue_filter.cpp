@@ -14,7 +14,6 @@
 #include <algorithm>
 #include <bitset>
 #include <charconv>
-#include <cmath>
 #include <set>
 #include <utility>
 
@@ -129,7 +128,11 @@ bool compare(Operator op, double left, double right) {
 
 Made match_count(const Compiler&, const Condition& term, double (*read)(const IssueColumn&)) {
   std::vector<double> wanted;
-  for (const auto& value : term.values) wanted.push_back(parse_number(value.text).value_or(std::nan("")));
+  for (const auto& value : term.values) {
+    const auto number = parse_number(value.text);
+    if (!number) return Error{Fault::malformed, term.field.name + ": '" + value.text + "' is not a number"};
+    wanted.push_back(*number);
+  }
   return by_column(term.asks_not(), [op = term.op, wanted = std::move(wanted), read](const ColumnSet&, const IssueColumn& issue) {
     return std::any_of(wanted.begin(), wanted.end(),
                        [&](double each) { return compare(op, read(issue), each); });
@@ -161,9 +164,9 @@ Made match_event_time(const Compiler& compiler, const Condition& term) {
 
 Made match_handled(const Compiler&, const Condition& term) {
   const bool asks_unhandled = term.field.name == "error.unhandled";
-  bool wanted = true;
-  for (const auto& value : term.values) wanted = parse_boolean(value.text).value_or(true);
-  return by_column(term.asks_not(), [unhandled = wanted == asks_unhandled](const ColumnSet&, const IssueColumn& issue) {
+  const auto wanted = parse_boolean(term.values.front().text);
+  if (!wanted || term.values.size() > 1) return Error{Fault::malformed, term.field.name + ": one of true, 1, false and 0 is expected"};
+  return by_column(term.asks_not(), [unhandled = *wanted == asks_unhandled](const ColumnSet&, const IssueColumn& issue) {
     return unhandled ? issue.unhandled : !issue.unhandled;
   });
 }

@@ -1,5 +1,7 @@
 #include "api/query/search_values.h"
 
+#include "api/query/pattern.h"
+
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
@@ -105,8 +107,9 @@ std::optional<double> parse_duration(std::string_view text) {
 }
 
 std::optional<bool> parse_boolean(std::string_view text) {
-  if (text == "true" || text == "True" || text == "TRUE" || text == "1") return true;
-  if (text == "false" || text == "False" || text == "FALSE" || text == "0") return false;
+  const auto word = lower_ascii(text.substr(0, 6));
+  if (word == "true" || word == "1") return true;
+  if (word == "false" || word == "0") return false;
   return std::nullopt;
 }
 

@@ -8,6 +8,7 @@ Result<TimeRange> time_range(const Condition& term, Time now) {
   constexpr std::int64_t around_ms = 5 * 60'000;
   TimeRange range;
   const std::string_view text = term.values.empty() ? std::string_view() : std::string_view(term.values.front().text);
+  if (term.values.size() > 1) return Error{Fault::malformed, term.field.name + ": a date cannot be a list"};
   if (const auto relative = parse_relative_date(text, now)) {
     if (relative->newer) {
       range.from_ms = relative->point_ms;

@@ -232,6 +232,9 @@ TEST_F(IssueLogic, SaysWhereWhatItCannotSearchStands) {
   };
   EXPECT_EQ(refused("x (count_unique(user):>5)"), "Aggregate filters (count_unique) are not supported in issue searches. (column 4)");
   EXPECT_EQ(refused("a OR level:loud"), "level: 'loud' is not one of its values (column 6)");
+  EXPECT_EQ(refused("timesSeen:[1, x]"), "timesSeen: 'x' is not a number (column 1)");
+  EXPECT_EQ(refused("age:[-24h, -1h]"), "age: a date cannot be a list (column 1)");
+  EXPECT_EQ(refused("a error.handled:[1, 0]"), "error.handled: one of true, 1, false and 0 is expected (column 3)");
   EXPECT_TRUE(refused("is:lost").ends_with("(column 1)")) << refused("is:lost");
 }
 
