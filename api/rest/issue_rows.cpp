@@ -40,8 +40,10 @@ std::vector<std::uint64_t> project_ids(const std::vector<schema::Project>& proje
 
 namespace {
 
-std::string_view needed_scope(std::string_view method) {
-  if (method == "DELETE") return "event:admin";
+std::string_view needed_scope(const Call& call) {
+  const std::string_view method = call.request.head.method;
+  const bool own_note = std::any_of(call.path.begin(), call.path.end(), [](const auto& part) { return part.first == "note_id"; });
+  if (method == "DELETE") return own_note ? "event:write" : "event:admin";
   return method == "GET" || method == "HEAD" ? "event:read" : "event:write";
 }
 
@@ -67,7 +69,7 @@ Reply within_own_organization(Api& api, const Call& call, Endpoint endpoint) {
     // Whether the number exists is nobody else's business.
     if (!organization || !admit_to_organization(snapshot, organization->id(), caller)) return Reply::not_found();
   }
-  if (!caller.can(needed_scope(call.request.head.method))) return Reply::forbidden();
+  if (!caller.can(needed_scope(call))) return Reply::forbidden();
   const Call inner{call.request, caller, call.path, call.query, call.body, std::move(organization), {}, {}};
   return endpoint(api, inner);
 }

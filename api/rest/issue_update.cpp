@@ -79,7 +79,8 @@ std::variant<IssueChange, Reply> change(Api& api, const Call& call, const std::v
     }
     for (const auto id : issues) {
       auto issue = buffer::find_row<schema::Issue>(batch, Table::issues, Key().u64(id));
-      if (issue) apply_issue_change(batch, wanted, *std::move(issue), call, now);
+      // One that somebody has merged meanwhile is no issue of its own any more.
+      if (issue && issue->merged_into() == 0) apply_issue_change(batch, wanted, *std::move(issue), call, now);
     }
     return std::nullopt;
   });

@@ -34,7 +34,7 @@ class EventMarkdown : public IssuesTest {
 };
 
 TEST_F(EventMarkdown, TellsTheStoryOfAnEvent) {
-  const auto id = receive(R"({"platform":"python","level":"fatal","release":"shop@1.0","environment":"prod","transaction":"/pay",
+  const auto id = receive(R"j({"platform":"python","level":"fatal","release":"shop@1.0","environment":"prod","transaction":"/pay",
     "tags":{"color":"red"},"user":{"id":"7"},"extra":{"order":12},
     "contexts":{"runtime":{"name":"CPython","version":"3.12"}},
     "request":{"method":"POST","url":"https://shop.example/pay"},
@@ -43,7 +43,7 @@ TEST_F(EventMarkdown, TellsTheStoryOfAnEvent) {
       {"type":"KeyError","value":"'cart'","stacktrace":{"frames":[{"function":"look","filename":"cart.py","lineno":3,"in_app":false}]}},
       {"type":"PayError","value":"no cart","mechanism":{"type":"wsgi","handled":false},"stacktrace":{"frames":[
         {"function":"main","filename":"app.py","lineno":1,"in_app":true},
-        {"function":"pay","filename":"pay.py","lineno":12,"colno":4,"in_app":true,"pre_context":["def pay():"],"context_line":"  raise PayError()","post_context":[""]}]}}]}})");
+        {"function":"pay","filename":"pay.py","lineno":12,"colno":4,"in_app":true,"pre_context":["def pay():"],"context_line":"  raise PayError()","post_context":[""]}]}}]}})j");
   digest();
   const auto told = text(organization_path("issues/1/events/latest/"));
   EXPECT_EQ(type_, "text/markdown; charset=utf-8");
@@ -60,7 +60,7 @@ TEST_F(EventMarkdown, TellsTheStoryOfAnEvent) {
 }
 
 TEST_F(EventMarkdown, LetsNoTextEndItsFence) {
-  receive(R"({"message":"hello\n```\n# not a heading\n````x","tags":{"ab":"`c``d`"},"exception":[{"type":"# [x](y)","value":"```"}]})");
+  receive(R"j({"message":"hello\n```\n# not a heading\n````x","tags":{"ab":"`c``d`"},"exception":[{"type":"# [x](y)","value":"```"}]})j");
   digest();
   const auto told = text("/api/0/issues/1/events/latest/");
   EXPECT_NE(told.find("`````\nhello\n```\n# not a heading\n````x\n`````\n"), std::string::npos) << told;

@@ -10,12 +10,14 @@ class IssueMerge : public IssuesTest {
   Answer read(std::string_view id) { return get(organization_path("issues/" + std::string(id) + "/")); }
   std::vector<std::string> hashes(std::string_view id) {
     std::vector<std::string> found;
-    for (const auto& each : get(organization_path("issues/" + std::string(id) + "/hashes/")).json.as_array()) found.push_back(text_of(each.at("id")));
+    const auto shown = get(organization_path("issues/" + std::string(id) + "/hashes/")).json;
+    for (const auto& each : shown.as_array()) found.push_back(text_of(each.at("id")));
     return found;
   }
   Titles activity(std::string_view id) {
     Titles types;
-    for (const auto& each : read(id).json.at("activity").as_array()) types.push_back(text_of(each.at("type")));
+    const auto shown = read(id).json.at("activity");
+    for (const auto& each : shown.as_array()) types.push_back(text_of(each.at("type")));
     return types;
   }
 };
@@ -98,7 +100,8 @@ TEST_F(IssueMerge, TwoWhoMergeCrosswiseAtOnceLoseNothing) {
   one.join();
   other.join();
   std::uint64_t events = 0;
-  for (const auto& issue : get(organization_path("issues/?query=")).json.as_array()) events += std::stoull(text_of(issue.at("count")));
+  const auto shown = get(organization_path("issues/?query=")).json;
+  for (const auto& issue : shown.as_array()) events += std::stoull(text_of(issue.at("count")));
   EXPECT_EQ(events, 4U);
 }
 
