@@ -1,9 +1,11 @@
 // Items that carry an event: errors, messages, security reports, transactions, feedback.
 #include "api/digest/derived_tags.h"
+#include "api/digest/fact_values.h"
 #include "api/digest/item_reader.h"
 #include "api/digest/security_event.h"
 #include "api/digest/title.h"
 #include "buffer/keys.h"
+#include "relay/protocol/json_object.h"
 #include "relay/protocol/json_repair.h"
 
 #include <string>
@@ -83,6 +85,19 @@ DigestedEvent& add_event(ParsedBatch& batch,
 
 namespace {
 
+// Where SDKs send a profile beside its transaction, only the envelope says that they belong together.
+std::string profile_beside(const EnvelopeContext& context) {
+  for (const auto& item : context.items) {
+    if (item.type != "profile") continue;
+    relay::JsonObjectReader reader(item.payload);
+    while (const auto member = reader.next()) {
+      const bool id = member->named("event_id") || member->named("profile_id");
+      if (id && member->is_string()) return raw_id(member->raw_text());
+    }
+  }
+  return {};
+}
+
 // The spans are not part of an Event: the payload is read once more for them.
 void add_transaction(EnvelopeContext& context,
                      const relay::Item& item,
@@ -94,7 +109,9 @@ void add_transaction(EnvelopeContext& context,
   if (!object) return;
   auto& batch = context.batch;
   const auto before = batch.facts.memory_bytes();
-  read_transaction_facts(*object, fact_context(context, index), id,
+  auto facts = fact_context(context, index);
+  facts.profile_id = profile_beside(context);
+  read_transaction_facts(*object, facts, id,
                          static_cast<std::uint32_t>(batch.events.size() - 1), batch.facts);
   batch.decoded_bytes += batch.facts.memory_bytes() - before;
 }

@@ -14,6 +14,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace picket::digest {
@@ -25,6 +26,7 @@ struct FactContext {
   std::int64_t received_ms = 0;
   std::int64_t sent_at_ms = 0;  // 0 when unknown
   Duration max_age{};
+  std::string profile_id{};  // 16 raw bytes: the profile that came with a transaction; "" for none
 };
 
 // Of a container: entries that became facts, and those that could not.

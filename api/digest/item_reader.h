@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -28,6 +29,7 @@ struct EnvelopeContext {
   bool id_given = false;                      // to the first event-like item
   bool counted = false;                       // in the ledger
   std::string_view header{};                  // the envelope's, one JSON object, unparsed
+  std::span<const relay::Item> items{};       // all of the envelope
 
   // Also notes that the batch has rows for the record's project.
   ItemPlace place(std::uint16_t index);

@@ -104,6 +104,7 @@ void read_envelope(EnvelopeContext& context) {
   if (!envelope) return skip_record(context, envelope.error().detail, "invalid_envelope");
   count_stored(context, &*envelope);
   context.header = envelope->header;
+  context.items = envelope->items;
   context.header_id = relay::event_id_from_raw(context.meta.event_id());
   if (!context.header_id) context.header_id = envelope->fields.event_id;
   context.sent_at_ms = context.meta.sent_at_ms() != 0 ? context.meta.sent_at_ms()

@@ -5,6 +5,7 @@
 #include "api/digest/fact_values.h"
 #include "api/digest/item_reader.h"
 #include "api/digest/replay_items.h"
+#include "api/digest/user_agent.h"
 #include "relay/protocol/hex.h"
 #include "relay/protocol/json_repair.h"
 
@@ -75,6 +76,52 @@ void read_contexts(JsonObject payload, schema::Replay& row) {
   row.set_device_family(text("device", "family"));
 }
 
+// The header of the page's request, as an object or as pairs; else of the one that brought the replay.
+std::string_view user_agent_of(JsonObject payload, const EnvelopeContext& context) {
+  const auto is_agent = [](std::string_view name) {
+    constexpr std::string_view lower = "user-agent";
+    return std::ranges::equal(name, lower, [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + 32 : a) == b; });
+  };
+  const auto request = object_member_of(payload, "request");
+  const auto headers = request ? known_member_of(*request, "headers") : std::nullopt;
+  std::string_view text;
+  JsonObject object;
+  if (headers && headers->get(object) == simdjson::SUCCESS) {
+    for (const auto [name, value] : object) {
+      if (is_agent(name) && value.get(text) == simdjson::SUCCESS) return text;
+    }
+  }
+  JsonArray pairs;
+  if (headers && headers->get(pairs) == simdjson::SUCCESS) {
+    for (const auto entry : pairs) {
+      std::string_view name;
+      JsonArray pair;
+      if (entry.get(pair) == simdjson::SUCCESS && pair.at(0).get(name) == simdjson::SUCCESS && is_agent(name) &&
+          pair.at(1).get(text) == simdjson::SUCCESS)
+        return text;
+    }
+  }
+  return context.meta.user_agent();
+}
+
+// Browsers send no contexts of browser, system and device.
+void read_client(JsonObject payload, const EnvelopeContext& context, schema::Replay& row) {
+  const auto agent = read_user_agent(first_characters(user_agent_of(payload, context), 512));
+  if (row.browser_name().empty()) {
+    row.set_browser_name(std::string(agent.browser));
+    row.set_browser_version(std::string(agent.browser_version));
+  }
+  if (row.os_name().empty()) {
+    row.set_os_name(std::string(agent.os));
+    row.set_os_version(std::string(agent.os_version));
+  }
+  if (row.device_family().empty() && row.device_model().empty()) {
+    row.set_device_family(std::string(agent.device_family));
+    row.set_device_model(std::string(agent.device_model));
+    row.set_device_brand(std::string(agent.device_brand));
+  }
+}
+
 void read_replay_tags(JsonObject payload, schema::Replay& row) {
   JsonObject tags;
   if (payload["tags"].get(tags) != simdjson::SUCCESS) return;
@@ -132,6 +179,7 @@ bool add_replay_event(EnvelopeContext& context, JsonObject payload, std::uint16_
   }
   read_user(payload, context, row);
   read_contexts(payload, row);
+  read_client(payload, context, row);
   read_replay_tags(payload, row);
   context.batch.replays.updates.push_back(std::move(update));
   return true;

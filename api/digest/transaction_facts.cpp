@@ -3,6 +3,7 @@
 #include "api/digest/fact_values.h"
 
 #include <algorithm>
+#include <initializer_list>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -176,13 +177,19 @@ Segment segment_of(JsonObject payload, JsonObject trace, const relay::EventId& i
   return segment;
 }
 
-// What only the transaction and its own span have: contexts, request, profile, replay.
+// As the SDK says, or else the one that came along.
+std::string profile_of(JsonObject contexts, const FactContext& context) {
+  const auto profile = object_member_of(contexts, "profile");
+  auto named = profile ? raw_id_member(*profile, "profile_id") : std::string();
+  return named.empty() ? context.profile_id : named;
+}
+
+// What only the transaction and its own span have: contexts, request, profiler, replay.
 void add_transaction_contexts(FactRows& rows, JsonObject payload, JsonObject contexts) {
   const auto id = [&](std::string_view context, std::string_view member, std::string_view name) {
     if (const auto object = object_member_of(contexts, context))
       rows.id(name, raw_id_member(*object, member));
   };
-  id("profile", "profile_id", "profile.id");
   id("profile", "profiler_id", "profiler.id");
   id("replay", "replay_id", "replay.id");
   if (const auto request = object_member_of(payload, "request")) {
@@ -234,6 +241,7 @@ void read_transaction_facts(JsonObject payload,
     segment.user = add_user(rows, payload, arena);
     add_segment(rows, segment);
     if (has_contexts) add_transaction_contexts(rows, payload, contexts);
+    rows.id("profile.id", has_contexts ? profile_of(contexts, context) : context.profile_id);
     if (const auto tags = known_member_of(payload, "tags")) add_tags(rows, *tags);
     if (const auto measurements = known_member_of(payload, "measurements"))
       add_measurements(rows, *measurements);
@@ -300,6 +308,34 @@ bool add_span_item(JsonObject span, const FactContext& context, FactRows& rows) 
   return true;
 }
 
+// The first of these attributes that is a text.
+std::string_view attribute_text(JsonObject attributes, std::initializer_list<std::string_view> names) {
+  for (const auto name : names) {
+    const auto typed = object_member_of(attributes, name);
+    const auto text = typed ? string_member(*typed, "value") : string_member(attributes, name);
+    if (!text.empty()) return text;
+  }
+  return {};
+}
+
+// OpenTelemetry has no operations and descriptions: its conventions' attributes say what a span does
+// (opentelemetry.io, "Semantic conventions").
+void add_conventional_words(FactRows& rows, JsonObject attributes) {
+  const auto has = [&](std::initializer_list<std::string_view> names) { return !attribute_text(attributes, names).empty(); };
+  const auto op = [&](std::string_view word) { rows.text("span.op", word); };
+  if (has({"http.request.method", "http.method"})) {
+    const auto kind = attribute_text(attributes, {"sentry.kind"});
+    return op(kind == "client" ? "http.client" : kind == "server" ? "http.server" : "http");
+  }
+  if (has({"db.system.name", "db.system"})) {
+    const auto statement = attribute_text(attributes, {"db.query.text", "db.statement"});
+    if (!statement.empty()) rows.text("span.description", statement);
+    return op("db");
+  }
+  if (has({"rpc.service"})) return op("rpc");
+  if (has({"messaging.system"})) return op("message");
+}
+
 bool add_span_v2(JsonObject span, std::uint32_t index, const FactContext& context, FactRows& rows) {
   const auto times = times_of(span, "end_timestamp");
   if (!times || raw_id_member(span, "span_id").empty()) return false;
@@ -316,7 +352,10 @@ bool add_span_v2(JsonObject span, std::uint32_t index, const FactContext& contex
   const auto duration = duration_ms(times->start_ns, times->end_ns);
   rows.number("span.duration", duration);
   const auto attributes = object_member_of(span, "attributes");
-  if (attributes) add_attributes(rows, *attributes);
+  if (attributes) {
+    add_attributes(rows, *attributes);
+    add_conventional_words(rows, *attributes);
+  }
   rows.number("span.self_time", duration);
   add_text_member(rows, span, "name", "span.description");
   if (segment) add_text_member(rows, span, "name", "transaction");

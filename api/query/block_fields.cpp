@@ -1,5 +1,6 @@
 #include "api/query/block_fields.h"
 
+#include "api/digest/fact_values.h"
 #include "api/query/issue_names.h"
 #include "buffer/keys.h"
 #include "buffer/rows.h"
@@ -138,6 +139,8 @@ std::vector<std::string_view> columns_of_field(Dataset dataset, std::string_view
   if (name == "unit" && dataset == Dataset::metrics) names.push_back("metric.unit");
   if (name == "span.name") names = {"span.name", "span.op"};
   if (dataset == Dataset::transactions && name == "trace.span") names = {"trace.span"};
+  // An attribute is also found by the name that the SDK gave it.
+  if (const auto shown = digest::public_name(name); shown != name) names.push_back(shown);
   names.push_back(name);
   return names;
 }

@@ -6,10 +6,14 @@
 #include "api/rest/issue_render.h"
 #include "api/rest/issue_rows.h"
 #include "api/rest/user_report_shape.h"
+#include "relay/protocol/data_category.h"
+#include "relay/protocol/dsn.h"
 #include "relay/protocol/envelope.h"
 #include "relay/protocol/hex.h"
 
 #include <algorithm>
+#include <future>
+#include <memory>
 
 namespace picket::rest {
 
@@ -103,6 +107,61 @@ Reply list_of_issue(Api& api, const Call& call) {
   return reply;
 }
 
+// Somebody may correct what they just said; later it stays as it is.
+bool is_settled(const buffer::Reader& reader, const digest::NewUserReport& report) {
+  constexpr std::int64_t changeable_ms = 5 * 60'000;
+  const auto before = digest::find_user_report(reader, report.project, relay::raw_bytes(report.event_id));
+  return before && report.at_ms - before->created_ms() > changeable_ms;
+}
+
+Reply settled() {
+  return Reply::error(409, "Feedback for this event cannot be modified.");
+}
+
+// The report as an SDK would have sent it.
+std::string render_envelope(const digest::NewUserReport& report) {
+  const auto id = relay::render_event_id(report.event_id);
+  const auto payload = json::serialize(json::object{
+      {"event_id", id}, {"name", report.name}, {"email", report.email}, {"comments", report.comments}});
+  return json::serialize(json::object{{"event_id", id}}) + '\n' +
+         json::serialize(json::object{{"type", "user_report"}, {"length", payload.size()}}) + '\n' + payload + '\n';
+}
+
+// 16 raw bytes: any key of the project stands for it.
+std::string key_of(const buffer::Reader& reader, std::uint64_t project) {
+  for (const auto& row : keys_of(reader, project)) {
+    const auto key = relay::parse_project_key(row.public_key());
+    if (key && !row.disabled()) return relay::raw_bytes(*key);
+  }
+  return {};
+}
+
+buffer::Record make_record(const Api& api, const digest::NewUserReport& report) {
+  schema::IntakeMeta meta;
+  meta.set_event_id(std::string(relay::raw_bytes(report.event_id)));
+  meta.add_item_counts(static_cast<std::uint64_t>(relay::DataCategory::user_report));
+  meta.add_item_counts(1);
+  meta.set_header_fits_key(true);
+  buffer::Record record;
+  record.received = time_from_ms(report.at_ms);
+  record.project = report.project;
+  record.key = key_of(api.tables.snapshot(), report.project);
+  record.meta = meta.SerializeAsString();
+  record.body = render_envelope(report);
+  return record;
+}
+
+// What is mirrored is the journal. Returns when it is on the disk.
+Result<void> make_durable(buffer::Journal& journal, buffer::Record record) {
+  const auto done = std::make_shared<std::promise<Result<buffer::Sequence>>>();
+  const auto offered = journal.offer(
+      std::move(record), [done](const Result<buffer::Sequence>& durable) { done->set_value(durable); });
+  if (!offered) return offered.error();
+  const auto durable = done->get_future().get();
+  if (!durable) return durable.error();
+  return {};
+}
+
 Reply submit(Api& api, const Call& call) {
   if (call.caller.dsn_project != 0 && call.caller.dsn_project != call.project->id()) return Reply::forbidden();
   Fields fields(call);
@@ -114,20 +173,20 @@ Reply submit(Api& api, const Call& call) {
   if (id_text && !event_id) fields.fail("event_id", "Invalid event ID");
   if (email && email->find('@') == std::string::npos) fields.fail("email", "Enter a valid email address.");
   if (auto refusal = fields.refusal()) return *std::move(refusal);
+  const digest::NewUserReport said{.project = call.project->id(),
+                                   .event_id = *event_id,
+                                   .name = name ? std::string_view(*name) : std::string_view(),
+                                   .email = email ? std::string_view(*email) : std::string_view(),
+                                   .comments = *comments,
+                                   .at_ms = to_ms(api.clock.now())};
+  if (is_settled(api.tables.snapshot(), said)) return settled();
+  if (const auto durable = make_durable(api.journal, make_record(api, said)); !durable)
+    return Reply::error(503, "The report cannot be stored now.");
+  // The digest will write the same; who asks next need not wait for it.
   schema::UserReport report;
   const auto refusal = change_tables(api, [&](buffer::Batch& batch) -> std::optional<Reply> {
-    constexpr std::int64_t changeable_ms = 5 * 60'000;
-    const auto now = to_ms(api.clock.now());
-    const auto before = digest::find_user_report(batch, call.project->id(), relay::raw_bytes(*event_id));
-    // Somebody may correct what they just said; later it stays as it is.
-    if (before && now - before->created_ms() > changeable_ms)
-      return Reply::error(409, "Feedback for this event cannot be modified.");
-    report = digest::put_user_report(batch, {.project = call.project->id(),
-                                             .event_id = *event_id,
-                                             .name = name.value_or(""),
-                                             .email = email.value_or(""),
-                                             .comments = *comments,
-                                             .at_ms = now});
+    if (is_settled(batch, said)) return settled();
+    report = digest::put_user_report(batch, said);
     return std::nullopt;
   });
   if (refusal) return *refusal;

@@ -71,6 +71,28 @@ test("an envelope with unknown items and header keys arrives as it was sent", as
   await hub.end();
 });
 
+test("feedback that was posted to the API is mirrored like an SDK's", async () => {
+  const hub = await new Picket().start();
+  const edge = await new Picket({ env: { PICKET_UPSTREAM_0_DSN: hub.liveDsn } }).start();
+  const [id] = await send(edge, 1);
+  const said = { event_id: id, name: "Grace", email: "grace@example.com", comments: "The till is \"too\"\nslow" };
+  const posted = await edge.api(`projects/${edge.organization}/${edge.project}/user-feedback/`, { method: "POST", body: JSON.stringify(said) });
+  assert.equal(posted.status, 200, JSON.stringify(posted.body));
+  for (const side of [edge, hub]) {
+    const [report] = await until(async () => {
+      const list = (await side.api(`projects/${side.organization}/${side.project}/user-feedback/`)).body;
+      return list.length > 0 && list[0].issue && list;
+    }, { what: "the report with its issue" });
+    assert.deepEqual([report.eventID, report.name, report.email, report.comments], Object.values(said));
+  }
+  await until(() => waiting(edge) === 0, { what: "nothing waiting" });
+  for (const side of [edge, hub]) {
+    await until(() => side.status().digest.waiting === 0, { what: "the digest" });
+    await assertConserved(assert, side);
+    await side.end();
+  }
+});
+
 test("a destination given by URL keeps project ids and keys", async () => {
   const hub = await new Picket().start();
   const edge = new Picket({ env: { PICKET_UPSTREAM_0_URL: hub.url } });

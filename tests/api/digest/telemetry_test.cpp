@@ -2,11 +2,13 @@
 #include "api/digest/placed.h"
 #include "api/digest/replay_items.h"
 #include "api/digest/trim.h"
+#include "api/digest/user_agent.h"
 #include "api/facts/store.h"
 #include "digest_fixture.h"
 #include "relay/protocol/hex.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <random>
 #include <set>
@@ -92,6 +94,60 @@ TEST_F(Telemetry, ATransactionIsAFactAndItsSpansAreToo) {
   EXPECT_EQ(spans[1].at("rows"), "3");
   EXPECT_EQ(spans[1].at("@index"), "1");
   EXPECT_EQ(outcomes().at("transaction accepted"), 1U);
+}
+
+TEST_F(Telemetry, SpansWithoutOperationAreCalledAsOpenTelemetrysConventionsSay) {
+  const auto span = [&](std::string_view attributes) {
+    return R"({"trace_id":")" + std::string(trace) + R"(","span_id":"cccccccccccccccc","name":"n","start_timestamp":)" + seconds_ago(3) +
+           ",\"end_timestamp\":" + seconds_ago(2) + ",\"attributes\":{" + std::string(attributes) + "}}";
+  };
+  const std::vector<std::array<std::string_view, 3>> cases = {
+      {R"("db.system":{"type":"string","value":"sqlite"},"db.statement":{"type":"string","value":"SELECT 1"})", "db", "SELECT 1"},
+      {R"("db.system.name":{"type":"string","value":"sqlite"},"db.query.text":"SELECT 2")", "db", "SELECT 2"},
+      {R"("db.system":{"type":"string","value":"sqlite"})", "db", "n"},
+      {R"("http.request.method":{"type":"string","value":"GET"},"sentry.kind":{"type":"string","value":"client"})", "http.client", "n"},
+      {R"("http.method":{"type":"string","value":"GET"},"sentry.kind":{"type":"string","value":"server"})", "http.server", "n"},
+      {R"("http.method":{"type":"string","value":"GET"})", "http", "n"},
+      {R"("rpc.service":{"type":"string","value":"Tills"})", "rpc", "n"},
+      {R"("messaging.system":{"type":"string","value":"amqp"})", "message", "n"},
+      {R"("db.system":{"type":"string","value":"sqlite"},"db.statement":{"type":"string","value":"SELECT 1"},
+          "sentry.op":{"type":"string","value":"db.query"},"sentry.description":{"type":"string","value":"tills"})", "db.query", "tills"},
+      {R"("db.system":{"type":"integer","value":7})", "", "n"},
+  };
+  std::string items;
+  for (const auto& one : cases) items += (items.empty() ? "" : ",") + span(one[0]);
+  receive(envelope(item("span", R"({"version":2,"items":[)" + items + "]}", R"(,"item_count":)" + std::to_string(cases.size()))));
+  digest_all();
+  const auto found = facts_of(Dataset::spans);
+  ASSERT_EQ(found.size(), cases.size());
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    const auto op = found[i].find("span.op");
+    EXPECT_EQ(op == found[i].end() ? "" : op->second, cases[i][1]) << cases[i][0];
+    EXPECT_EQ(found[i].at("span.description"), cases[i][2]) << cases[i][0];
+  }
+}
+
+TEST_F(Telemetry, ATransactionHasTheProfileThatCameWithIt) {
+  const auto transaction = [&](std::string_view contexts) {
+    return item("transaction", R"({"type":"transaction","transaction":"t","contexts":{"trace":{"trace_id":")" + std::string(trace) +
+                                   R"(","span_id":"aaaaaaaaaaaaaaaa"})" + std::string(contexts) + "},\"timestamp\":" + seconds_ago(1) + "}");
+  };
+  const auto profile = item("profile", R"({"version":"1","profile":{"event_id":"no"},"event_id":"00000000000000000000000000000042"})");
+  receive(envelope(profile + transaction(""), id_text(1)));
+  receive(envelope(transaction("") + profile, id_text(2)));
+  receive(envelope(transaction(R"(,"profile":{"profile_id":"00000000000000000000000000000043"})") + profile, id_text(3)));
+  receive(envelope(transaction("") + item("profile", "no json"), id_text(4)));
+  receive(envelope(transaction(""), id_text(5)));
+  digest_all();
+  for (const auto dataset : {Dataset::transactions, Dataset::spans}) {
+    const auto found = facts_of(dataset);
+    ASSERT_EQ(found.size(), 5U);
+    EXPECT_EQ(found[0].at("profile.id"), "00000000000000000000000000000042");
+    EXPECT_EQ(found[1].at("profile.id"), "00000000000000000000000000000042");
+    EXPECT_EQ(found[2].at("profile.id"), "00000000000000000000000000000043");
+    EXPECT_FALSE(found[3].contains("profile.id"));
+    EXPECT_FALSE(found[4].contains("profile.id"));
+  }
 }
 
 TEST_F(Telemetry, ATransactionSentTwiceCountsOnce) {
@@ -250,6 +306,34 @@ TEST_F(Telemetry, ReplaysAndTheirSegmentsAreFoundAndTrimmed) {
   EXPECT_EQ(rows(Table::replays) + rows(Table::replay_segments) + rows(Table::profiles) +
                 rows(Table::profile_chunks) + rows(Table::placed),
             0U);
+}
+
+TEST_F(Telemetry, AReplayHasTheBrowserOfItsHeadersWhereTheSdkNamesNone) {
+  const auto replay_of = [&](std::string_view more) {
+    const auto before = rows(Table::replays);
+    const auto id = id_text(before + 100);
+    receive(envelope(item("replay_event", R"({"type":"replay_event","replay_id":")" + id + R"(","segment_id":0)" + std::string(more) + "}"), id));
+    digest_all();
+    return row<schema::Replay>(Table::replays, Key().u64(test_project).raw(relay::raw_bytes(*relay::parse_event_id(id))));
+  };
+  constexpr std::string_view phone = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.1 Mobile/15E148 Safari/604.1";
+  const auto said = read_user_agent(phone);
+  ASSERT_FALSE(said.browser.empty());
+  for (const auto& headers : {R"({"user-agent":")" + std::string(phone) + "\"}", R"([["Accept","*"],["User-Agent",")" + std::string(phone) + "\"]]"}) {
+    const auto replay = replay_of(R"(,"request":{"headers":)" + headers + "}");
+    EXPECT_EQ(replay.browser_name(), said.browser) << headers;
+    EXPECT_EQ(replay.browser_version(), said.browser_version);
+    EXPECT_EQ(replay.os_name(), "iOS");
+    EXPECT_EQ(replay.device_family(), "iPhone");
+    EXPECT_EQ(replay.device_brand(), "Apple");
+  }
+  const auto named = replay_of(R"(,"contexts":{"browser":{"name":"Till"},"device":{"family":"Register"}},"request":{"headers":{"User-Agent":")" + std::string(phone) + "\"}}");
+  EXPECT_EQ(named.browser_name(), "Till");
+  EXPECT_EQ(named.browser_version(), "");
+  EXPECT_EQ(named.os_name(), "iOS");
+  EXPECT_EQ(named.device_family(), "Register");
+  EXPECT_EQ(named.device_brand(), "");
+  EXPECT_EQ(replay_of(R"(,"request":{"headers":[7,["User-Agent"],["User-Agent",7]]})").browser_name(), "");
 }
 
 TEST_F(Telemetry, FactsGoWithTheJournal) {

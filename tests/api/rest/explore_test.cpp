@@ -56,6 +56,17 @@ TEST_F(Explore, ListsSpansNewestFirstWithTypesAndUnits) {
   EXPECT_EQ(answer["meta"].at("dataset"), "spans");
 }
 
+TEST_F(Explore, AttributesAreFoundByTheNameThatTheSdkGaveThemToo) {
+  log("drawer B jammed", "error", 1, R"("sentry.message.template":{"value":"drawer %s jammed","type":"string"},"sentry.release":{"value":"shop@1","type":"string"})");
+  log("till opened", "info", 2, R"("sentry.release":{"value":"shop@2","type":"string"})");
+  digest();
+  for (const std::string name : {"message.template", "sentry.message.template", "tags[sentry.message.template,string]"}) {
+    EXPECT_EQ(column("dataset=logs&field=" + name + "&query=message:drawer*", name), Texts{"drawer %s jammed"});
+  }
+  EXPECT_EQ(column("dataset=logs&field=message&query=sentry.release:shop@2", "message"), Texts{"till opened"});
+  EXPECT_EQ(column("dataset=logs&field=message&query=!has:sentry.message.template", "message"), Texts{"till opened"});
+}
+
 TEST_F(Explore, FiltersByFieldsAttributesAndText) {
   span("aaaaaaaaaaaaaaaa", "db", 20, R"(,"description":"SELECT one","data":{"db.rows":3,"cached":true})");
   span("bbbbbbbbbbbbbbbb", "db", 200, R"(,"description":"SELECT two","data":{"db.rows":30})");

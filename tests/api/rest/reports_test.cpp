@@ -1,5 +1,7 @@
 // User reports, feedback and attachments.
 #include "issue_fixture.h"
+#include "relay/protocol/envelope.h"
+#include "relay/protocol/hex.h"
 
 namespace picket::rest {
 namespace {
@@ -48,6 +50,46 @@ TEST_F(ReportsApi, AReportCanBePosted) {
   EXPECT_EQ(call("POST", project_path("user-feedback/"), report(event, "third")).status, 409U);
   EXPECT_EQ(call("POST", project_path("user-feedback/"), R"({"event_id":"zz","comments":"x"})").status, 400U);
   EXPECT_EQ(call("POST", project_path("user-feedback/"), R"({})").status, 400U);
+}
+
+TEST_F(ReportsApi, APostedReportIsInTheJournalAsAnSdkWouldHaveSentIt) {
+  const auto event = error("ValueError");
+  const auto before = journal.records().size();
+  ASSERT_EQ(call("POST", project_path("user-feedback/"), report(event, R"(it \"broke\"\nhere)")).status, 200U);
+  ASSERT_EQ(journal.records().size(), before + 1);
+  const auto record = journal.records().back();
+  EXPECT_EQ(record.project, first.project_id);
+  EXPECT_EQ(relay::render_hex(record.key), first.public_key);
+  schema::IntakeMeta meta;
+  ASSERT_TRUE(meta.ParseFromArray(record.meta.data(), static_cast<int>(record.meta.size())));
+  EXPECT_EQ(relay::render_hex(meta.event_id()), event);
+  const auto envelope = relay::parse_envelope(record.body.view());
+  ASSERT_TRUE(envelope && envelope->items.size() == 1);
+  EXPECT_EQ(relay::render_event_id(envelope->fields.event_id.value()), event);
+  EXPECT_EQ(envelope->items[0].type, "user_report");
+  EXPECT_EQ(meta.item_counts(0), static_cast<std::uint64_t>(relay::category_of(envelope->items[0])));
+  const auto payload = boost::json::parse(envelope->items[0].payload);
+  EXPECT_EQ(payload.at("event_id"), json_text(event));
+  EXPECT_EQ(payload.at("name"), "Ada");
+  EXPECT_EQ(payload.at("email"), "ada@example.com");
+  EXPECT_EQ(payload.at("comments"), "it \"broke\"\nhere");
+}
+
+TEST_F(ReportsApi, DigestingAPostedReportChangesNothing) {
+  const auto event = error("ValueError");
+  ASSERT_EQ(call("POST", project_path("user-feedback/"), report(event, "it broke")).status, 200U);
+  const auto posted = get(project_path("user-feedback/"));
+  digest();
+  EXPECT_EQ(get(project_path("user-feedback/")).text, posted.text);
+}
+
+TEST_F(ReportsApi, AReportThatCannotBeMadeDurableIsRefusedAndNotShown) {
+  journal.set_full(true);
+  EXPECT_EQ(call("POST", project_path("user-feedback/"), report(event_id_text(78), "hello")).status, 503U);
+  journal.set_full(false);
+  journal.fail_commits(Error{Fault::unavailable, "no disk"});
+  EXPECT_EQ(call("POST", project_path("user-feedback/"), report(event_id_text(78), "hello")).status, 503U);
+  EXPECT_EQ(get(project_path("user-feedback/")).json.as_array().size(), 0U);
 }
 
 TEST_F(ReportsApi, ADsnIsEnoughToReportAndForNothingElse) {
