@@ -44,7 +44,8 @@ TEST_F(EventFactsTest, AreReadInOnePassPastWhatNobodyAsksFor) {
 }
 
 TEST_F(EventFactsTest, HaveNoEscapesLeftInNamesAndTexts) {
-  const auto facts = read(R"({"rele\u0061se":"a\/b","exception":[{"ty\u0070e":"\"E\"","value":"a\nb\u00e4"}]})");
+  const auto facts = read(R"({"rele\u0061se":"a\/b",
+      "exception":[{"ty\u0070e":"\"E\"","value":"a\nb\u00e4"}]})");
   ASSERT_EQ(facts.errors.size(), 1U);
   EXPECT_EQ(facts.release, "a/b");
   EXPECT_EQ(facts.errors[0].type, "\"E\"");
