@@ -18,24 +18,10 @@ using buffer::Table;
 
 constexpr std::size_t key_bytes = 17;
 
-struct Last {
+struct Stored {
   std::uint64_t number = 0;
-  std::size_t rows = 0;
-  std::string bytes;  // the block, when it is worth merging
+  std::string bytes;  // the block
 };
-
-// The newest block of a run; nothing when there is none.
-std::optional<Last> last_block(const buffer::Reader& reader, std::string_view prefix) {
-  auto cursor = reader.cursor(Table::facts);
-  const auto past = Key().raw(prefix).u64(~std::uint64_t{0}).u8(0);
-  if (!cursor.seek_before(past) || !cursor.key().starts_with(prefix)) return std::nullopt;
-  Last last;
-  last.number = KeyReader(cursor.key().substr(prefix.size())).u64();
-  const auto block = BlockView::parse(cursor.value());
-  last.rows = block ? block->rows() : block_rows;
-  last.bytes = cursor.value();
-  return last;
-}
 
 // Cuts rows of one run into blocks that keep both limits.
 std::vector<std::vector<std::uint32_t>> cut(const FactRows& rows,
@@ -57,30 +43,50 @@ std::vector<std::vector<std::uint32_t>> cut(const FactRows& rows,
   return parts;
 }
 
-std::size_t columns_of(const BlockView& a, const BlockView& b) {
-  std::unordered_set<std::string> names;
-  for (const auto* block : {&a, &b}) {
+// The newest blocks of a run that become one with the `count` rows to come, newest first; `number` is
+// that of the newest block there is, 0 for none. Each is smaller than twice what comes after it, so
+// that a row is written again but a few times on its way into a full block.
+std::vector<Stored> blocks_to_merge(const buffer::Reader& reader,
+                                    std::string_view prefix,
+                                    std::unordered_set<std::string> columns,
+                                    std::size_t count,
+                                    std::uint64_t& number) {
+  std::vector<Stored> found;
+  number = 0;
+  auto cursor = reader.cursor(Table::facts);
+  bool there = cursor.seek_before(Key().raw(prefix).u64(~std::uint64_t{0}).u8(0));
+  for (; there && cursor.key().starts_with(prefix); there = cursor.previous()) {
+    const auto own = KeyReader(cursor.key().substr(prefix.size())).u64();
+    if (number == 0) number = own;
+    const auto block = BlockView::parse(cursor.value());
+    if (!block || block->rows() >= 2 * count || block->rows() + count > block_rows) break;
     for (const auto& column : block->columns())
-      names.insert(std::string(1, static_cast<char>(column.type)).append(column.name));
+      columns.insert(std::string(1, static_cast<char>(column.type)).append(column.name));
+    if (columns.size() > block_columns) break;
+    found.push_back({own, std::string(cursor.value())});
+    count += block->rows();
   }
-  return names.size();
+  return found;
 }
 
-// The two as one block; nothing when they should stay apart.
-std::optional<std::string> merged(std::string_view older,
-                                  std::string_view newer,
+// Appends the rows of one run behind those of `older`, as one block; nothing when one of those cannot
+// be read.
+std::optional<std::string> merged(const std::vector<Stored>& older,
+                                  const BlockView& newer,
                                   Dataset dataset,
                                   std::uint64_t project) {
-  const auto first = BlockView::parse(older);
-  const auto second = BlockView::parse(newer);
-  if (!first || !second || columns_of(*first, *second) > block_columns) return std::nullopt;
   FactRows rows;
-  for (const auto* block : {&*first, &*second}) {
-    if (const auto decoded = decode_block(*block, dataset, project, rows); !decoded) {
+  const auto add = [&](const BlockView& block) {
+    const auto decoded = decode_block(block, dataset, project, rows);
+    if (!decoded)
       log(Level::warning, "facts", "block stays as it is", {{"reason", decoded.error().detail}});
-      return std::nullopt;
-    }
+    return static_cast<bool>(decoded);
+  };
+  for (auto block = older.rbegin(); block != older.rend(); ++block) {
+    const auto view = BlockView::parse(block->bytes);
+    if (!view || !add(*view)) return std::nullopt;
   }
+  if (!add(newer)) return std::nullopt;
   std::vector<std::uint32_t> all(rows.size());
   for (std::uint32_t i = 0; i < all.size(); ++i) all[i] = i;
   return encode_block(rows, all);
@@ -92,19 +98,23 @@ void append_block(buffer::Batch& batch,
                   std::string block,
                   std::size_t count) {
   const auto prefix = facts_prefix(dataset, project);
-  auto last = last_block(batch, prefix);
-  while (last && last->rows < 2 * count && last->rows + count <= block_rows) {
-    auto both = merged(last->bytes, block, dataset, project);
-    if (!both) break;
-    block = *std::move(both);
-    count += last->rows;
-    batch.remove(Table::facts, Key(prefix).u64(last->number));
-    if (batch.failed()) return;
-    const auto number = last->number;
-    last = last_block(batch, prefix);
-    if (!last) last = Last{number - 1, block_rows, {}};
+  const auto view = BlockView::parse(block);
+  std::unordered_set<std::string> columns;
+  if (view) {
+    for (const auto& column : view->columns())
+      columns.insert(std::string(1, static_cast<char>(column.type)).append(column.name));
   }
-  batch.put(Table::facts, Key(prefix).u64(last ? last->number + 1 : 1), block);
+  std::uint64_t number = 0;
+  auto older = blocks_to_merge(batch, prefix, std::move(columns), count, number);
+  if (!older.empty()) {
+    auto all = view ? merged(older, *view, dataset, project) : std::nullopt;
+    if (all) {
+      block = *std::move(all);
+      for (const auto& stored : older) batch.remove(Table::facts, Key(prefix).u64(stored.number));
+      number = older.back().number - 1;
+    }
+  }
+  batch.put(Table::facts, Key(prefix).u64(number + 1), block);
 }
 
 }  // namespace

@@ -1,68 +1,15 @@
 #include "relay/filter/event_facts.h"
 
-#include <simdjson.h>
+#include "relay/protocol/json_object.h"
 
+#include <deque>
 #include <string>
+#include <vector>
 
 namespace picket::filter {
 namespace {
 
-namespace ondemand = simdjson::ondemand;
-using Value = ondemand::value;
-
-// A copy of the payload with the padding that simdjson reads past the end.
-struct Buffer {
-  ondemand::parser parser;
-  std::string bytes;
-};
-
-Buffer& buffer_with(std::string_view payload) {
-  thread_local Buffer buffer;
-  constexpr std::size_t kept_bytes = std::size_t{2} << 20;
-  if (buffer.bytes.capacity() > kept_bytes && payload.size() < kept_bytes) buffer = Buffer();
-  buffer.bytes.reserve(payload.size() + simdjson::SIMDJSON_PADDING);
-  buffer.bytes.assign(payload);
-  return buffer;
-}
-
-void read_text(Value value, std::string_view& into) {
-  std::string_view text;
-  if (value.type().value_unsafe() == ondemand::json_type::string &&
-      value.get_string().get(text) == simdjson::SUCCESS)
-    into = text;
-}
-
-// Calls `visit` with the key and value of each member; false when the JSON broke.
-template <class Visit>
-bool each_member(Value value, const Visit& visit) {
-  ondemand::object object;
-  if (value.get_object().get(object) != simdjson::SUCCESS) return true;
-  for (auto field : object) {
-    std::string_view key;
-    Value member;
-    if (field.unescaped_key().get(key) != simdjson::SUCCESS) return false;
-    if (field.value().get(member) != simdjson::SUCCESS) return false;
-    visit(key, member);
-  }
-  return true;
-}
-
-template <class Visit>
-void each_element(ondemand::array array, const Visit& visit) {
-  for (auto element : array) {
-    Value value;
-    if (element.get(value) != simdjson::SUCCESS) return;
-    if (!visit(value)) return;
-  }
-}
-
-bool is_array(Value& value) {
-  return value.type().value_unsafe() == ondemand::json_type::array;
-}
-
-bool is_object(Value& value) {
-  return value.type().value_unsafe() == ondemand::json_type::object;
-}
+using relay::JsonIndex;
 
 bool same_name(std::string_view a, std::string_view b) {
   if (a.size() != b.size()) return false;
@@ -73,16 +20,74 @@ bool same_name(std::string_view a, std::string_view b) {
   return true;
 }
 
+// Values are the tokens at which they begin. Visits get a token and return the one behind its value:
+// what they have read anyway is not gone through twice.
+class Values {
+ public:
+  explicit Values(const JsonIndex& index) : index_(index), texts_(texts_of_thread()) {}
+
+  bool is(std::size_t token, char c) const {
+    return token < index_.size() && index_.first(token) == c;
+  }
+  std::size_t after(std::size_t token) const { return index_.after(token); }
+
+  // Without its escapes; nothing changes when the value is no text.
+  std::size_t read_text(std::size_t token, std::string_view& into) {
+    if (is(token, '"')) into = text(token);
+    return after(token);
+  }
+
+  // REQUIRES: is(token, '{').
+  template <class Visit>  // (key, token of the value) → the token behind the value
+  std::size_t each_member(std::size_t token, const Visit& visit) {
+    ++token;
+    while (is(token, '"') && is(token + 1, ':')) {
+      token = visit(text(token), token + 2);
+      if (!is(token, ',')) break;
+      ++token;
+    }
+    return is(token, '}') ? token + 1 : index_.size();
+  }
+
+  // REQUIRES: is(token, '[').
+  template <class Visit>  // (token) → the token behind the element
+  std::size_t each_element(std::size_t token, const Visit& visit) {
+    ++token;
+    if (is(token, ']')) return token + 1;
+    while (token < index_.size()) {
+      token = visit(token);
+      if (!is(token, ',')) break;
+      ++token;
+    }
+    return is(token, ']') ? token + 1 : index_.size();
+  }
+
+ private:
+  static std::deque<std::string>& texts_of_thread() {
+    thread_local std::deque<std::string> texts;
+    texts.clear();
+    return texts;
+  }
+
+  std::string_view text(std::size_t token) {
+    const auto content = index_.content(token);
+    return index_.may_have_escapes(content) ? texts_.emplace_back(relay::unescape_json(content)) : content;
+  }
+
+  const JsonIndex& index_;
+  std::deque<std::string>& texts_;  // those that had escapes
+};
+
 class Reader {
  public:
-  explicit Reader(std::uint8_t needs) : needs_(needs) {}
+  Reader(Values& values, std::uint8_t needs) : values_(values), needs_(needs) {}
 
-  void read_member(std::string_view key, Value& value) {
+  std::size_t read_member(std::string_view key, std::size_t value) {
     constexpr std::string_view legacy = "sentry.interfaces.";
     if (key.starts_with(legacy)) key.remove_prefix(legacy.size());
-    if (needs(need_release) && key == "release") return read_text(value, facts_.release);
+    if (needs(need_release) && key == "release") return values_.read_text(value, facts_.release);
     if (needs(need_transaction) && key == "transaction")
-      return read_text(value, facts_.transaction);
+      return values_.read_text(value, facts_.transaction);
     if (needs(need_errors | need_source) && same_name(key, "exception")) return read_errors(value);
     if (needs(need_errors)) {
       const bool entry = same_name(key, "logentry");
@@ -91,6 +96,7 @@ class Reader {
     if (needs(need_request) && (same_name(key, "request") || same_name(key, "http")))
       return read_request(value);
     if (needs(need_user) && same_name(key, "user")) return read_user(value);
+    return values_.after(value);
   }
 
   EventFacts take() { return std::move(facts_); }
@@ -99,176 +105,184 @@ class Reader {
   bool needs(int what) const { return (needs_ & what) != 0; }
 
   // A log entry says more than a message beside it.
-  void read_message(Value& value, bool entry) {
+  std::size_t read_message(std::size_t value, bool entry) {
     std::string_view formatted;
     std::string_view message;
-    if (is_object(value)) {
-      each_member(value, [&](std::string_view key, Value& member) {
-        if (key == "formatted") read_text(member, formatted);
-        if (key == "message") read_text(member, message);
+    std::size_t after = 0;
+    if (values_.is(value, '{')) {
+      after = values_.each_member(value, [&](std::string_view key, std::size_t member) {
+        if (key == "formatted") return values_.read_text(member, formatted);
+        if (key == "message") return values_.read_text(member, message);
+        return values_.after(member);
       });
     } else {
-      read_text(value, message);
+      after = values_.read_text(value, message);
     }
     if (formatted.empty()) formatted = message;
     if (!formatted.empty() && (entry || facts_.message.empty())) facts_.message = formatted;
+    return after;
   }
 
-  void read_errors(Value& value) {
-    if (is_array(value)) return read_list(value);
-    if (!is_object(value)) return;
+  std::size_t read_errors(std::size_t value) {
+    if (values_.is(value, '[')) return read_list(value);
+    if (!values_.is(value, '{')) return values_.after(value);
     // {"values": […]}, or one exception by itself.
     ErrorFact single;
     bool wrapped = false;
-    each_member(value, [&](std::string_view key, Value& member) {
-      if (key == "values" && is_array(member)) {
-        wrapped = true;
-        read_list(member);
-      } else {
-        read_error_member(key, member, single);
-      }
+    const auto after = values_.each_member(value, [&](std::string_view key, std::size_t member) {
+      if (key != "values" || !values_.is(member, '[')) return read_error_member(key, member, single);
+      wrapped = true;
+      return read_list(member);
     });
     if (!wrapped && !(single.type.empty() && single.value.empty()))
       facts_.errors.push_back(single);
+    return after;
   }
 
-  void read_list(Value& value) {
-    ondemand::array array;
-    if (value.get_array().get(array) != simdjson::SUCCESS) return;
-    each_element(array, [this](Value& element) {
-      if (!is_object(element)) return true;
+  std::size_t read_list(std::size_t value) {
+    bool full = false;
+    return values_.each_element(value, [&](std::size_t element) {
+      if (full || !values_.is(element, '{')) return values_.after(element);
       ErrorFact error;
-      each_member(element, [&](std::string_view key, Value& member) {
-        read_error_member(key, member, error);
+      const auto after = values_.each_member(element, [&](std::string_view key, std::size_t member) {
+        return read_error_member(key, member, error);
       });
       facts_.errors.push_back(error);
-      return facts_.errors.size() < EventFacts::most_errors;
+      full = facts_.errors.size() >= EventFacts::most_errors;
+      return after;
     });
   }
 
-  void read_error_member(std::string_view key, Value& value, ErrorFact& error) {
-    if (key == "type") return read_text(value, error.type);
-    if (key == "value") return read_text(value, error.value);
-    if (key != "stacktrace" || !needs(need_source) || !is_object(value)) return;
-    each_member(value, [&](std::string_view name, Value& frames) {
-      ondemand::array array;
-      if (name != "frames" || !is_array(frames)) return;
-      if (frames.get_array().get(array) != simdjson::SUCCESS) return;
-      each_element(array, [&](Value& frame) {
-        if (is_object(frame)) read_frame(frame, error);
-        return true;
-      });
+  std::size_t read_error_member(std::string_view key, std::size_t value, ErrorFact& error) {
+    if (key == "type") return values_.read_text(value, error.type);
+    if (key == "value") return values_.read_text(value, error.value);
+    if (key != "stacktrace" || !needs(need_source) || !values_.is(value, '{'))
+      return values_.after(value);
+    return values_.each_member(value, [&](std::string_view name, std::size_t frames) {
+      if (name != "frames" || !values_.is(frames, '[')) return values_.after(frames);
+      return read_frames(frames, error);
     });
   }
 
-  // Frames run from the outermost to the innermost: the last one that says where it is counts.
-  static void read_frame(Value& frame, ErrorFact& error) {
+  // Frames run from the outermost to the innermost: the last one that says where it is counts, and it
+  // is nearly always the last.
+  std::size_t read_frames(std::size_t list, ErrorFact& error) {
+    frames_.clear();
+    const auto after = values_.each_element(list, [this](std::size_t frame) {
+      if (values_.is(frame, '{')) frames_.push_back(frame);
+      return values_.after(frame);
+    });
+    for (auto frame = frames_.rbegin(); frame != frames_.rend(); ++frame) {
+      const auto source = source_of(*frame);
+      if (source.empty() || source == "<anonymous>") continue;
+      error.source = source;
+      break;
+    }
+    return after;
+  }
+
+  std::string_view source_of(std::size_t frame) {
     std::string_view path;
     std::string_view file;
-    each_member(frame, [&](std::string_view key, Value& member) {
-      if (key == "abs_path") read_text(member, path);
-      if (key == "filename") read_text(member, file);
+    values_.each_member(frame, [&](std::string_view key, std::size_t member) {
+      if (key == "abs_path") return values_.read_text(member, path);
+      if (key == "filename") return values_.read_text(member, file);
+      return values_.after(member);
     });
-    if (path.empty()) path = file;
-    if (!path.empty() && path != "<anonymous>") error.source = path;
+    return path.empty() ? file : path;
   }
 
-  void read_request(Value& value) {
-    if (!is_object(value)) return;
-    each_member(value, [&](std::string_view key, Value& member) {
-      if (key == "url") return read_text(member, facts_.url);
-      if (key == "headers") read_headers(member);
+  std::size_t read_request(std::size_t value) {
+    if (!values_.is(value, '{')) return values_.after(value);
+    return values_.each_member(value, [&](std::string_view key, std::size_t member) {
+      if (key == "url") return values_.read_text(member, facts_.url);
+      return key == "headers" ? read_headers(member) : values_.after(member);
     });
   }
 
   // {"User-Agent": "…"} or [["User-Agent", "…"], …].
-  void read_headers(Value& value) {
-    if (is_object(value)) {
-      each_member(value, [&](std::string_view key, Value& member) {
+  std::size_t read_headers(std::size_t value) {
+    if (values_.is(value, '{')) {
+      return values_.each_member(value, [&](std::string_view key, std::size_t member) {
         std::string_view text;
-        if (wanted(key) != nullptr) read_text(member, text);
+        const auto after = values_.read_text(member, text);
         keep_header(key, text);
+        return after;
       });
-      return;
     }
-    ondemand::array array;
-    if (!is_array(value) || value.get_array().get(array) != simdjson::SUCCESS) return;
-    each_element(array, [&](Value& pair) {
-      ondemand::array parts;
-      if (!is_array(pair) || pair.get_array().get(parts) != simdjson::SUCCESS) return true;
+    if (!values_.is(value, '[')) return values_.after(value);
+    return values_.each_element(value, [&](std::size_t pair) {
+      if (!values_.is(pair, '[')) return values_.after(pair);
       std::string_view name;
       int index = 0;
-      each_element(parts, [&](Value& part) {
+      return values_.each_element(pair, [&](std::size_t part) {
         std::string_view text;
-        read_text(part, text);
+        const auto after = values_.read_text(part, text);
         if (index == 0) name = text;
         if (index == 1) keep_header(name, text);
-        return ++index < 2;
+        ++index;
+        return after;
       });
-      return true;
     });
   }
 
-  std::string_view* wanted(std::string_view name) {
-    if (same_name(name, "user-agent")) return &facts_.user_agent;
-    if (same_name(name, "host")) return &facts_.host;
-    if (same_name(name, "x-forwarded-host")) return &facts_.forwarded_host;
-    return nullptr;
-  }
   void keep_header(std::string_view name, std::string_view text) {
-    if (auto* place = wanted(name); place != nullptr && !text.empty()) *place = text;
+    if (text.empty()) return;
+    if (same_name(name, "user-agent")) facts_.user_agent = text;
+    if (same_name(name, "host")) facts_.host = text;
+    if (same_name(name, "x-forwarded-host")) facts_.forwarded_host = text;
   }
 
-  void read_user(Value& value) {
-    if (!is_object(value)) return;
-    each_member(value, [&](std::string_view key, Value& member) {
-      if (key == "ip_address") read_text(member, facts_.user_address);
+  std::size_t read_user(std::size_t value) {
+    if (!values_.is(value, '{')) return values_.after(value);
+    return values_.each_member(value, [&](std::string_view key, std::size_t member) {
+      return key == "ip_address" ? values_.read_text(member, facts_.user_address)
+                                 : values_.after(member);
     });
   }
 
+  Values& values_;
   const std::uint8_t needs_;
   EventFacts facts_;
+  std::vector<std::size_t> frames_;
 };
 
-template <class Visit>
-void each_root_member(std::string_view payload, const Visit& visit) {
-  auto& buffer = buffer_with(payload);
-  ondemand::document document;
-  const simdjson::padded_string_view padded(buffer.bytes.data(), buffer.bytes.size(),
-                                            buffer.bytes.size() + simdjson::SIMDJSON_PADDING);
-  if (buffer.parser.iterate(padded).get(document) != simdjson::SUCCESS) return;
-  ondemand::object object;
-  if (document.get_object().get(object) != simdjson::SUCCESS) return;
-  for (auto field : object) {
-    std::string_view key;
-    Value value;
-    if (field.unescaped_key().get(key) != simdjson::SUCCESS) return;
-    if (field.value().get(value) != simdjson::SUCCESS) return;
-    visit(key, value);
-  }
+// Nothing is read of what cannot be an object to its end.
+bool is_object(const JsonIndex* index) {
+  return index != nullptr && index->size() > 1 && index->first(0) == '{' &&
+         index->first(index->size() - 1) == '}';
 }
 
 }  // namespace
 
-EventFacts read_event(std::string_view payload, std::uint8_t needs) {
-  Reader reader(needs);
-  each_root_member(payload,
-                   [&](std::string_view key, Value& value) { reader.read_member(key, value); });
+EventFacts read_event(relay::IndexedJson& payload, std::uint8_t needs) {
+  const auto* index = payload.index();
+  if (!is_object(index)) return {};
+  Values values(*index);
+  Reader reader(values, needs);
+  values.each_member(0, [&](std::string_view key, std::size_t value) {
+    return reader.read_member(key, value);
+  });
   return reader.take();
 }
 
-CspFacts read_csp(std::string_view payload) {
+CspFacts read_csp(relay::IndexedJson& payload) {
   CspFacts facts;
-  const auto read_body = [&facts](std::string_view key, Value& member) {
-    if (key == "blocked-uri" || key == "blockedURL") read_text(member, facts.blocked);
-    if (key == "source-file" || key == "sourceFile") read_text(member, facts.source);
+  const auto* index = payload.index();
+  if (!is_object(index)) return facts;
+  Values values(*index);
+  const auto read_body = [&](std::string_view key, std::size_t member) {
+    if (key == "blocked-uri" || key == "blockedURL") return values.read_text(member, facts.blocked);
+    if (key == "source-file" || key == "sourceFile") return values.read_text(member, facts.source);
+    return values.after(member);
   };
-  each_root_member(payload, [&](std::string_view key, Value& value) {
+  values.each_member(0, [&](std::string_view key, std::size_t value) {
     const bool body = key == "csp-report" || key == "body" || key == "csp";
-    if (body && is_object(value)) each_member(value, read_body);
+    if (body && values.is(value, '{')) return values.each_member(value, read_body);
     // A security item's payload names them flat.
-    if (key == "blocked_uri") read_text(value, facts.blocked);
-    if (key == "source_file") read_text(value, facts.source);
+    if (key == "blocked_uri") return values.read_text(value, facts.blocked);
+    if (key == "source_file") return values.read_text(value, facts.source);
+    return values.after(value);
   });
   return facts;
 }

@@ -3,8 +3,11 @@
 // Reads what SDKs send, legacy spellings included (sentry.interfaces.Exception, a plain list of
 // exceptions, a message that is an object). What does not parse reads as far as it goes.
 //
-// THREADS  Any; the views point into a buffer of the thread and die with its next read_event().
+// THREADS  Any; the views point into the payload, or into a buffer of the thread that its next read_event()
+//          or read_csp() uses again.
 #pragma once
+
+#include "relay/protocol/json_index.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -43,13 +46,13 @@ struct EventFacts {
   std::string_view forwarded_host;
 };
 
-EventFacts read_event(std::string_view payload, std::uint8_t needs);
+EventFacts read_event(relay::IndexedJson& payload, std::uint8_t needs);
 
 // The sources of a CSP report: what was blocked, and the file that asked for it.
 struct CspFacts {
   std::string_view blocked;
   std::string_view source;
 };
-CspFacts read_csp(std::string_view payload);
+CspFacts read_csp(relay::IndexedJson& payload);
 
 }  // namespace picket::filter

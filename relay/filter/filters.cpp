@@ -151,12 +151,20 @@ Result<Filters> Filters::make(const FilterOptions& options) {
 }
 
 std::string_view Filters::judge(const relay::Item& item, const Sent& sent) const {
+  thread_local relay::JsonIndex index;
+  relay::IndexedJson payload(item.payload, index);
+  return judge(item, sent, payload);
+}
+
+std::string_view Filters::judge(const relay::Item& item,
+                                const Sent& sent,
+                                relay::IndexedJson& payload) const {
   const auto shape = shape_of(item.type);
   if (empty_ || shape == Shape::none) return {};
   if (!generic_.empty()) {
     if (const auto id = judge_generic(item, sent); !id.empty()) return id;
   }
-  if (shape == Shape::csp && blocks_csp(item.payload)) return "invalid-csp";
+  if (shape == Shape::csp && blocks_csp(payload)) return "invalid-csp";
   if (blocks_address(sent.client_address)) return "ip-address";
   if (shape == Shape::session) {
     if (!releases_.empty() && releases_.matches(session_release(item.payload)))
@@ -167,7 +175,7 @@ std::string_view Filters::judge(const relay::Item& item, const Sent& sent) const
   const bool transaction = item.type == "transaction";
   auto needs = event_needs_;
   if (!transaction) needs = static_cast<std::uint8_t>(needs & ~need_transaction);
-  return needs == 0 ? std::string_view() : judge_event(read_event(item.payload, needs), transaction);
+  return needs == 0 ? std::string_view() : judge_event(read_event(payload, needs), transaction);
 }
 
 std::string_view Filters::judge_generic(const relay::Item& item, const Sent& sent) const {
@@ -178,7 +186,7 @@ std::string_view Filters::judge_generic(const relay::Item& item, const Sent& sen
   return {};
 }
 
-bool Filters::blocks_csp(std::string_view payload) const {
+bool Filters::blocks_csp(relay::IndexedJson& payload) const {
   if (csp_sources_.empty()) return false;
   const auto facts = read_csp(payload);
   return std::any_of(csp_sources_.begin(), csp_sources_.end(), [&](const CspSource& source) {

@@ -61,6 +61,10 @@ class Filters {
 
   // The reason code, "" when the item may pass. Client reports and check-ins always may.
   std::string_view judge(const relay::Item& item, const Sent& sent) const;
+  // The same with an index of the item's payload that others read, too.
+  std::string_view judge(const relay::Item& item,
+                         const Sent& sent,
+                         relay::IndexedJson& payload) const;
 
  private:
   struct CspSource {
@@ -73,7 +77,7 @@ class Filters {
   static bool matches(const CspSource& source, std::string_view url);
 
   std::string_view judge_generic(const relay::Item& item, const Sent& sent) const;
-  bool blocks_csp(std::string_view payload) const;
+  bool blocks_csp(relay::IndexedJson& payload) const;
   bool blocks_address(std::string_view address) const;
   std::string_view judge_event(const EventFacts& facts, bool transaction) const;
   std::string_view judge_errors(const EventFacts& facts) const;

@@ -2,6 +2,7 @@
 
 #include "relay/ingest/item_limits.h"
 #include "relay/ingest/project_settings.h"
+#include "relay/protocol/json_index.h"
 #include "relay/protocol/json_object.h"
 
 #include <algorithm>
@@ -161,7 +162,7 @@ class Judging {
     const filter::Sent sent{circumstances_.client_address, circumstances_.user_agent, trace()};
     for (std::size_t i = 0; i < items_.size(); ++i) {
       if (dropped(i)) continue;
-      const auto reason = settings_.filters.judge(items_[i], sent);
+      const auto reason = settings_.filters.judge(items_[i], sent, indexed(i));
       if (!reason.empty()) drop(i, relay::Outcome::filtered, reason);
     }
   }
@@ -193,7 +194,7 @@ class Judging {
     for (const auto& scrubber : settings_.scrubbers) {
       for (std::size_t i = 0; i < items_.size(); ++i) {
         if (dropped(i)) continue;
-        auto changed = scrubbed_.empty() || !scrubbed_[i] ? scrubber.scrub(items_[i])
+        auto changed = scrubbed_.empty() || !scrubbed_[i] ? scrubber.scrub(items_[i], indexed(i))
                                                           : scrubber.scrub(changed_item(i));
         if (!changed) continue;
         if (scrubbed_.empty()) scrubbed_.resize(items_.size());
@@ -276,6 +277,16 @@ class Judging {
     return *scrubbed_[index];
   }
 
+  // Of the item's payload as it came; the one before it ends.
+  relay::IndexedJson& indexed(std::size_t index) {
+    thread_local relay::JsonIndex kept;
+    if (!indexed_ || indexed_item_ != index) {
+      indexed_.emplace(items_[index].payload, kept);
+      indexed_item_ = index;
+    }
+    return *indexed_;
+  }
+
   // Looked for once, by those who need it.
   std::string_view trace() {
     if (!trace_) trace_ = trace_of(envelope_);
@@ -293,6 +304,8 @@ class Judging {
   std::size_t events_left_ = 0;
   std::size_t replays_left_ = 0;
   std::optional<std::string_view> trace_;
+  std::optional<relay::IndexedJson> indexed_;  // of one item
+  std::size_t indexed_item_ = 0;
   std::vector<Fate> fates_;                          // empty: nothing was dropped
   std::vector<std::optional<std::string>> scrubbed_;  // empty: nothing has changed
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 
 namespace picket::scrub {
 namespace {
@@ -116,24 +117,22 @@ RuleSet::RuleSet(std::vector<Application> applications, std::shared_ptr<const Wo
     application.keyed = true;
     for (const auto& key : *keys) {
       keys_.insert(key);
-      key_slots_.set(slot_of(key));
+      slots_.set(slot_of(key));
     }
   }
+  std::copy_if(detectors.begin(), detectors.end(), std::back_inserter(sought_),
+               [this](Detector detector) { return (wanted_ & sign_of(detector)) != 0; });
+  // Of those that find something in texts without '@', only these do so without two digits.
+  const bool without_digits = std::any_of(sought_.begin(), sought_.end(), [](Detector detector) {
+    return detector == Detector::mac || detector == Detector::uuid || detector == Detector::ip;
+  });
+  least_digits_ = without_digits ? 0 : 2;
 }
 
-std::size_t RuleSet::slot_of(std::string_view key) {
-  if (key.empty()) return 0;
-  const auto part = [&key](std::size_t at) {
-    return static_cast<unsigned char>(fold(key[at])) & 31U;
-  };
-  return (key.size() * 61 + part(0) * 32 + part(key.size() - 1)) % 1024;
-}
-
-bool RuleSet::may_be_keyed(std::string_view key) const {
-  if (!key_slots_.test(slot_of(key))) return false;
+std::string RuleSet::folded(std::string_view key) {
   std::string folded(key);
   std::transform(folded.begin(), folded.end(), folded.begin(), fold);
-  return keys_.contains(folded);
+  return folded;
 }
 
 Signs RuleSet::signs_of_key(std::string_view key) const {
@@ -163,10 +162,9 @@ Signs RuleSet::signs_of_text(std::string_view text) const {
   if (is_whole_word(text)) signs |= sign_password;
   if (text.size() < 5) return signs;
   const auto traits = traits_of(text);
-  if (traits.digits == 0 && !traits.at && !traits.colon && !traits.dash && traits.bytes < 32)
-    return signs;
-  for (const auto detector : detectors) {
-    if ((wanted_ & sign_of(detector)) == 0 || !may_find(detector, traits)) continue;
+  if (traits.digits < least_digits_ && !traits.at) return signs;
+  for (const auto detector : sought_) {
+    if (!may_find(detector, traits)) continue;
     // A date or an id passes the test for some; looking is cheaper than what would follow.
     if (!find_all(detector, text).empty()) signs |= sign_of(detector);
   }

@@ -95,21 +95,34 @@ class RuleSet {
   // False: nothing that may be touched like this is matched, but for what is keyed.
   bool touches(Pii pii) const { return (pii == Pii::yes ? wanted_ : unkeyed_maybe_) != 0; }
   // Whether applications that match only some keys match this one.
-  bool is_keyed(std::string_view key) const { return !keys_.empty() && may_be_keyed(key); }
+  bool is_keyed(std::string_view key) const {
+    return slots_[slot_of(key)] && keys_.contains(folded(key));
+  }
   Signs signs_of_key(std::string_view key) const;
   Signs signs_of_text(std::string_view text) const;
 
  private:
-  bool may_be_keyed(std::string_view key) const;
-  static std::size_t slot_of(std::string_view key);
+  // Of the length and three bytes; letters of both cases are the same in five bits.
+  static constexpr std::size_t key_slots = 4096;
+  static std::size_t slot_of(std::string_view key) {
+    if (key.empty()) return 0;
+    const auto part = [&key](std::size_t at) -> std::size_t {
+      return static_cast<unsigned char>(*(key.data() + at)) & 31U;
+    };
+    return (key.size() * 61 + part(0) * 32 + part(key.size() - 1) + part(key.size() / 2) * 1021) %
+           key_slots;
+  }
+  static std::string folded(std::string_view key);
 
   std::vector<Application> applications_;
   std::shared_ptr<const WordSet> sensitive_;
+  std::vector<Detector> sought_;   // in texts by their shape
+  std::size_t least_digits_ = 0;   // without '@' and with fewer, none of them finds anything
   Signs wanted_ = 0;         // of all applications
   Signs unkeyed_ = 0;        // of applications that may match under any key
   Signs unkeyed_maybe_ = 0;  // of those of them that match what is touched only when named
   std::unordered_set<std::string> keys_;  // in lower case: of the other applications
-  std::bitset<1024> key_slots_;
+  std::bitset<key_slots> slots_;
 };
 
 }  // namespace picket::scrub

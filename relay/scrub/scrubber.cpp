@@ -2,7 +2,6 @@
 
 #include "relay/protocol/json_object.h"
 #include "relay/scrub/blob.h"
-#include "relay/scrub/json_index.h"
 #include "relay/scrub/pii_config.h"
 #include "relay/scrub/schema.h"
 #include "relay/scrub/walk.h"
@@ -12,11 +11,8 @@
 namespace picket::scrub {
 namespace {
 
-// Larger texts get an index of their own, so that no thread keeps much memory.
-constexpr std::size_t kept_index_bytes = std::size_t{1} * 1024 * 1024;
-
 // The root's member `items`: the token of its value, or nothing.
-std::optional<std::size_t> find_items(const JsonIndex& index) {
+std::optional<std::size_t> find_items(const relay::JsonIndex& index) {
   if (index.size() == 0 || index.first(0) != '{') return std::nullopt;
   std::size_t token = 1;
   while (token + 2 < index.size() && index.first(token) == '"' && index.first(token + 1) == ':') {
@@ -28,7 +24,7 @@ std::optional<std::size_t> find_items(const JsonIndex& index) {
   return std::nullopt;
 }
 
-void walk_all(Walk& walk, const JsonIndex& index, std::size_t list, const Node& node) {
+void walk_all(Walk& walk, const relay::JsonIndex& index, std::size_t list, const Node& node) {
   if (index.first(list) != '[') return;
   std::size_t token = list + 1;
   while (token < index.size() && index.first(token) != ']') {
@@ -50,12 +46,13 @@ std::string file_name_of(const relay::Item& item) {
 
 std::optional<std::string> scrub_json(const RuleSet& rules,
                                       std::string_view type,
-                                      std::string_view payload,
-                                      JsonIndex& index,
-                                      JsonIndex& spare) {
+                                      relay::IndexedJson& indexed,
+                                      relay::JsonIndex& spare) {
   const auto& schema = Schema::get();
   const Node* node = schema.root_of(type);
-  if (node == nullptr || !index.build(payload)) return std::nullopt;
+  if (node == nullptr || indexed.index() == nullptr) return std::nullopt;
+  const auto& index = *indexed.index();
+  const auto payload = indexed.text();
   Walk walk(rules, payload, index, &spare);
   const Node* item = schema.container_of(type);
   const auto items = item == nullptr ? std::nullopt : find_items(index);
@@ -66,7 +63,7 @@ std::optional<std::string> scrub_json(const RuleSet& rules,
   } else {
     walk.walk_root(0, *node);
   }
-  if (walk.edits().empty() || !is_json(payload)) return std::nullopt;
+  if (walk.edits().empty() || !relay::is_json(payload)) return std::nullopt;
   return render_edits(payload, walk.edits());
 }
 
@@ -83,18 +80,24 @@ Result<Scrubber> Scrubber::make(const Settings& settings) {
 }
 
 std::optional<std::string> Scrubber::scrub(const relay::Item& item) const {
+  thread_local relay::JsonIndex index;
+  relay::IndexedJson payload(item.payload, index);
+  return scrub(item, payload);
+}
+
+std::optional<std::string> Scrubber::scrub(const relay::Item& item,
+                                           relay::IndexedJson& payload) const {
+  constexpr std::size_t kept_index_bytes = std::size_t{1} * 1024 * 1024;
   if (state_->rules.empty() || item.payload.empty()) return std::nullopt;
   if (item.type == "attachment")
     return scrub_attachment(state_->rules, file_name_of(item), item.payload);
   if (item.payload.size() > max_json_bytes) return std::nullopt;
   if (item.payload.size() > kept_index_bytes) {
-    JsonIndex index;
-    JsonIndex spare;
-    return scrub_json(state_->rules, item.type, item.payload, index, spare);
+    relay::JsonIndex spare;
+    return scrub_json(state_->rules, item.type, payload, spare);
   }
-  thread_local JsonIndex index;
-  thread_local JsonIndex spare;
-  return scrub_json(state_->rules, item.type, item.payload, index, spare);
+  thread_local relay::JsonIndex spare;
+  return scrub_json(state_->rules, item.type, payload, spare);
 }
 
 bool Scrubber::does_anything() const {

@@ -12,6 +12,7 @@
 
 #include "buffer/result.h"
 #include "relay/protocol/envelope.h"
+#include "relay/protocol/json_index.h"
 
 #include <memory>
 #include <optional>
@@ -46,6 +47,8 @@ class Scrubber {
   // that are not what the item's type says (malformed JSON stays as it came). Valid JSON stays
   // valid. Linear in the payload.
   std::optional<std::string> scrub(const relay::Item& item) const;
+  // The same with an index of the item's payload that others read, too.
+  std::optional<std::string> scrub(const relay::Item& item, relay::IndexedJson& payload) const;
 
   // False when no settings ask for anything: scrub() would return nothing whatever it is given.
   bool does_anything() const;

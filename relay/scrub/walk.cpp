@@ -1,9 +1,6 @@
 #include "relay/scrub/walk.h"
 
-#include "relay/protocol/json_object.h"
-
 #include <algorithm>
-#include <cstring>
 
 namespace picket::scrub {
 namespace {
@@ -16,23 +13,6 @@ constexpr std::uint32_t max_pair_depth = 16;
 
 bool is_string(char c) {
   return c == '"';
-}
-
-// Most texts are too short for what memchr() costs to begin.
-bool has_backslash(std::string_view text) {
-  constexpr std::size_t word = sizeof(std::uint64_t);
-  constexpr std::uint64_t ones = 0x0101010101010101U;
-  std::size_t at = 0;
-  for (; at + word <= text.size(); at += word) {
-    std::uint64_t bytes = 0;
-    std::memcpy(&bytes, text.data() + at, word);
-    bytes ^= ones * static_cast<unsigned char>('\\');
-    if (((bytes - ones) & ~bytes & (ones << 7U)) != 0) return true;
-  }
-  for (; at < text.size(); ++at) {
-    if (text[at] == '\\') return true;
-  }
-  return false;
 }
 
 Types basic_type(char first) {
@@ -81,13 +61,6 @@ void Walk::walk_inner(std::size_t token, const Spot& spot) {
   value(token, inner, Schema::get().any());
 }
 
-std::string_view Walk::decoded(std::size_t token, std::string& buffer) const {
-  const auto content = index_.content(token);
-  if (!has_backslash(content)) return content;
-  buffer = relay::unescape_json(content);
-  return buffer;
-}
-
 // The value of this member of the object that begins at `token`; size() when there is none.
 std::size_t Walk::find_member(std::size_t token, std::string_view name) const {
   ++token;
@@ -125,7 +98,7 @@ std::size_t Walk::value(std::size_t token, Spot& spot, const Node& node) {
     case Shape::record:
       if (first != '{') return any(token, spot, types);
       if (spot.place.pii != Pii::no) {
-        if (const auto after = index_.after(token); removed(token, after, spot)) return after;
+        if (removed(token, spot)) return index_.after(token);
       }
       return record(token, spot, node);
     case Shape::contexts: return first == '{' ? contexts(token, spot) : index_.after(token);
@@ -138,7 +111,7 @@ std::size_t Walk::value(std::size_t token, Spot& spot, const Node& node) {
     case Shape::query:
     case Shape::cookies:
       if (first == '{' || first == '[') {
-        if (const auto after = index_.after(token); removed(token, after, spot)) return after;
+        if (removed(token, spot)) return index_.after(token);
         return pairs(token, spot);
       }
       if (!is_string(first) || node.shape == Shape::pairs) return any(token, spot, types);
@@ -170,11 +143,9 @@ std::size_t Walk::any(std::size_t token, Spot& spot, Types types) {
     case 'n': return token + 1;
     case '{':
     case '[': break;
-    default: removed(token, token + 1, spot); return token + 1;
+    default: removed(token, spot); return token + 1;
   }
-  if (may_match(spot, spot.key_signs)) {
-    if (const auto after = index_.after(token); removed(token, after, spot)) return after;
-  }
+  if (removed(token, spot)) return index_.after(token);
   if (first == '{') return members(token, spot);
   if (is_pair(token, spot)) {
     const auto after = pair(token, spot, spot.place);
@@ -424,8 +395,7 @@ std::size_t Walk::attributes(std::size_t token, const Spot& spot) {
 
 // Advanced rules see {"type": …, "value": …}, the others an attribute that is its value.
 std::size_t Walk::attribute(std::size_t token, Spot& attribute) {
-  if (const auto after = index_.after(token); removed(token, after, attribute, Asked::advanced))
-    return after;
+  if (removed(token, attribute, Asked::advanced)) return index_.after(token);
   Place plain = attribute.place;
   Spot child;
   child.parent = &attribute;

@@ -4,7 +4,8 @@
 // THREADS  A walk belongs to one thread.
 #pragma once
 
-#include "relay/scrub/json_index.h"
+#include "relay/protocol/json_index.h"
+#include "relay/protocol/json_object.h"
 #include "relay/scrub/meta_tree.h"
 #include "relay/scrub/rule.h"
 #include "relay/scrub/schema.h"
@@ -44,7 +45,7 @@ struct Spot {
 class Walk {
  public:
   // `spare`: an index for JSON within strings; nullptr: such strings are plain text.
-  Walk(const RuleSet& rules, std::string_view text, const JsonIndex& index, JsonIndex* spare)
+  Walk(const RuleSet& rules, std::string_view text, const relay::JsonIndex& index, relay::JsonIndex* spare)
       : rules_(rules), text_(text), index_(index), spare_(spare) {}
 
   // An item, or one of several in a container: the value that begins at `token` and has its own
@@ -82,7 +83,7 @@ class Walk {
   void body(std::size_t token, const Spot& spot);
   bool inner_json(std::size_t token, const Spot& spot, std::string_view json);
   void assignments(std::size_t token, const Spot& spot, char separator);
-  bool removed(std::size_t token, std::size_t after, const Spot& spot, Asked asked = Asked::all);
+  bool removed(std::size_t token, const Spot& spot, Asked asked = Asked::all);
 
   Signs signs_of_key(std::string_view key, Pii pii) const;
   bool may_match(const Spot& spot, Signs signs) const;
@@ -112,7 +113,14 @@ class Walk {
   void finish_meta(std::size_t root, std::size_t after);
   static MetaPath path_of(const Spot& spot);
 
-  std::string_view decoded(std::size_t token, std::string& buffer) const;
+  std::string_view decoded(std::size_t token, std::string& buffer) const {
+    return unescaped(index_.content(token), buffer);
+  }
+  std::string_view unescaped(std::string_view content, std::string& buffer) const {
+    if (!index_.may_have_escapes(content)) return content;
+    buffer = relay::unescape_json(content);
+    return buffer;
+  }
   std::size_t find_member(std::size_t token, std::string_view name) const;
   bool is(std::size_t token, char c) const {
     return token < index_.size() && index_.first(token) == c;
@@ -120,8 +128,8 @@ class Walk {
 
   const RuleSet& rules_;
   std::string_view text_;
-  const JsonIndex& index_;
-  JsonIndex* spare_;
+  const relay::JsonIndex& index_;
+  relay::JsonIndex* spare_;
   std::vector<Edit> edits_;
   std::optional<std::size_t> root_;  // the item that is walked: none in an inner walk
   std::optional<MetaTree> meta_;

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 
 namespace picket::scrub {
 namespace {
@@ -118,8 +119,9 @@ Effect Walk::apply(
   return effect;
 }
 
-bool Walk::removed(std::size_t token, std::size_t after, const Spot& spot, Asked asked) {
+bool Walk::removed(std::size_t token, const Spot& spot, Asked asked) {
   if (spot.place.pii == Pii::no || !may_match(spot, spot.key_signs)) return false;
+  const auto after = index_.after(token);
   if (after > index_.size() || after <= token) return false;
   Remark removal;
   if (apply(spot, spot.key_signs | sign_anything, nullptr, removal, asked) != Effect::removed)
@@ -129,9 +131,11 @@ bool Walk::removed(std::size_t token, std::size_t after, const Spot& spot, Asked
 }
 
 bool Walk::text(std::size_t token, const Spot& spot, Asked asked) {
-  if (spot.place.pii == Pii::no || !may_touch(spot) || index_.content(token).empty()) return false;
+  if (spot.place.pii == Pii::no || !may_touch(spot)) return false;
+  const auto content = index_.content(token);
+  if (content.empty()) return false;
   std::string buffer;
-  const auto before = decoded(token, buffer);
+  const auto before = unescaped(content, buffer);
   const auto signs = signs_of(before, spot);
   if (!may_match(spot, signs) || is_placeholder(before)) return false;
   const auto earlier = earlier_remarks(spot);
@@ -251,15 +255,21 @@ void Walk::assignments(std::size_t token, const Spot& spot, char separator) {
   // To selectors, the whole is a list of pairs.
   Spot list = spot;
   list.place.types = ValueType::array;
-  if (removed(token, token + 1, list)) return;
+  if (removed(token, list)) return;
+  const std::size_t mark = before.starts_with('?') ? 1 : 0;
+  const auto scrubbed = [&](const std::vector<Remark>& earlier, std::vector<Remark>& remarks) {
+    std::string after(before.substr(0, mark));
+    const bool changed = scrub_assignments(before.substr(mark), list, separator,
+                                           mark == 0 ? earlier : std::vector<Remark>(), after, remarks);
+    return changed ? std::optional(std::move(after)) : std::nullopt;
+  };
+  // Earlier remarks only keep parts from changing, and looking for them costs a pass over the item.
+  std::vector<Remark> unused;
+  if (!scrubbed({}, unused)) return;
   const auto earlier = earlier_remarks(spot);
   auto remarks = without_range(earlier);
-  std::string after;
-  const std::size_t mark = before.starts_with('?') ? 1 : 0;
-  after = before.substr(0, mark);
-  if (scrub_assignments(before.substr(mark), list, separator,
-                        mark == 0 ? earlier : std::vector<Remark>(), after, remarks))
-    replace(token, spot, after, std::move(remarks), before);
+  if (const auto after = scrubbed(earlier, remarks))
+    replace(token, spot, *after, std::move(remarks), before);
 }
 
 // The query and the fragment have places of their own, beside the URL's.
@@ -270,18 +280,17 @@ void Walk::url(std::size_t token, const Spot& spot) {
   const auto hash = std::min(before.find('#'), before.size());
   const auto question = std::min(before.find('?'), hash);
   if (question == before.size()) return;
-  const auto earlier = earlier_remarks(spot);
   Spot query = spot;
   query.place.key = "query_string";
   query.place.pii = Pii::yes;
   query.place.types = ValueType::array;
-  auto remarks = without_range(earlier);
+  std::vector<Remark> found;
   std::string after(before.substr(0, question));
   bool changed = false;
   if (question < hash) {
     after += '?';
     changed = scrub_assignments(before.substr(question + 1, hash - question - 1), query, '&', {},
-                                after, remarks);
+                                after, found);
   }
   if (hash < before.size()) {
     Spot parent = spot;
@@ -294,14 +303,17 @@ void Walk::url(std::size_t token, const Spot& spot) {
       for (auto& remark : fragment->remarks()) {
         if (remark.range)
           remark.range = Span{remark.range->begin + after.size(), remark.range->end + after.size()};
-        remarks.push_back(std::move(remark));
+        found.push_back(std::move(remark));
       }
       after += fragment->text();
     } else {
       after += before.substr(hash + 1);
     }
   }
-  if (changed && after != before) replace(token, spot, after, std::move(remarks), before);
+  if (!changed || after == before) return;
+  auto remarks = without_range(earlier_remarks(spot));
+  std::move(found.begin(), found.end(), std::back_inserter(remarks));
+  replace(token, spot, after, std::move(remarks), before);
 }
 
 // A request's or response's body: JSON, a form, or just text.
@@ -321,7 +333,7 @@ void Walk::body(std::size_t token, const Spot& spot) {
 
 // True: the text is JSON, and what is sensitive in it is gone.
 bool Walk::inner_json(std::size_t token, const Spot& spot, std::string_view json) {
-  if (!spare_->build(json) || !is_json(json)) return false;
+  if (!spare_->build(json) || !relay::is_json(json)) return false;
   Walk walk(rules_, json, *spare_, nullptr);
   walk.walk_inner(0, spot);
   if (walk.edits().empty()) return true;

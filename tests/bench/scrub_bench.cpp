@@ -2,7 +2,7 @@
 // grows with the event.
 
 #include "bench/load/event_maker.h"
-#include "relay/scrub/json_index.h"
+#include "relay/protocol/json_index.h"
 #include "relay/scrub/scrubber.h"
 
 #include <benchmark/benchmark.h>
@@ -63,7 +63,7 @@ void bench_secret(benchmark::State& state) {
 
 void bench_index(benchmark::State& state) {
   const auto event = event_of(static_cast<unsigned>(state.range(0)));
-  scrub::JsonIndex index;
+  relay::JsonIndex index;
   for (auto _ : state)
     benchmark::DoNotOptimize(index.build(event));
   state.SetLabel(std::to_string(index.size()) + " tokens");

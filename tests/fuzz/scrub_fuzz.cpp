@@ -7,7 +7,7 @@
 //           in upper case also with IP addresses, sensitive and safe fields
 
 #include "fuzz/invariant.h"
-#include "relay/scrub/json_index.h"
+#include "relay/protocol/json_index.h"
 #include "relay/scrub/scrubber.h"
 
 namespace picket::scrub {
@@ -72,8 +72,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
     check(once->size() == item.payload.size(), "an attachment keeps its length");
     return 0;
   }
-  check(is_json(item.payload), "only JSON changes");
-  check(is_json(*once), "JSON stays JSON");
+  check(relay::is_json(item.payload), "only JSON changes");
+  check(relay::is_json(*once), "JSON stays JSON");
   if (!advanced.empty()) return 0;  // a pattern may match what it put there
   item.payload = *once;
   check(!scrubber.scrub(item), "a second time changes nothing");

@@ -1,7 +1,7 @@
 // Short ways to scrub one item in a test.
 #pragma once
 
-#include "relay/scrub/json_index.h"
+#include "relay/protocol/json_index.h"
 #include "relay/scrub/scrubber.h"
 
 #include <gtest/gtest.h>
@@ -27,7 +27,7 @@ inline std::string scrubbed(const Settings& settings,
   const auto after = scrubber->scrub(item);
   if (!after) return std::string(payload);
   // Whatever is scrubbed: JSON stays JSON, and a second time changes nothing.
-  EXPECT_EQ(is_json(*after), is_json(payload)) << *after;
+  EXPECT_EQ(relay::is_json(*after), relay::is_json(payload)) << *after;
   item.payload = *after;
   EXPECT_EQ(scrubber->scrub(item).value_or("the same"), "the same") << *after;
   return *after;

@@ -1,11 +1,16 @@
-#include "relay/scrub/json_index.h"
+#include "relay/protocol/json_index.h"
 
 #include <simdjson.h>
 
 #include <algorithm>
 #include <limits>
 
-namespace picket::scrub {
+namespace picket::relay {
+
+namespace {
+// What is kept for larger texts would stay with each thread.
+constexpr std::size_t kept_bytes = std::size_t{1} * 1024 * 1024;
+}  // namespace
 
 struct JsonIndex::Parser {
   std::unique_ptr<simdjson::internal::dom_parser_implementation> stages;
@@ -40,27 +45,31 @@ bool JsonIndex::build(std::string_view text) {
 }
 
 std::size_t JsonIndex::after_brackets(std::size_t token) const {
-  std::size_t depth = 0;
+  int depth = 0;
   for (; token < size_; ++token) {
-    switch (first(token)) {
-      case '{':
-      case '[': ++depth; break;
-      case '}':
-      case ']':
-        if (depth <= 1) return depth == 1 ? token + 1 : size_;
-        --depth;
-        break;
-      default:
-        if (depth == 0) return token + 1;
-    }
+    depth += bracket_of(first(token));
+    if (depth <= 0) return depth == 0 ? token + 1 : size_;
   }
   return size_;
 }
 
+const JsonIndex* IndexedJson::index() {
+  if (tried_) return index_;
+  tried_ = true;
+  if (text_.size() > kept_bytes) large_ = std::make_unique<JsonIndex>();
+  auto& index = large_ ? *large_ : kept_;
+  if (index.build(text_)) index_ = &index;
+  return index_;
+}
+
 bool is_json(std::string_view text) {
-  simdjson::dom::parser parser;
   simdjson::dom::element root;
+  if (text.size() > kept_bytes) {
+    simdjson::dom::parser parser;
+    return parser.parse(text.data(), text.size()).get(root) == simdjson::SUCCESS;
+  }
+  thread_local simdjson::dom::parser parser;
   return parser.parse(text.data(), text.size()).get(root) == simdjson::SUCCESS;
 }
 
-}  // namespace picket::scrub
+}  // namespace picket::relay
