@@ -127,6 +127,7 @@ std::vector<Route> environment_routes();
 std::vector<Route> root_routes();   // /api/0/, auth/, users/me/…
 std::vector<Route> issue_routes();  // lists, one issue, bulk mutation
 std::vector<Route> event_routes();  // of issues and projects, by id
+std::vector<Route> grouping_routes();
 std::vector<Route> tag_routes();
 std::vector<Route> stats_routes();  // project stats, stats_v2
 std::vector<Route> ledger_routes();  // Picket's own: what became of every item
