@@ -46,7 +46,8 @@ Digest::Digest(buffer::Journal& journal,
       tables_(tables),
       clock_(clock),
       config_(config),
-      batch_size_(config.batch_records) {}
+      batch_size_(config.batch_records),
+      groupings_(tables) {}
 
 Digest::~Digest() {
   stop();
@@ -116,6 +117,8 @@ Result<Digest::Read> Digest::read_batch() {
   read.parsed.room = journal_.reading_room();
   ownership_.refresh(tables_.snapshot());
   read.parsed.owners = &ownership_;
+  groupings_.look_again();
+  read.parsed.groupings = &groupings_;
   read.more = read.records.records.size() >= batch_size_.get();
   const auto first_damaged = read.records.damaged.begin();
   const auto first = std::min(
@@ -255,6 +258,7 @@ Result<void> Digest::write_one_by_one(const Read& read) {
     ParsedBatch alone;
     alone.next = record.sequence + 1;
     alone.owners = &ownership_;
+    alone.groupings = &groupings_;
     read_record(record, config_, alone);
     auto written = write_parsed(alone);
     if (!written && lies_in_the_rows(written.error())) {

@@ -91,6 +91,7 @@ class Digest {
   buffer::Sequence next_ = 0;  // 0: not yet read from the tables
   BatchSize batch_size_;
   OwnershipBook ownership_;
+  GroupingBook groupings_;
   bool backlog_ = false;
   buffer::Sequence trimmed_floor_ = 0;
   Time digested_until_{};  // when the newest digested record was received

@@ -11,6 +11,7 @@
 
 #include "api/digest/text.h"
 #include "api/digest/user_agent.h"
+#include "api/grouping/evidence.h"
 #include "buffer/clock.h"
 #include "buffer/result.h"
 #include "relay/protocol/data_category.h"
@@ -54,29 +55,18 @@ std::optional<EventType> event_type_named(std::string_view name);
 relay::DataCategory category_of(EventType type);
 bool is_security(EventType type);
 
-struct Frame {
-  std::string_view function;
-  std::string_view module;
-  std::string_view filename;
-  std::string_view abs_path;
-  std::string_view platform;
-  std::int64_t line = 0;
-  std::optional<bool> in_app;
-};
+// What grouping looks at is its own vocabulary.
+using grouping::ExceptionValue;
+using grouping::Frame;
+using grouping::Tag;
 
-struct ExceptionValue {
-  std::string_view type;
-  std::string_view value;
-  std::string_view module;
-  std::string_view mechanism;  // its type
-  std::optional<bool> handled;
-  bool synthetic = false;
-  std::vector<Frame> frames;  // oldest call first, as on the wire
-};
-
-struct Tag {
-  std::string_view key;
-  std::string_view value;
+// The thread that an event is about: its stack, unless Event::stacktrace is that very stack.
+struct EventThread {
+  std::size_t count = 0;       // of all threads
+  bool chosen = false;         // grouping::Threads says by what rule
+  bool has_stacktrace = false;
+  bool is_shown = false;       // its frames are Event::stacktrace
+  std::vector<Frame> frames;
 };
 
 struct EventUser {
@@ -121,6 +111,9 @@ struct Event {
 
   std::vector<ExceptionValue> exceptions;  // innermost cause first, as on the wire
   std::vector<Frame> stacktrace;           // of the event itself, or of its crashed thread
+  bool has_stacktrace = false;             // the event itself, even if it has no frames
+  EventThread thread;
+  std::optional<grouping::Template> error_template;
   std::vector<std::string_view> fingerprint;
   std::vector<Tag> tags;  // the event's own, in its order, keys not repeated
   EventUser user;
@@ -152,6 +145,8 @@ struct Event {
   std::string_view csp_directive;
   std::string_view csp_blocked;
   std::string_view csp_document;
+  std::string_view csp_violated;   // the whole directive
+  std::string_view report_host;    // of the other security reports
 
   std::string_view feedback_message;
   std::string_view feedback_email;

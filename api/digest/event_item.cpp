@@ -9,6 +9,7 @@
 #include "relay/protocol/json_repair.h"
 
 #include <string>
+#include <utility>
 
 namespace picket::digest {
 namespace {
@@ -61,7 +62,11 @@ DigestedEvent& add_event(ParsedBatch& batch,
     added.issue_type = "feedback";
     added.hashes = {md5_of("feedback" + std::string(relay::raw_bytes(id)))};
   } else {
-    added.hashes = hashes_of(event);
+    auto grouping = batch.groupings == nullptr
+                        ? group_event(event, grouping::Config::defaults())
+                        : group_event(event, batch.groupings->of(place.project));
+    added.hashes = std::move(grouping.hashes);
+    if (grouping.title) added.title = text.keep(ellipsed(*grouping.title, 255));
   }
   added.first_tag = batch.tag_ids.size();
   // Derived texts are short-lived: interning keeps its own copy, once per different tag.

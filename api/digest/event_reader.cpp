@@ -320,20 +320,43 @@ void read_message(JsonElement json, Event& event) {
 void read_csp(JsonElement json, Event& event) {
   const auto object = object_of(json);
   if (!object) return;
-  std::string_view violated;
   for (const auto [key, value] : *object) {
     const auto name = csp_field(key);
     if (name == "effective_directive")
       event.csp_directive = text_of(value, event.text, {128, 0});
     else if (name == "violated_directive")
-      violated = text_of(value, event.text, {8192, 0});
+      event.csp_violated = text_of(value, event.text, {8192, 0});
     else if (name == "blocked_uri")
       event.csp_blocked = text_of(value, event.text, {256, 40});
     else if (name == "document_uri")
       event.csp_document = url_of(value, event);
   }
   if (event.csp_directive.empty())
-    event.csp_directive = event.text.keep(violated.substr(0, violated.find(' ')), {128, 0});
+    event.csp_directive = event.text.keep(event.csp_violated.substr(0, event.csp_violated.find(' ')), {128, 0});
+}
+
+void read_host_report(JsonElement json, Event& event) {
+  const auto object = object_of(json);
+  if (!object || !event.report_host.empty()) return;
+  if (const auto host = member_of(*object, "hostname")) event.report_host = text_of(*host, event.text, {256, 40});
+}
+
+// Of an error in a page template.
+void read_template(JsonElement json, Event& event) {
+  const auto object = object_of(json);
+  if (!object) return;
+  grouping::Template read;
+  std::string_view path;
+  for (const auto [key, value] : *object) {
+    if (key == "filename")
+      read.filename = text_of(value, event.text, {256, 40});
+    else if (key == "abs_path")
+      path = text_of(value, event.text, {256, 40});
+    else if (key == "context_line")
+      read.context_line = text_of(value, event.text, {8192, 0});
+  }
+  if (read.filename.empty()) read.filename = path;
+  event.error_template = read;
 }
 
 void read_sdk(JsonElement json, Event& event) {
@@ -429,12 +452,19 @@ void read_parts(const Parts& parts, Event& event) {
   read(Part::fingerprint, read_fingerprint);
   read(Part::sdk, read_sdk);
   read(Part::csp, read_csp);
+  read(Part::hpkp, read_host_report);
+  read(Part::expect_ct, read_host_report);
+  read(Part::expect_staple, read_host_report);
+  read(Part::error_template, read_template);
   read(Part::transaction_info, read_transaction_info);
   read(Part::exception, read_exceptions);
   read(Part::stacktrace, read_stacktrace);
   // Old SDKs send an exception and its stack side by side.
-  if (event.exceptions.size() == 1 && event.exceptions[0].frames.empty())
+  if (event.exceptions.size() == 1 && event.exceptions[0].frames.empty() && event.has_stacktrace) {
     event.exceptions[0].frames = std::exchange(event.stacktrace, {});
+    event.exceptions[0].has_stacktrace = true;
+    event.has_stacktrace = false;
+  }
   read(Part::threads, read_threads);
 }
 

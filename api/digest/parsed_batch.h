@@ -5,6 +5,7 @@
 #include "api/digest/config.h"
 #include "api/digest/event.h"
 #include "api/digest/grouping.h"
+#include "api/digest/grouping_book.h"
 #include "api/digest/item_ledger.h"
 #include "api/digest/outcome_sums.h"
 #include "api/digest/ownership.h"
@@ -166,6 +167,7 @@ struct ParsedBatch {
 
   const OwnershipBook* owners = nullptr;  // none: nothing is anybody's
   buffer::ByteRoom room = {};  // for bodies that are too large for memory
+  GroupingBook* groupings = nullptr;  // none: every project has the default rules
   buffer::Sequence next = 0;  // where the next batch begins
   Time newest_received{};
   std::size_t records = 0;

@@ -22,8 +22,12 @@ enum class Part : std::uint8_t {
   csp,
   threads,
   transaction_info,
+  hpkp,
+  expect_ct,
+  expect_staple,
+  error_template,
 };
-inline constexpr std::array<std::array<std::string_view, 3>, 12> part_names = {{
+inline constexpr std::array<std::array<std::string_view, 3>, 16> part_names = {{
     {"exception", "sentry.interfaces.Exception", ""},
     {"contexts", "sentry.interfaces.Contexts", ""},
     {"tags", "", ""},
@@ -36,6 +40,10 @@ inline constexpr std::array<std::array<std::string_view, 3>, 12> part_names = {{
     {"csp", "sentry.interfaces.Csp", "csp-report"},
     {"threads", "", ""},
     {"transaction_info", "", ""},
+    {"hpkp", "sentry.interfaces.Hpkp", ""},
+    {"expectct", "sentry.interfaces.ExpectCT", ""},
+    {"expectstaple", "sentry.interfaces.ExpectStaple", ""},
+    {"template", "sentry.interfaces.Template", ""},
 }};
 
 }  // namespace picket::digest

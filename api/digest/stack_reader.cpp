@@ -1,6 +1,8 @@
 #include "api/digest/event_reader.h"
 #include "api/digest/normalize_rules.h"
 
+#include <utility>
+
 namespace picket::digest {
 namespace {
 
@@ -10,6 +12,14 @@ constexpr std::size_t most_threads = 1000;
 // Of a longer stack the newest and the oldest calls are read, as Sentry keeps them.
 constexpr std::size_t newest_frames = 200;
 constexpr std::size_t oldest_frames = 50;
+
+// What a processor noted: the source map that the frame's place was found in.
+bool has_sourcemap(JsonElement data) {
+  JsonObject object;
+  if (data.get(object) != simdjson::SUCCESS) return false;
+  const auto map = member_of(object, "sourcemap");
+  return map && !map->is_null();
+}
 
 void read_frame(JsonObject json, Event& event, Frame& frame) {
   auto& text = event.text;
@@ -24,8 +34,18 @@ void read_frame(JsonObject json, Event& event, Frame& frame) {
       frame.abs_path = text_of(value, text, {256, 40});
     else if (key == "platform")
       frame.platform = text_of(value, text, {64, 0});
+    else if (key == "raw_function")
+      frame.raw_function = text_of(value, text, {512, 20});
+    else if (key == "package")
+      frame.package = text_of(value, text, {256, 40});
+    else if (key == "context_line")
+      frame.context_line = text_of(value, text, {8192, 0});
     else if (key == "lineno")
       frame.line = number_of(value).value_or(0);
+    else if (key == "colno")
+      frame.column = number_of(value).value_or(0);
+    else if (key == "data")
+      frame.sourcemap = has_sourcemap(value);
     else if (key == "in_app")
       frame.in_app = flag_of(value);
   }
@@ -59,6 +79,21 @@ std::vector<Frame> read_frames(JsonElement stacktrace, Event& event) {
   return frames;
 }
 
+// {"ns_error": {"domain": …, "code": …}}
+void read_mechanism_meta(JsonElement json, Event& event, ExceptionValue& exception) {
+  JsonObject meta;
+  if (json.get(meta) != simdjson::SUCCESS) return;
+  const auto said = member_of(meta, "ns_error");
+  JsonObject error;
+  if (!said || said->get(error) != simdjson::SUCCESS) return;
+  grouping::NsError read;
+  for (const auto [key, value] : error) {
+    if (key == "domain") read.domain = text_of(value, event.text, {256, 0});
+    if (key == "code") read.code = text_of(value, event.text, {64, 0});
+  }
+  exception.ns_error = read;
+}
+
 void read_mechanism(JsonElement json, Event& event, ExceptionValue& exception) {
   const auto object = object_of(json);
   if (!object) {
@@ -72,6 +107,14 @@ void read_mechanism(JsonElement json, Event& event, ExceptionValue& exception) {
       exception.handled = flag_of(value);
     else if (key == "synthetic")
       exception.synthetic = flag_of(value).value_or(false);
+    else if (key == "exception_id")
+      exception.id = number_of(value);
+    else if (key == "parent_id")
+      exception.parent = number_of(value);
+    else if (key == "is_exception_group")
+      exception.is_group = flag_of(value).value_or(false);
+    else if (key == "meta")
+      read_mechanism_meta(value, event, exception);
   }
 }
 
@@ -101,18 +144,30 @@ void read_exception(JsonElement json, Event& event) {
       exception.module = text_of(value, event.text, {256, 20});
     else if (key == "mechanism")
       read_mechanism(value, event, exception);
-    else if (key == "stacktrace")
+    else if (key == "stacktrace") {
       exception.frames = read_frames(value, event);
+      exception.has_stacktrace = !value.is_null();
+    }
   }
   add_exception(std::move(exception), event);
 }
 
-struct ThreadChoice {
-  std::optional<JsonElement> crashed;
-  std::optional<JsonElement> current;
-  std::optional<JsonElement> only;
+// The one that says something of itself, and how many say so.
+struct Said {
+  std::optional<JsonObject> thread;
   std::size_t count = 0;
+  void offer(JsonObject each) { thread = each, ++count; }
 };
+
+bool says(JsonObject thread, std::string_view name) {
+  const auto flag = member_of(thread, name);
+  return flag && flag_of(*flag).value_or(false);
+}
+
+std::optional<JsonElement> stack_of(const std::optional<JsonObject>& thread) {
+  auto stack = thread ? member_of(*thread, "stacktrace") : std::nullopt;
+  return stack && !stack->is_null() ? stack : std::nullopt;
+}
 
 }  // namespace
 
@@ -122,31 +177,43 @@ void read_exceptions(JsonElement exceptions, Event& event) {
 }
 
 void read_stacktrace(JsonElement stacktrace, Event& event) {
+  event.has_stacktrace = !stacktrace.is_null();
   if (auto frames = read_frames(stacktrace, event); !frames.empty())
     event.stacktrace = std::move(frames);
 }
 
-// The crashed thread's stack, else the current one's, else that of the only thread.
+// Shown, when the event has no stack of its own: the crashed thread's stack, else the current one's,
+// else that of the only thread. Grouped by: the same, where only one thread claims to be it.
 void read_threads(JsonElement threads, Event& event) {
-  if (!event.stacktrace.empty()) return;
-  ThreadChoice choice;
+  Said crashed;
+  Said current;
+  Said any;
+  Said stacked;
   for_each_value(threads, most_threads, [&](JsonElement each) {
     JsonObject thread;
     if (each.get(thread) != simdjson::SUCCESS) return;
-    const auto stacktrace = member_of(thread, "stacktrace");
-    if (!stacktrace || stacktrace->is_null()) return;
-    ++choice.count;
-    choice.only = stacktrace;
-    const auto says = [&](std::string_view name) {
-      const auto flag = member_of(thread, name);
-      return flag && flag_of(*flag).value_or(false);
-    };
-    if (says("crashed")) choice.crashed = stacktrace;
-    if (says("current")) choice.current = stacktrace;
+    any.offer(thread);
+    if (says(thread, "crashed")) crashed.offer(thread);
+    if (says(thread, "current")) current.offer(thread);
+    if (stack_of(thread)) stacked.offer(thread);
   });
-  if (choice.crashed) return read_stacktrace(*choice.crashed, event);
-  if (choice.current) return read_stacktrace(*choice.current, event);
-  if (choice.count == 1) read_stacktrace(*choice.only, event);
+  const auto& chosen = crashed.count == 1 ? crashed : current.count == 1 ? current : any;
+  auto& thread = event.thread;
+  thread.count = any.count;
+  thread.chosen = chosen.count == 1;
+  const auto stack = thread.chosen ? stack_of(chosen.thread) : std::nullopt;
+  thread.has_stacktrace = stack.has_value();
+  if (stack) thread.frames = read_frames(*stack, event);
+  if (!event.stacktrace.empty()) return;
+  if (stack) {
+    event.stacktrace = std::exchange(thread.frames, {});
+    thread.is_shown = true;
+    return;
+  }
+  auto shown = stack_of(crashed.thread);
+  if (!shown) shown = stack_of(current.thread);
+  if (!shown && stacked.count == 1) shown = stack_of(stacked.thread);
+  if (shown) event.stacktrace = read_frames(*shown, event);
 }
 
 }  // namespace picket::digest

@@ -1,5 +1,6 @@
 #include "api/rest/data_settings.h"
 
+#include "api/grouping/grouping.h"
 #include "api/rest/render.h"
 #include "relay/filter/project_options.h"
 #include "relay/scrub/scrubber.h"
@@ -45,10 +46,24 @@ void check_scrubbing(Fields& fields, const json::object& changes) {
   if (!made) fields.fail("relayPiiConfig", made.error().detail);
 }
 
+// The complaint names line and column.
+void check_grouping(Fields& fields, const json::object& changes) {
+  const auto text = [&](std::string_view name) -> std::string_view {
+    const auto* value = changes.if_contains(name);
+    const auto* given = value == nullptr ? nullptr : value->if_string();
+    return given == nullptr ? std::string_view() : std::string_view(*given);
+  };
+  if (const auto rules = grouping::StackRules::make_alone(text("groupingEnhancements")); !rules)
+    fields.fail("groupingEnhancements", "Invalid stack trace rules: " + rules.error().detail);
+  if (const auto rules = grouping::FingerprintRules::make(text("fingerprintingRules")); !rules)
+    fields.fail("fingerprintingRules", "Invalid fingerprint rules: " + rules.error().detail);
+}
+
 }  // namespace
 
 void check_data_settings(Fields& fields, const json::object& changes) {
   check_scrubbing(fields, changes);
+  check_grouping(fields, changes);
   const auto* domains = changes.if_contains("allowedDomains");
   if (domains != nullptr && domains->is_array()) {
     bool any = false;

@@ -2,6 +2,7 @@
 
 #include "api/digest/derived_tags.h"
 #include "api/digest/grouping.h"
+#include "api/digest/grouping_book.h"
 #include "api/digest/normalize.h"
 #include "api/digest/payload.h"
 #include "api/digest/title.h"
@@ -10,6 +11,7 @@
 #include "api/rest/attachment_rows.h"
 #include "api/rest/event_entries.h"
 #include "api/rest/event_shapes.h"
+#include "api/rest/grouping_info.h"
 #include "api/rest/release_rows.h"
 #include "api/rest/user_report_shape.h"
 #include "relay/protocol/hex.h"
@@ -278,7 +280,9 @@ json::object render_event_summary(const EventView& view) {
 json::object render_event(const Api&, const Call&, const buffer::Reader& reader, const EventView& view) {
   auto shown = render_base(view, &reader);
   json::array fingerprints;
-  for (const auto& hash : digest::hashes_of(view.event)) fingerprints.emplace_back(digest::render_hash(hash));
+  const auto project = find_row<schema::Project>(reader, Table::projects, Key().u64(view.place.project));
+  const auto config = digest::grouping_config(project ? project->options_json() : std::string());
+  for (const auto& hash : digest::hashes_of(view.event, config)) fingerprints.emplace_back(digest::render_hash(hash));
   shown["type"] = digest::wire_name(view.event.type);
   shown["dateReceived"] = render_time(view.row.received_ms());
   shown["size"] = view.size;
@@ -293,7 +297,7 @@ json::object render_event(const Api&, const Call&, const buffer::Reader& reader,
   shown["errors"] = render_errors(view);
   shown["occurrence"] = nullptr;
   shown["fingerprints"] = std::move(fingerprints);
-  shown["groupingConfig"] = json::object{{"id", "picket:1"}, {"enhancements", ""}};
+  shown["groupingConfig"] = json::object{{"id", grouping_config_id}, {"enhancements", ""}};
   if (view.event.type == digest::EventType::transaction) add_transaction(shown, view.payload);
   return shown;
 }

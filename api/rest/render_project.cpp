@@ -1,4 +1,5 @@
 // Projects and their keys as JSON, in the three sizes that the document has.
+#include "api/rest/grouping_info.h"
 #include "api/rest/render.h"
 #include "relay/protocol/dsn.h"
 
@@ -151,7 +152,7 @@ json::object render_project_details(const buffer::Reader& reader,
       {"highlightTags", json::array()},
       {"highlightContext", json::object()},
       {"highlightPreset", json::object{{"tags", json::array()}, {"context", json::object()}}},
-      {"groupingConfig", "picket:1"},
+      {"groupingConfig", grouping_config_id},
       {"derivedGroupingEnhancements", ""},
       {"groupingEnhancements", ""},
       {"secondaryGroupingExpiry", 0},

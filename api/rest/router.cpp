@@ -66,7 +66,7 @@ constexpr RouteList topics[] = {
     root_routes,   organization_routes, project_routes, project_filter_routes, key_routes,          team_routes,
     member_routes, environment_routes,  release_routes, release_part_routes, issue_routes,
     issue_note_routes, issue_merge_routes, issue_share_routes, ownership_routes,
-    event_routes,  tag_routes,          stats_routes,        ledger_routes,
+    event_routes,  grouping_routes,     tag_routes,          stats_routes,        ledger_routes,
     session_routes, monitor_routes,     user_report_routes, attachment_routes, explore_routes,
     trace_routes,  trace_item_routes,   replay_routes,  profile_routes,
 };

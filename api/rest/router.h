@@ -133,6 +133,7 @@ std::vector<Route> issue_merge_routes();  // unmerging, tombstones
 std::vector<Route> issue_share_routes();
 std::vector<Route> ownership_routes();
 std::vector<Route> event_routes();  // of issues and projects, by id
+std::vector<Route> grouping_routes();
 std::vector<Route> tag_routes();
 std::vector<Route> stats_routes();  // project stats, stats_v2
 std::vector<Route> ledger_routes();  // Picket's own: what became of every item

@@ -1,221 +1,122 @@
+// From payloads to what they are grouped by; the rules themselves are tested with api/grouping.
 #include "api/digest/grouping.h"
 
-#include "api/digest/parametrise.h"
+#include "api/digest/grouping_book.h"
 
 #include <gtest/gtest.h>
 
 #include <string>
+#include <string_view>
 
 namespace picket::digest {
 namespace {
 
-GroupingHash hash_of(std::string_view json) {
-  auto event = parse_event(json);
+std::string hashes(std::string_view json) {
+  const auto event = parse_event(json);
   EXPECT_TRUE(event) << json;
-  const auto hashes = hashes_of(*event);
-  EXPECT_EQ(hashes.size(), 1U);
-  return hashes.at(0);
+  std::string text;
+  for (const auto& hash : hashes_of(*event)) {
+    if (!text.empty()) text += ' ';
+    text += render_hash(hash);
+  }
+  return text;
 }
 
-std::string error(std::string_view type, std::string_view value, std::string_view frames) {
-  return "{\"exception\":[{\"type\":\"" + std::string(type) + "\",\"value\":\"" +
-         std::string(value) + "\",\"stacktrace\":{\"frames\":[" + std::string(frames) + "]}}]}";
+std::string md5(std::string_view text) {
+  return render_hash(md5_of(text));
 }
 
-TEST(Grouping, IsTheSameEachTime) {
-  EXPECT_EQ(hash_of(R"({"message":"a"})"), hash_of(R"({"message":"a"})"));
-  EXPECT_EQ(render_hash(md5_of("")), "d41d8cd98f00b204e9800998ecf8427e");
+TEST(Grouping, ReadsExceptionsAndTheirFrames) {
+  EXPECT_EQ(hashes(R"({"platform":"python","exception":{"values":[{"type":"E","value":"v","stacktrace":{"frames":[
+              {"module":"lib","function":"l"},
+              {"module":"m","function":"f","context_line":" x = 1 ","in_app":true}]}}]}})"),
+            md5("mfx = 1E") + " " + md5("liblmfx = 1E"));
 }
 
-TEST(Grouping, FollowsTheClientsFingerprint) {
-  const auto one = hash_of(R"({"fingerprint":["a","b"],"message":"x"})");
-  EXPECT_EQ(one, hash_of(R"({"fingerprint":["a","b"],"message":"y"})"));
-  EXPECT_NE(one, hash_of(R"({"fingerprint":["b","a"],"message":"x"})"));
-  EXPECT_NE(one, hash_of(R"({"fingerprint":["ab"],"message":"x"})"));
+TEST(Grouping, ReadsStacksBesideAnException) {
+  EXPECT_EQ(hashes(R"({"exception":{"type":"E","value":"v"},"stacktrace":{"frames":[{"module":"m","function":"f"}]}})"),
+            md5("mfE"));
 }
 
-TEST(Grouping, ExpandsTheDefaultWithinAFingerprint) {
-  const auto plain = hash_of(R"({"message":"x"})");
-  EXPECT_EQ(plain, hash_of(R"({"fingerprint":["{{ default }}"],"message":"x"})"));
-  EXPECT_EQ(plain, hash_of(R"({"fingerprint":["{{default}}"],"message":"x"})"));
-  EXPECT_EQ(plain, hash_of(R"({"fingerprint":[],"message":"x"})"));
-  const auto extended = hash_of(R"({"fingerprint":["{{ default }}","eu"],"message":"x"})");
-  EXPECT_NE(plain, extended);
-  EXPECT_NE(extended, hash_of(R"({"fingerprint":["{{ default }}","eu"],"message":"y"})"));
-  EXPECT_NE(extended, hash_of(R"({"fingerprint":["{{ default }}","us"],"message":"x"})"));
+TEST(Grouping, ReadsAStackAlone) {
+  EXPECT_EQ(hashes(R"({"stacktrace":{"frames":[{"module":"m","function":"f"}]},"message":"x"})"), md5("mf"));
 }
 
-TEST(Grouping, ExpandsVariablesWithinAFingerprint) {
-  const auto of = [](std::string_view name, std::string_view rest) {
-    return hash_of("{\"fingerprint\":[\"{{ " + std::string(name) + " }}\"]," + std::string(rest) +
-                   "}");
+TEST(Grouping, ReadsPackagesRawFunctionsAndSourceMaps) {
+  EXPECT_EQ(hashes(R"j({"platform":"native","exception":[{"type":"E","stacktrace":{"frames":[
+              {"function":"start","package":"/usr/lib/system/libdyld.dylib"},{"function":"shop::pay(int)"}]}}]})j"),
+            md5("shop::payE"));
+  EXPECT_EQ(hashes(R"j({"platform":"csharp","exception":[{"type":"E","stacktrace":{"frames":[
+              {"function":"Pay","raw_function":"Pay (int sum)"}]}}]})j"),
+            md5("Pay (int sum)E"));
+  EXPECT_EQ(hashes(R"j({"platform":"javascript","exception":[{"type":"E","stacktrace":{"frames":[
+              {"function":"f","module":"m","context_line":"pay()","data":{"sourcemap":"https://x/a.map"}}]}}]})j"),
+            md5("mpay()E"));
+}
+
+TEST(Grouping, ReadsMechanisms) {
+  EXPECT_EQ(hashes(R"({"exception":[{"type":"E","value":"v","mechanism":{"type":"x","synthetic":true},
+              "stacktrace":{"frames":[{"module":"m","function":"f"}]}}]})"),
+            md5("mf"));
+  EXPECT_EQ(hashes(R"({"exception":[{"type":"E","value":"v","mechanism":{"type":"x","meta":{"ns_error":{"domain":"D","code":-7}}}}]})"),
+            md5("ED-7"));
+  EXPECT_EQ(hashes(R"({"exception":[
+              {"type":"A","value":"a","mechanism":{"type":"chained","exception_id":1,"parent_id":0}},
+              {"type":"G","value":"g","mechanism":{"type":"x","exception_id":0,"is_exception_group":true}}]})"),
+            md5("Aa"));
+}
+
+TEST(Grouping, ReadsTheOneThreadThatMatters) {
+  const auto stack = [](std::string_view function) {
+    return R"("stacktrace":{"frames":[{"module":"m","function":")" + std::string(function) + "\"}]}";
   };
-  EXPECT_EQ(of("transaction", R"("transaction":"/a","message":"x")"),
-            of("transaction", R"("transaction":"/a","message":"y")"));
-  EXPECT_NE(of("transaction", R"("transaction":"/a")"), of("transaction", R"("transaction":"/b")"));
-  EXPECT_NE(of("error.type", R"("exception":[{"type":"A"}])"),
-            of("error.type", R"("exception":[{"type":"B"}])"));
-  EXPECT_NE(of("tags.color", R"("tags":{"color":"red"})"),
-            of("tags.color", R"("tags":{"color":"blue"})"));
-  EXPECT_EQ(of("unheard.of", R"("message":"x")"), of("unheard.of", R"("message":"y")"));
+  EXPECT_EQ(hashes(R"({"threads":[{"crashed":true,)" + stack("f") + "},{" + stack("g") + "}]}"), md5("mf"));
+  EXPECT_EQ(hashes(R"({"threads":[{"current":true,)" + stack("f") + "},{" + stack("g") + "}]}"), md5("mf"));
+  EXPECT_EQ(hashes(R"({"threads":[{)" + stack("g") + "}]}"), md5("mg"));
+  EXPECT_EQ(hashes(R"({"threads":[{)" + stack("f") + "},{" + stack("g") + R"(}],"message":"x"})"), md5("x"));
+  EXPECT_EQ(hashes(R"({"threads":[{"crashed":true,)" + stack("f") + R"(},{"crashed":true,)" + stack("g") + R"(}],"message":"x"})"),
+            md5("x"));
+  EXPECT_EQ(hashes(R"({"threads":[{"crashed":true}],"message":"x"})"), md5("x"));
+  EXPECT_EQ(hashes(R"({"threads":[{"crashed":true,)" + stack("f") + "}]," + stack("own") + "}"), md5("mf"));
 }
 
-TEST(Grouping, GoesByTypeAndInAppFrames) {
-  const auto base = hash_of(error(
-      "A", "v1",
-      R"({"module":"lib","function":"l"},{"module":"m","function":"f","in_app":true,"lineno":3})"));
-  EXPECT_EQ(
-      base,
-      hash_of(error(
-          "A", "v2",
-          R"({"module":"other","function":"o"},{"module":"m","function":"f","in_app":true,"lineno":9})")));
-  EXPECT_NE(base, hash_of(error("B", "v1", R"({"module":"m","function":"f","in_app":true})")));
-  EXPECT_NE(base, hash_of(error("A", "v1", R"({"module":"m","function":"g","in_app":true})")));
-  EXPECT_NE(base, hash_of(error("A", "v1", R"({"module":"n","function":"f","in_app":true})")));
+TEST(Grouping, ReadsMessages) {
+  EXPECT_EQ(hashes(R"({"logentry":{"message":"user %s","params":["a"],"formatted":"user a"}})"), md5("user %s"));
+  EXPECT_EQ(hashes(R"({"message":"user 7"})"), md5("user <int>"));
 }
 
-TEST(Grouping, TakesAllFramesWhenNoneIsInApp) {
-  const auto base =
-      hash_of(error("A", "", R"({"module":"x","function":"f"},{"module":"y","function":"g"})"));
-  EXPECT_NE(base, hash_of(error("A", "",
-                                R"({"module":"z","function":"f"},{"module":"y","function":"g"})")));
-  EXPECT_EQ(base,
-            hash_of(error(
-                "A", "",
-                R"({"module":"x","function":"f","in_app":false},{"module":"y","function":"g"})")));
+TEST(Grouping, ReadsReportsAndTemplates) {
+  EXPECT_EQ(hashes(R"({"csp":{"effective_directive":"img-src","blocked_uri":"https://evil.example/a.png"}})"),
+            md5("img-srcevil.example"));
+  EXPECT_EQ(hashes(R"({"type":"hpkp","hpkp":{"hostname":"shop.example"}})"), md5("hpkpshop.example"));
+  EXPECT_EQ(hashes(R"({"type":"expectct","expectct":{"hostname":"shop.example"}})"), md5("expect-ctshop.example"));
+  EXPECT_EQ(hashes(R"({"type":"expectstaple","expectstaple":{"hostname":"shop.example"}})"), md5("expect-stapleshop.example"));
+  EXPECT_EQ(hashes(R"({"template":{"filename":"a.html","context_line":"b","lineno":1}})"), md5("a.htmlb"));
 }
 
-TEST(Grouping, PutsFileAndFunctionOfAFrameInOrder) {
-  EXPECT_NE(
-      hash_of(error("A", "", R"({"module":"x","function":"f"},{"module":"y","function":"g"})")),
-      hash_of(error("A", "", R"({"module":"y","function":"g"},{"module":"x","function":"f"})")));
-}
-
-TEST(Grouping, CountsRecursionOnce) {
-  EXPECT_EQ(
-      hash_of(error("A", "", R"({"module":"m","function":"f"})")),
-      hash_of(error(
-          "A", "",
-          R"({"module":"m","function":"f","lineno":1},{"module":"m","function":"f","lineno":2})")));
-}
-
-TEST(Grouping, IgnoresWhereAFileIsInstalledAndWhichBuildItIs) {
-  const auto base = hash_of(error("A", "", R"({"filename":"/srv/1/app.js","function":"f"})"));
-  EXPECT_EQ(base,
-            hash_of(error("A", "", R"({"filename":"https://cdn/x/App.js?v=2","function":"f"})")));
-  EXPECT_EQ(base, hash_of(error("A", "", R"({"filename":"C:\\srv\\app.js","function":"f"})")));
-  EXPECT_EQ(hash_of(error("A", "", R"({"filename":"main.0a1b2c3d4e.js","function":"f"})")),
-            hash_of(error("A", "", R"({"filename":"main.ffee99aa01.js","function":"f"})")));
-  EXPECT_EQ(hash_of(error("A", "", R"({"module":"com.Foo$$Lambda$12","function":"f"})")),
-            hash_of(error("A", "", R"({"module":"com.Foo$$Lambda$345","function":"f"})")));
-}
-
-TEST(Grouping, KeepsChainedExceptionsApartFromTheirCause) {
-  const auto chained = hash_of(R"({"exception":[{"type":"Cause"},{"type":"Outer"}]})");
-  EXPECT_NE(chained, hash_of(R"({"exception":[{"type":"Outer"}]})"));
-  EXPECT_NE(chained, hash_of(R"({"exception":[{"type":"Outer"},{"type":"Cause"}]})"));
-}
-
-TEST(Grouping, GoesByTheValueWhenThereIsNoStack) {
-  const auto of = [](std::string_view value) {
-    return hash_of("{\"exception\":[{\"type\":\"A\",\"value\":\"" + std::string(value) + "\"}]}");
-  };
-  EXPECT_EQ(of("order 17 failed"), of("order 18 failed"));
-  EXPECT_NE(of("order 17 failed"), of("order 17 rejected"));
-}
-
-TEST(Grouping, IgnoresTheTypeOfSyntheticExceptions) {
-  const auto of = [](std::string_view type) {
-    return hash_of(
-        "{\"exception\":[{\"type\":\"" + std::string(type) +
-        R"(","mechanism":{"synthetic":true},"stacktrace":{"frames":[{"module":"m","function":"f"}]}}]})");
-  };
-  EXPECT_EQ(of("SIGSEGV"), of("SIGBUS"));
-}
-
-TEST(Grouping, GoesByTheStackOfTheCrashedThread) {
-  const auto of = [](std::string_view function) {
-    return hash_of(
-        R"({"threads":[{"crashed":true,"stacktrace":{"frames":[{"module":"m","function":")" +
-        std::string(function) + "\"}]}}]}");
-  };
-  EXPECT_EQ(of("f"), of("f"));
-  EXPECT_NE(of("f"), of("g"));
-}
-
-TEST(Grouping, GoesByTheTemplateOfAMessageWithParameters) {
-  EXPECT_EQ(hash_of(R"({"logentry":{"message":"user %s","params":["a"],"formatted":"user a"}})"),
-            hash_of(R"({"logentry":{"message":"user %s","params":["b"],"formatted":"user b"}})"));
-  EXPECT_NE(hash_of(R"({"logentry":{"message":"user %s","params":["a"]}})"),
-            hash_of(R"({"logentry":{"message":"group %s","params":["a"]}})"));
-}
-
-TEST(Grouping, GoesByDirectiveAndOriginOfASecurityReport) {
-  const auto of = [](std::string_view uri) {
-    return hash_of(R"({"csp":{"effective_directive":"img-src","blocked_uri":")" + std::string(uri) +
-                   "\"}}");
-  };
-  EXPECT_EQ(of("https://evil.example/a.png"), of("https://evil.example/b.png?x"));
-  EXPECT_NE(of("https://evil.example/a.png"), of("https://other.example/a.png"));
+TEST(Grouping, ReadsFingerprints) {
+  EXPECT_EQ(hashes(R"({"fingerprint":["a","{{ transaction }}","{{ tags.color }}"],"transaction":"/t","tags":{"color":"red"}})"),
+            md5("a/tred"));
+  EXPECT_EQ(hashes(R"({"fingerprint":["{{ default }}","eu"],"message":"x"})"), md5("xeu"));
 }
 
 TEST(Grouping, PutsEventsThatSayNothingTogether) {
-  EXPECT_EQ(hash_of("{}"), hash_of(R"({"extra":{"a":1}})"));
-  EXPECT_EQ(hash_of(error("", "", "{}")), hash_of(error("", "", "{},{}")));
+  EXPECT_EQ(hashes("{}"), md5(""));
+  EXPECT_EQ(hashes(R"({"extra":{"a":1}})"), md5(""));
 }
 
-struct Parametrised {
-  std::string_view text;
-  std::string_view want;
-};
-class Parametrise : public ::testing::TestWithParam<Parametrised> {};
-
-TEST_P(Parametrise, ReplacesWhatVaries) {
-  EXPECT_EQ(parametrised(GetParam().text), GetParam().want);
+TEST(GroupingConfig, IsReadFromAProjectsSettings) {
+  const auto config = grouping_config(R"({"other":1,"fingerprintingRules":"message:x -> \"a b\"\n","groupingEnhancements":""})");
+  const auto event = parse_event(R"({"message":"x"})");
+  ASSERT_TRUE(event);
+  EXPECT_EQ(hashes_of(*event, config), std::vector{md5_of("a b")});
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Messages,
-    Parametrise,
-    ::testing::Values(
-        Parametrised{"", ""},
-        Parametrised{"nothing varies here", "nothing varies here"},
-        Parametrised{"order 17 of 20000", "order <int> of <int>"},
-        Parametrised{"took 1.5s", "took <float>s"},
-        Parametrised{"load -3.25", "load -<float>"},
-        Parametrised{"worker12 died", "worker<int> died"},
-        Parametrised{"id 7d444840-9dc0-11d1-b245-5ffdce74fad2.", "id <uuid>."},
-        Parametrised{"at 0x7ffee4 and 0XAB", "at <hex> and <hex>"},
-        Parametrised{"commit 9fda7c2237db910e41d6a712e9a2139b352e558b", "commit <hex>"},
-        Parametrised{"feedface is a word, deadbeef too", "feedface is a word, deadbeef too"},
-        Parametrised{"peer 10.0.0.12:8080", "peer <ip>:<int>"},
-        Parametrised{"version 1.2.3.4.5", "version <float>.<float>.<int>"},
-        Parametrised{"peer fe80::1%eth0", "peer <ip>%eth<int>"},
-        Parametrised{"peer 2001:db8:0:0:1:0:0:1 gone", "peer <ip> gone"},
-        Parametrised{"mail ada.l+x@example.co.uk!", "mail <email>!"},
-        Parametrised{"not @mention", "not @mention"},
-        Parametrised{"GET https://a.example/b?c=1 failed", "GET <url> failed"},
-        Parametrised{"open postgresql+psycopg://u:p@h/db now", "open <url> now"},
-        Parametrised{"on 2024-01-31", "on <date>"},
-        Parametrised{"on 2024-01-31T10:20:30.123Z x", "on <date> x"},
-        Parametrised{"on 2024-01-31 10:20:30+02:00 x", "on <date> x"},
-        Parametrised{"at 10:20:30,123 x", "at <date> x"},
-        Parametrised{"no column 'price' in \"order\"", "no column <quoted> in <quoted>"},
-        Parametrised{"can't and won't", "can't and won't"},
-        Parametrised{"unclosed 'quote", "unclosed 'quote"},
-        Parametrised{"caf\xc3\xa9"
-                     "7 \xe2\x98\x83 8",
-                     "caf\xc3\xa9<int> \xe2\x98\x83 <int>"},
-        Parametrised{"''", "''"}));
-
-TEST(Parametrise, TakesLinearTime) {
-  for (const auto* unit :
-       {"a", "1", "'", "a.", "a@", "0x", "::", "http://", "' ", "1.1.", "aaaaaaaa-"}) {
-    std::string text;
-    while (text.size() < 8392)
-      text += unit;
-    EXPECT_LE(parametrised(text).size(), text.size() * 8) << unit;
-  }
+TEST(GroupingConfig, LeavesOutRulesThatCannotBeRead) {
+  const auto event = parse_event(R"({"message":"x"})");
+  ASSERT_TRUE(event);
+  EXPECT_EQ(hashes_of(*event, grouping_config(R"({"fingerprintingRules":"nonsense"})")), std::vector{md5_of("x")});
+  EXPECT_EQ(hashes_of(*event, grouping_config("not json")), std::vector{md5_of("x")});
 }
 
 }  // namespace
