@@ -29,6 +29,7 @@ constexpr std::array<std::string_view, table_count> names = {
     "user_reports_by_issue", "attachments",
     "facts",           "placed",         "replays",
     "replay_segments", "profiles",       "profile_chunks",
+    "saved_queries",
 };
 
 }  // namespace
