@@ -67,6 +67,7 @@ constexpr RouteList topics[] = {
     member_routes, environment_routes,  release_routes, release_part_routes, issue_routes,
     event_routes,  tag_routes,          stats_routes,        ledger_routes,
     session_routes, monitor_routes,     user_report_routes, attachment_routes, explore_routes,
+    timeseries_routes, facet_routes,     saved_query_routes,
     trace_routes,  trace_item_routes,   replay_routes,  profile_routes,
 };
 
