@@ -31,6 +31,7 @@ constexpr std::array<std::string_view, table_count> names = {
     "replay_segments", "profiles",       "profile_chunks",
     "issue_snoozes",   "issue_due",      "tombstones",
     "ownership",       "shares",
+    "saved_queries",
 };
 
 }  // namespace

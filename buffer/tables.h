@@ -91,8 +91,9 @@ enum class Table : std::uint8_t {
   tombstones,
   ownership,
   shares,
+  saved_queries,
 };
-constexpr std::size_t table_count = static_cast<std::size_t>(Table::shares) + 1;
+constexpr std::size_t table_count = static_cast<std::size_t>(Table::saved_queries) + 1;
 std::string_view table_name(Table table);
 
 // Reading, shared by Snapshot and Batch. Views die with the snapshot, or with the batch's next write.

@@ -25,7 +25,7 @@ struct Function {
   std::string_view meta_type;  // "": that of the field
   double percentile = 0;
 };
-constexpr std::array<Function, 24> functions = {{
+constexpr std::array<Function, 25> functions = {{
     {"count", AggregateKind::count, 0, "integer"},
     {"count_sample", AggregateKind::count, 0, "integer"},
     {"count_unique", AggregateKind::count_unique, 1, "integer"},
@@ -48,6 +48,7 @@ constexpr std::array<Function, 24> functions = {{
     {"eps", AggregateKind::per_second, 0, "rate"},
     {"tps", AggregateKind::per_second, 0, "rate"},
     {"per_second", AggregateKind::per_second, 0, "rate"},
+    {"apdex", AggregateKind::apdex, 0, "number"},
     {"last_seen", AggregateKind::last_seen, 0, "date"},
     {"any", AggregateKind::any, 1, "string"},
 }};
@@ -86,6 +87,20 @@ std::optional<Operator> named_operator(std::string_view word) {
 
 bool failed(std::string_view status) {
   return !status.empty() && status != "ok" && status != "cancelled" && status != "unknown";
+}
+
+// apdex(), apdex(300), apdex(span.duration, 300): the threshold is in the field's unit.
+Result<void> read_apdex(const FieldExpression& expression, Dataset dataset, Aggregate& aggregate) {
+  constexpr double usual_ms = 300;
+  const auto& arguments = expression.arguments;
+  if (arguments.size() > 2) return malformed(expression.text + ": expected a field and a threshold");
+  const auto threshold = arguments.empty() ? std::optional(usual_ms) : parse_number(arguments.back());
+  if (!threshold || *threshold <= 0) return malformed(expression.text + ": the threshold must be a number above 0");
+  aggregate.threshold = *threshold;
+  auto field = parse_field_expression(arguments.size() == 2 ? std::string_view(arguments.front()) : default_field(dataset));
+  if (!field || field->is_function()) return malformed(expression.text + ": invalid argument " + arguments.front());
+  aggregate.field = *std::move(field);
+  return {};
 }
 
 Result<void> read_arguments(const FieldExpression& expression, const Function& function, Dataset dataset,
@@ -157,7 +172,9 @@ Result<Aggregate> parse_aggregate(const FieldExpression& expression, Dataset dat
     Aggregate aggregate;
     aggregate.kind = function.kind;
     aggregate.percentile = function.percentile;
-    if (auto read = read_arguments(expression, function, dataset, aggregate); !read) return read.error();
+    auto read = function.kind == AggregateKind::apdex ? read_apdex(expression, dataset, aggregate)
+                                                      : read_arguments(expression, function, dataset, aggregate);
+    if (!read) return read.error();
     aggregate.meta_type = function.meta_type;
     if (aggregate.meta_type.empty()) aggregate.meta_type = meta_type_of(*aggregate.field);
     return aggregate;
@@ -165,13 +182,24 @@ Result<Aggregate> parse_aggregate(const FieldExpression& expression, Dataset dat
   return malformed(expression.function + "() is not a valid function");
 }
 
-void Accumulator::sample(double number) {
-  if (sample_.size() < most_samples) return sample_.push_back(number);
+std::size_t Accumulator::sample(double number) {
+  if (sample_.size() < most_samples) {
+    const auto before = sample_.capacity();
+    sample_.push_back(number);
+    return (sample_.capacity() - before) * sizeof(double);
+  }
   random_ ^= random_ << 13;
   random_ ^= random_ >> 7;
   random_ ^= random_ << 17;
   const auto at = random_ % count_;
   if (at < most_samples) sample_[static_cast<std::size_t>(at)] = number;
+  return 0;
+}
+
+std::size_t Accumulator::add_distinct(const FactValue& value) {
+  constexpr std::size_t node_bytes = 32;  // with its share of the buckets
+  if (!value.there() || distinct_.size() >= most_distinct) return 0;
+  return distinct_.insert(buffer::stable_hash(value.as_text())).second ? node_bytes : 0;
 }
 
 void Accumulator::add_number(double number) {
@@ -181,48 +209,59 @@ void Accumulator::add_number(double number) {
   ++count_;
 }
 
-void Accumulator::add(const Aggregate& aggregate, BlockFields& fields, std::size_t row) {
+// Satisfied up to the threshold, half so up to four times of it.
+void Accumulator::add_apdex(double number, double threshold) {
+  ++count_;
+  if (number <= threshold) {
+    sum_ += 1;
+  } else if (number <= 4 * threshold) {
+    sum_ += 0.5;
+  }
+}
+
+bool Accumulator::counts(const Aggregate& aggregate, BlockFields& fields, std::size_t row) const {
   static const FieldExpression metric_name = field_named("metric.name");
   static const FieldExpression metric_type = field_named("metric.type");
-  if (!aggregate.metric_name.empty() && fields.values(metric_name)[row].text != aggregate.metric_name) return;
-  if (!aggregate.metric_type.empty() && fields.values(metric_type)[row].text != aggregate.metric_type) return;
+  if (!aggregate.metric_name.empty() && fields.values(metric_name)[row].text != aggregate.metric_name) return false;
+  return aggregate.metric_type.empty() || fields.values(metric_type)[row].text == aggregate.metric_type;
+}
+
+std::size_t Accumulator::add(const Aggregate& aggregate, BlockFields& fields, std::size_t row) {
+  static const FieldExpression span_status = field_named("span.status");
+  static const FieldExpression status = field_named("transaction.status");
+  if (!counts(aggregate, fields, row)) return 0;
   switch (aggregate.kind) {
     case AggregateKind::count:
     case AggregateKind::per_minute:
-    case AggregateKind::per_second: ++count_; return;
-    case AggregateKind::count_unique: {
-      const auto& value = fields.values(*aggregate.field)[row];
-      if (value.there() && distinct_.size() < most_distinct) distinct_.insert(buffer::stable_hash(value.as_text()));
-      return;
-    }
+    case AggregateKind::per_second: ++count_; return 0;
+    case AggregateKind::count_unique: return add_distinct(fields.values(*aggregate.field)[row]);
     case AggregateKind::count_if:
       if (satisfies(aggregate, fields.values(*aggregate.field)[row])) ++count_;
-      return;
+      return 0;
     case AggregateKind::failure_count:
-    case AggregateKind::failure_rate: {
-      static const FieldExpression span_status = field_named("span.status");
-      static const FieldExpression status = field_named("transaction.status");
-      const bool spans = fields.dataset() == Dataset::spans;
+    case AggregateKind::failure_rate:
       ++count_;
-      if (failed(fields.values(spans ? span_status : status)[row].text)) ++hits_;
-      return;
-    }
+      if (failed(fields.values(fields.dataset() == Dataset::spans ? span_status : status)[row].text)) ++hits_;
+      return 0;
     case AggregateKind::sum:
     case AggregateKind::avg:
     case AggregateKind::min:
     case AggregateKind::max:
+    case AggregateKind::apdex:
     case AggregateKind::percentile: {
       const auto number = fields.values(*aggregate.field)[row].as_number();
-      if (!number) return;
+      if (!number) return 0;
+      if (aggregate.kind == AggregateKind::apdex) return add_apdex(*number, aggregate.threshold), 0;
       add_number(*number);
-      if (aggregate.kind == AggregateKind::percentile) sample(*number);
-      return;
+      return aggregate.kind == AggregateKind::percentile ? sample(*number) : 0;
     }
-    case AggregateKind::last_seen: last_ns_ = std::max(last_ns_, fields.time_ns(row)); return;
+    case AggregateKind::last_seen: last_ns_ = std::max(last_ns_, fields.time_ns(row)); return 0;
     case AggregateKind::any:
-      if (any_.empty()) any_ = fields.values(*aggregate.field)[row].as_text();
-      return;
+      if (!any_.empty()) return 0;
+      any_ = fields.values(*aggregate.field)[row].as_text();
+      return any_.size();
   }
+  std::abort();
 }
 
 FactValue Accumulator::result(const Aggregate& aggregate, double minutes) const {
@@ -236,7 +275,8 @@ FactValue Accumulator::result(const Aggregate& aggregate, double minutes) const 
     case AggregateKind::per_minute: return number_value(static_cast<double>(count_) / std::max(minutes, 1.0 / 60));
     case AggregateKind::per_second: return number_value(static_cast<double>(count_) / std::max(minutes * 60, 1.0));
     case AggregateKind::sum: return number_value(sum_);
-    case AggregateKind::avg: return count_ == 0 ? FactValue{} : number_value(sum_ / static_cast<double>(count_));
+    case AggregateKind::avg:
+    case AggregateKind::apdex: return count_ == 0 ? FactValue{} : number_value(sum_ / static_cast<double>(count_));
     case AggregateKind::min: return count_ == 0 ? FactValue{} : number_value(least_);
     case AggregateKind::max: return count_ == 0 ? FactValue{} : number_value(greatest_);
     case AggregateKind::percentile: {

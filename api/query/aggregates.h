@@ -1,4 +1,5 @@
-// Functions over facts: count(), count_unique(x), sum avg min max p50…p100(x), percentile(x, p), rates.
+// Functions over facts: count(), count_unique(x), sum avg min max p50…p100(x), percentile(x, p), rates,
+// apdex([x,] threshold).
 //
 // Percentiles and distinct counts are exact up to 20,000 values of a group; beyond that percentiles are
 // of an even sample, and distinct counts stay exact (hashes of 8 bytes) up to 1,000,000.
@@ -30,6 +31,7 @@ enum class AggregateKind : std::uint8_t {
   percentile,
   per_minute,
   per_second,
+  apdex,
   last_seen,
   any,
 };
@@ -39,6 +41,7 @@ struct Aggregate {
   AggregateKind kind = AggregateKind::count;
   std::optional<FieldExpression> field;
   double percentile = 0;  // 0 … 1
+  double threshold = 0;   // of apdex, in the field's unit
   Operator op = Operator::equal;  // of count_if
   std::string value;
   std::string metric_name;  // only facts of this metric: sum(value,name,counter,unit)
@@ -51,13 +54,17 @@ Result<Aggregate> parse_aggregate(const FieldExpression& expression, facts::Data
 // What one group has gathered for one aggregate.
 class Accumulator {
  public:
-  void add(const Aggregate& aggregate, BlockFields& fields, std::size_t row);
+  // The bytes of memory that this took.
+  std::size_t add(const Aggregate& aggregate, BlockFields& fields, std::size_t row);
   // `minutes` is the length of the time asked for.
   FactValue result(const Aggregate& aggregate, double minutes) const;  // text lives in the accumulator
 
  private:
+  bool counts(const Aggregate& aggregate, BlockFields& fields, std::size_t row) const;
   void add_number(double number);
-  void sample(double number);
+  std::size_t sample(double number);
+  std::size_t add_distinct(const FactValue& value);
+  void add_apdex(double number, double threshold);
 
   std::uint64_t count_ = 0;
   std::uint64_t hits_ = 0;

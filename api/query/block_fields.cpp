@@ -165,11 +165,18 @@ std::optional<ItemId> parse_item_id(std::string_view text) {
   return item;
 }
 
+bool BlockFields::take(std::size_t bytes) {
+  if (budget_ == nullptr) return true;
+  taken_ += bytes;
+  return budget_->take(bytes);
+}
+
 const facts::ColumnValues* BlockFields::column(std::string_view name, ValueType type) {
   const auto key = std::pair(std::string(name), type);
   if (const auto found = columns_.find(key); found != columns_.end()) return &found->second;
   const auto* summary = block_.find(name, type);
   if (summary == nullptr) return nullptr;
+  if (!take(summary->raw_bytes + summary->present * sizeof(std::string))) return nullptr;
   auto values = block_.read(*summary);
   if (!values) return nullptr;
   if (type == ValueType::id) {
@@ -261,6 +268,7 @@ bool BlockFields::fill_special(const FieldExpression& field, std::vector<FactVal
 const std::vector<FactValue>& BlockFields::values(const FieldExpression& field) {
   if (const auto found = loaded_.find(field.text); found != loaded_.end()) return found->second;
   std::vector<FactValue> values(block_.rows());
+  take(values.size() * sizeof(FactValue));
   if (!fill_special(field, values)) {
     if (field.explicit_tag) fill_column(field.name, field.type, values);
     for (const auto name : columns_of_field(dataset_, field.name)) fill_column(name, field.type, values);

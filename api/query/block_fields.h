@@ -6,6 +6,7 @@
 
 #include "api/facts/block.h"
 #include "api/query/condition.h"
+#include "api/query/memory_budget.h"
 #include "buffer/tables.h"
 
 #include <array>
@@ -68,13 +69,21 @@ std::optional<ItemId> parse_item_id(std::string_view text);
 
 class BlockFields {
  public:
+  // What is read counts in the budget, if there is one, until the end of this.
   BlockFields(facts::Dataset dataset,
               const FactProject& project,
               const facts::BlockView& block,
-              IssueNames& issues)
-      : dataset_(dataset), project_(project), block_(block), issues_(issues) {}
+              IssueNames& issues,
+              MemoryBudget* budget = nullptr)
+      : dataset_(dataset), project_(project), block_(block), issues_(issues), budget_(budget) {}
+  ~BlockFields() {
+    if (budget_ != nullptr) budget_->give_back(taken_);
+  }
+  BlockFields(const BlockFields&) = delete;
+  BlockFields& operator=(const BlockFields&) = delete;
 
-  // By row; REQUIRES: no function. All rows of a block that cannot be read are without a value.
+  // By row; REQUIRES: no function. All rows of a block that cannot be read, or for which there is no
+  // memory, are without a value.
   const std::vector<FactValue>& values(const FieldExpression& field);
   std::int64_t time_ns(std::size_t row);
   facts::Place place(std::size_t row);
@@ -85,6 +94,7 @@ class BlockFields {
 
  private:
   const facts::ColumnValues* column(std::string_view name, facts::ValueType type);
+  bool take(std::size_t bytes);
   void fill_column(std::string_view name, FieldType type, std::vector<FactValue>& values);
   bool fill_special(const FieldExpression& field, std::vector<FactValue>& values);
   std::string_view keep(std::string text) { return kept_.emplace_back(std::move(text)); }
@@ -93,6 +103,8 @@ class BlockFields {
   const FactProject& project_;
   const facts::BlockView& block_;
   IssueNames& issues_;
+  MemoryBudget* const budget_;
+  std::size_t taken_ = 0;
   std::map<std::string, std::vector<FactValue>> loaded_;  // by the field's text
   std::map<std::pair<std::string, facts::ValueType>, facts::ColumnValues> columns_;
   std::deque<std::string> kept_;

@@ -18,78 +18,34 @@ struct Question {
   std::size_t shown = 0;
   bool aggregated = false;
   std::string dataset;
+
+  const std::string& text(std::size_t column) const { return request.fields[column].text; }
+  // Where an equation is among a row's cells.
+  std::size_t cell_of_equation(std::size_t equation) const { return request.fields.size() + equation; }
 };
 
-// Without a dataset the classic Discover is meant: transactions when the question is about them.
-Dataset guessed_dataset(const Call& call) {
-  const auto about = [](std::string_view text) {
-    return text.find("transaction.") != std::string_view::npos ||
-           text.find("event.type:transaction") != std::string_view::npos;
-  };
-  const auto fields = call.query.all("field");
-  const bool any = about(call.query.text("query")) || std::any_of(fields.begin(), fields.end(), about);
-  return any ? Dataset::transactions : Dataset::errors;
-}
-
-// "-count" and "-count_unique_user" are how older clients sort by count() and count_unique(user).
-std::string plain_name(std::string_view text) {
-  std::string plain;
-  for (const char c : text) plain += std::string_view("(),. ").find(c) == std::string_view::npos ? c : '_';
-  while (plain.ends_with('_')) plain.pop_back();
-  return plain;
-}
-
-std::optional<Error> read_sorts(const Call& call, query::FactRequest& request) {
-  auto named = call.query.all("sort");
-  if (named.empty()) named = call.query.all("orderby");
-  for (auto name : named) {
-    if (name.empty()) continue;
-    const bool descending = name.front() == '-';
-    if (descending) name.remove_prefix(1);
-    const auto same = std::find_if(request.fields.begin(), request.fields.end(), [&](const auto& field) {
-      return field.text == name || (field.is_function() && plain_name(field.text) == name);
-    });
-    if (same != request.fields.end()) {
-      request.sorts.push_back({*same, descending});
-      continue;
-    }
-    auto field = query::parse_field_expression(name);
-    if (!field) return field.error();
-    request.sorts.push_back({*std::move(field), descending});
-  }
-  return std::nullopt;
-}
-
 std::variant<Question, Reply> read_question(Api& api, const Call& call) {
-  const auto word = call.query.text("dataset");
-  const auto dataset = word.empty() ? guessed_dataset(call) : parse_dataset(word);
-  const bool served_empty = word == "profile_functions" || word == "uptime_results";
-  if (!dataset && !served_empty)
-    return Reply::error(400, "dataset must be one of: errors, logs, ourlogs, spans, tracemetrics, transactions, "
-                             "profile_functions, uptime_results");
-  auto request = fact_request(api, call, dataset.value_or(Dataset::spans));
+  auto named = named_dataset(call);
+  if (auto* refusal = std::get_if<Reply>(&named)) return std::move(*refusal);
+  const auto& dataset = std::get<NamedDataset>(named);
+  auto request = fact_request(api, call, dataset.dataset);
   if (auto* refusal = std::get_if<Reply>(&request)) return std::move(*refusal);
   Question question;
   question.request = std::get<query::FactRequest>(std::move(request));
-  question.dataset = word.empty() || word == "discover" ? "discover" : std::string(word);
-  if (served_empty) question.request.projects.clear();
+  question.dataset = dataset.name;
+  if (dataset.served_empty) question.request.projects.clear();
   for (const auto text : call.query.all("field")) {
-    if (text.starts_with("equation|")) return Reply::error(400, "Equations are not supported here yet: " + std::string(text.substr(0, 200)));
-    auto field = query::parse_field_expression(text);
-    if (!field) return fact_refusal(field.error());
-    const bool twice = std::any_of(question.request.fields.begin(), question.request.fields.end(),
-                                   [&](const auto& one) { return one.text == field->text; });
-    if (!twice) question.request.fields.push_back(*std::move(field));
+    if (const auto error = add_column(question.request, text)) return fact_refusal(*error);
   }
-  if (question.request.fields.empty()) return Reply::error(400, "No columns selected");
-  if (question.request.fields.size() > most_fields) return Reply::error(400, "At most 20 fields can be asked for at a time.");
+  const auto columns = question.request.fields.size() + question.request.equations.size();
+  if (columns == 0) return Reply::error(400, "No columns selected");
+  if (columns > most_fields) return Reply::error(400, "At most 20 fields can be asked for at a time.");
   question.shown = question.request.fields.size();
-  question.aggregated = std::any_of(question.request.fields.begin(), question.request.fields.end(),
-                                    [](const auto& field) { return field.is_function(); });
+  question.aggregated = question.request.aggregated();
   auto condition = query::parse_condition(call.query.text("query"), query::fact_language(), api.clock.now());
   if (!condition) return fact_refusal(condition.error());
   question.request.condition = *std::move(condition);
-  if (const auto error = read_sorts(call, question.request)) return fact_refusal(*error);
+  if (const auto error = add_sorts(call, question.request)) return fact_refusal(*error);
   if (!question.aggregated) question.request.fields.push_back(fact_field("id"));
   return question;
 }
@@ -106,11 +62,15 @@ boost::json::object render_meta(const Question& question, const query::FactPage&
   boost::json::object fields;
   boost::json::object units;
   for (std::size_t i = 0; i < question.shown; ++i) {
-    const auto& text = question.request.fields[i].text;
+    const auto& text = question.text(i);
     const auto type = i < page.types.size() ? page.types[i] : std::string("string");
     fields[text] = type;
     const auto unit = query::field_meta_unit(type, text);
     units[text] = unit ? boost::json::value(*unit) : boost::json::value(nullptr);
+  }
+  for (const auto& equation : question.request.equations) {
+    fields[equation.text()] = "number";
+    units[equation.text()] = nullptr;
   }
   return {{"fields", std::move(fields)},
           {"units", std::move(units)},
@@ -125,7 +85,9 @@ boost::json::object render_meta(const Question& question, const query::FactPage&
 boost::json::object render_row(const Question& question, const query::FactPage& page, const query::FoundFact& fact) {
   boost::json::object row;
   for (std::size_t i = 0; i < question.shown; ++i)
-    row[question.request.fields[i].text] = shown_value(fact.cells[i], page.types[i], question.request.dataset);
+    row[question.text(i)] = shown_value(fact.cells[i], page.types[i], question.request.dataset);
+  for (std::size_t i = 0; i < question.request.equations.size(); ++i)
+    row[question.request.equations[i].text()] = render_cell(fact.cells[question.cell_of_equation(i)]);
   if (question.aggregated || fact.project == nullptr) return row;
   if (!row.contains("id")) row["id"] = render_cell(fact.cells[question.shown]);
   row["project.name"] = fact.project->slug;

@@ -24,6 +24,29 @@ constexpr std::array<std::pair<std::string_view, Dataset>, 12> datasets = {{
     {"ourmetrics", Dataset::metrics},
 }};
 
+// Without a dataset the classic Discover is meant: transactions when the question is about them.
+Dataset guessed_dataset(const Call& call) {
+  constexpr std::array<std::string_view, 7> signs = {"transaction.", "event.type:transaction", "apdex(", "failure_rate(",
+                                                     "failure_count(", "tpm(",               "tps("};
+  const auto about = [&](std::string_view text) {
+    return std::any_of(signs.begin(), signs.end(), [&](auto sign) { return text.find(sign) != std::string_view::npos; });
+  };
+  bool any = about(call.query.text("query"));
+  for (const auto* name : {"field", "yAxis"}) {
+    const auto texts = call.query.all(name);
+    any = any || std::any_of(texts.begin(), texts.end(), about);
+  }
+  return any ? Dataset::transactions : Dataset::errors;
+}
+
+// "-count" and "-count_unique_user" are how older clients sort by count() and count_unique(user).
+std::string plain_name(std::string_view text) {
+  std::string plain;
+  for (const char c : text) plain += std::string_view("(),. ").find(c) == std::string_view::npos ? c : '_';
+  while (plain.ends_with('_')) plain.pop_back();
+  return plain;
+}
+
 }  // namespace
 
 std::optional<Dataset> parse_dataset(std::string_view name) {
@@ -61,6 +84,64 @@ std::variant<query::FactRequest, Reply> fact_request(Api& api, const Call& call,
   request.from_ms = given ? to_ms(given->from) : to_ms(request.now) - 90 * day_ms;
   for (const auto name : call.query.all("environment")) request.environments.emplace_back(name);
   return request;
+}
+
+std::variant<NamedDataset, Reply> named_dataset(const Call& call) {
+  const auto word = call.query.text("dataset");
+  if (word.empty()) return NamedDataset{guessed_dataset(call), false, "discover"};
+  if (word == "profile_functions" || word == "uptime_results") return NamedDataset{Dataset::spans, true, std::string(word)};
+  const auto dataset = parse_dataset(word);
+  if (!dataset)
+    return Reply::error(400, "dataset must be one of: errors, logs, ourlogs, spans, tracemetrics, transactions, "
+                             "profile_functions, uptime_results");
+  return NamedDataset{*dataset, false, std::string(word)};
+}
+
+std::optional<Error> add_column(query::FactRequest& request, std::string_view text) {
+  if (text.starts_with(query::equation_prefix)) {
+    for (const auto& known : request.equations) {
+      if (known.text() == text) return std::nullopt;
+    }
+    auto equation = query::Equation::parse(text);
+    if (!equation) return equation.error();
+    request.equations.push_back(*std::move(equation));
+    return std::nullopt;
+  }
+  auto field = query::parse_field_expression(text);
+  if (!field) return field.error();
+  for (const auto& known : request.fields) {
+    if (known.text == field->text) return std::nullopt;
+  }
+  request.fields.push_back(*std::move(field));
+  return std::nullopt;
+}
+
+std::optional<Error> add_sorts(const Call& call, query::FactRequest& request) {
+  auto named = call.query.all("sort");
+  if (named.empty()) named = call.query.all("orderby");
+  for (auto name : named) {
+    if (name.empty()) continue;
+    const bool descending = name.front() == '-';
+    if (descending) name.remove_prefix(1);
+    const auto same = std::find_if(request.fields.begin(), request.fields.end(), [&](const auto& field) {
+      return field.text == name || (field.is_function() && plain_name(field.text) == name);
+    });
+    if (same != request.fields.end()) {
+      request.sorts.push_back({*same, descending});
+      continue;
+    }
+    if (name.starts_with(query::equation_prefix)) {
+      const auto known = std::any_of(request.equations.begin(), request.equations.end(),
+                                     [&](const auto& equation) { return equation.text() == name; });
+      if (!known) return Error{Fault::malformed, "Cannot sort by an equation that is not selected: " + std::string(name)};
+      request.sorts.push_back({fact_field(name), descending});
+      continue;
+    }
+    auto field = query::parse_field_expression(name);
+    if (!field) return field.error();
+    request.sorts.push_back({*std::move(field), descending});
+  }
+  return std::nullopt;
 }
 
 query::FieldExpression fact_field(std::string_view name) {

@@ -8,6 +8,7 @@
 #include <boost/json.hpp>
 
 #include <optional>
+#include <string>
 #include <string_view>
 #include <variant>
 
@@ -18,8 +19,22 @@ std::optional<facts::Dataset> parse_dataset(std::string_view name);
 // The word that answers use.
 std::string_view dataset_name(facts::Dataset dataset);
 
+// What `dataset` says, or the 400 that names those there are. Without one the classic Discover is
+// meant: transactions when the question is about them, else errors.
+struct NamedDataset {
+  facts::Dataset dataset = facts::Dataset::errors;
+  bool served_empty = false;  // known, and nothing of it is kept here
+  std::string name;           // as an answer's meta tells
+};
+std::variant<NamedDataset, Reply> named_dataset(const Call& call);
+
 // Projects, period (90 days when none is given) and environments of the call; no fields, no condition.
 std::variant<query::FactRequest, Reply> fact_request(Api& api, const Call& call, facts::Dataset dataset);
+
+// A field, a function or an equation to the columns asked for, once for the same text.
+std::optional<Error> add_column(query::FactRequest& request, std::string_view text);
+// `sort`, or `orderby`: a column, perhaps as older clients name one ("-count" for -count()).
+std::optional<Error> add_sorts(const Call& call, query::FactRequest& request);
 
 query::FieldExpression fact_field(std::string_view name);
 // field:text

@@ -1,7 +1,7 @@
 // Why an event is in its issue: the variants of its grouping and the trees that explain them.
 #include "api/digest/grouping.h"
 #include "api/digest/grouping_book.h"
-#include "api/query/event_query.h"
+#include "api/query/issue_names.h"
 #include "api/rest/event_view.h"
 #include "api/rest/grouping_info.h"
 #include "api/rest/render.h"

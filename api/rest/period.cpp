@@ -9,29 +9,6 @@ namespace {
 
 using Parsed = std::variant<std::optional<Period>, Reply>;
 
-// "14d", "24h"; without a unit: seconds. Nothing when it is neither or more than a century.
-std::optional<Duration> parse_stats_period(std::string_view text) {
-  std::int64_t unit_ms = 1000;
-  if (!text.empty() && (text.back() < '0' || text.back() > '9')) {
-    switch (text.back()) {
-      case 's': break;
-      case 'm': unit_ms *= 60; break;
-      case 'h': unit_ms *= 3'600; break;
-      case 'd': unit_ms *= 86'400; break;
-      case 'w': unit_ms *= 604'800; break;
-      default: return std::nullopt;
-    }
-    text.remove_suffix(1);
-  }
-  std::uint32_t count = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
-  if (text.empty() || error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  constexpr std::int64_t century_ms = std::int64_t{36'525} * 86'400'000;
-  const std::int64_t ms = std::int64_t{count} * unit_ms;
-  if (ms > century_ms) return std::nullopt;
-  return Duration(ms);
-}
-
 Reply invalid_period(std::string_view text) {
   return Reply::error(400, "Invalid statsPeriod: '" + std::string(text.substr(0, 100)) + "'");
 }
@@ -60,6 +37,28 @@ Parsed back_from(std::string_view start, std::string_view end, Time now) {
 }
 
 }  // namespace
+
+std::optional<Duration> parse_stats_period(std::string_view text) {
+  std::int64_t unit_ms = 1000;
+  if (!text.empty() && (text.back() < '0' || text.back() > '9')) {
+    switch (text.back()) {
+      case 's': break;
+      case 'm': unit_ms *= 60; break;
+      case 'h': unit_ms *= 3'600; break;
+      case 'd': unit_ms *= 86'400; break;
+      case 'w': unit_ms *= 604'800; break;
+      default: return std::nullopt;
+    }
+    text.remove_suffix(1);
+  }
+  std::uint32_t count = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+  if (text.empty() || error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  constexpr std::int64_t century_ms = std::int64_t{36'525} * 86'400'000;
+  const std::int64_t ms = std::int64_t{count} * unit_ms;
+  if (ms > century_ms) return std::nullopt;
+  return Duration(ms);
+}
 
 Parsed parse_period(const Query& query, Time now) {
   // Grafana and others send some of these empty, meaning absent.

@@ -68,6 +68,7 @@ constexpr RouteList topics[] = {
     issue_note_routes, issue_merge_routes, issue_share_routes, ownership_routes,
     event_routes,  grouping_routes,     tag_routes,          stats_routes,        ledger_routes,
     session_routes, monitor_routes,     user_report_routes, attachment_routes, explore_routes,
+    timeseries_routes, facet_routes,     saved_query_routes,
     trace_routes,  trace_item_routes,   replay_routes,  profile_routes,
 };
 

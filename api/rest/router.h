@@ -142,6 +142,9 @@ std::vector<Route> monitor_routes();
 std::vector<Route> user_report_routes();
 std::vector<Route> attachment_routes();
 std::vector<Route> explore_routes();     // events of any dataset
+std::vector<Route> timeseries_routes();  // their aggregates by time
+std::vector<Route> facet_routes();       // their tags and how often each value is there
+std::vector<Route> saved_query_routes();
 std::vector<Route> trace_routes();       // traces, their logs
 std::vector<Route> trace_item_routes();  // attributes, one item
 std::vector<Route> replay_routes();      // replays and what is in them
@@ -192,6 +195,8 @@ struct Period {
   Time to{};
 };
 std::variant<std::optional<Period>, Reply> parse_period(const Query& query, Time now);
+// "14d", "24h"; without a unit: seconds. Nothing when it is neither or more than a century.
+std::optional<Duration> parse_stats_period(std::string_view text);
 
 // Text that is safe to put into JSON: bytes that are not UTF-8 become U+FFFD.
 std::string replace_invalid_utf8(std::string_view text);

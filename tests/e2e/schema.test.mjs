@@ -28,7 +28,8 @@ const served = [
   `${organization}/stats_v2/`, `${organization}/tags/`, `${organization}/teams/`,
   `${project}/`, `${project}/environments/`, `${project}/environments/{environment}/`, `${project}/events/`,
   `${project}/events/{event_id}/`, `${project}/issues/`, `${project}/keys/`, `${project}/keys/{key_id}/`, `${project}/members/`,
-  `${organization}/events/`, `${organization}/trace/{trace_id}/`, `${organization}/trace-meta/{trace_id}/`,
+  `${organization}/events/`, `${organization}/events-timeseries/`, `${organization}/discover/saved/`,
+  `${organization}/discover/saved/{query_id}/`, `${organization}/trace/{trace_id}/`, `${organization}/trace-meta/{trace_id}/`,
   `${organization}/trace-items/attributes/`, `${organization}/replays/`,
   `${organization}/replay-count/`, `${organization}/profiling/chunks/`, `${project}/profiling/profiles/{profile_id}/`,
   `${project}/replays/{replay_id}/clicks/`, `${project}/replays/{replay_id}/recording-segments/`,
@@ -76,11 +77,13 @@ test("every GET operation that is served answers in the documented shape", async
     if ((await get(`projects/${picket.organization}/${picket.project}/events/${event.eventID}/attachments/`)).length) event_id = event.eventID;
   }
   await until(async () => (await picket.api(`organizations/${picket.organization}/replays/`)).body.data.length === 1);
+  const saved = await picket.api(`organizations/${picket.organization}/discover/saved/`, { method: "POST", body: JSON.stringify({ name: "shape",
+    fields: ["title", "count()"], query: "level:error", orderby: "-count", yAxis: ["count()"], range: "24h", environment: ["production"], topEvents: 5 }) });
   const fixtures = {
     ...JSON.parse(readFileSync(example, "utf8")), ...telemetry,
     organization_id_or_slug: picket.organization, project_id_or_slug: picket.project, project_id: picket.project_id,
     issue_id: issue.id, short_id: issue.shortId, tag_key: "browser", environment: "production", version: "shape@1.0.0",
-    event_id, monitor_id_or_slug: "shape",
+    event_id, monitor_id_or_slug: "shape", discover_query_id: saved.body.id,
     attachment_id: (await get(`projects/${picket.organization}/${picket.project}/events/${event_id}/attachments/`))[0].id,
     key_id: (await get(`projects/${picket.organization}/${picket.project}/keys/`))[0].id,
     member_id: (await get(`organizations/${picket.organization}/members/`))[0].id,

@@ -119,7 +119,9 @@ TEST_F(Explore, GroupsAndAggregates) {
 TEST_F(Explore, SaysWhatItCannotAnswer) {
   for (const auto* query : {"dataset=spans", "dataset=nonsense&field=id", "dataset=spans&field=frob()", "dataset=spans&field=id&query=a:",
                             "dataset=spans&field=id&sort=-count()", "dataset=spans&field=sum()x", "dataset=spans&field=percentile(span.duration,7)",
-                            "dataset=spans&field=id&statsPeriod=x", "dataset=spans&field=id&per_page=101", "dataset=spans&field=equation|1%2B1"}) {
+                            "dataset=spans&field=id&statsPeriod=x", "dataset=spans&field=id&per_page=101", "dataset=spans&field=equation|1%2B1",
+                            "dataset=spans&field=equation|count()%2Bspan.duration", "dataset=spans&field=count()&field=equation|span.duration*2",
+                            "dataset=spans&field=count()&sort=-equation|count()*2", "dataset=spans&field=apdex(span.duration,0)"}) {
     const auto answer = events(query);
     EXPECT_EQ(answer.status, 400U) << query << ": " << answer.text;
     EXPECT_FALSE(answer.detail().empty());

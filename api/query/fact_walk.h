@@ -1,0 +1,86 @@
+// The walk over blocks that lists, groups and series share: blocks by their time and summaries, rows by
+// the condition, until the deadline or the end of the memory.
+//
+// THREADS  A FactWalk belongs to one question and its thread.
+#pragma once
+
+#include "api/facts/store.h"
+#include "api/query/fact_search.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <vector>
+
+namespace picket::query {
+
+constexpr std::int64_t ns_per_ms = 1'000'000;
+
+// A condition's parts about rows, and those about aggregates, which are about groups.
+struct SplitCondition {
+  Condition rows;
+  std::vector<Condition> groups;
+};
+SplitCondition split_condition(const Condition& condition);
+
+class FactWalk {
+ public:
+  FactWalk(const buffer::Reader& reader, const FactRequest& request, const FactFilter& filter)
+      : reader_(reader), request_(request), filter_(filter), issues_(reader), budget_(request.most_bytes),
+        end_(Stopwatch::now() + request.deadline) {}
+
+  MemoryBudget& budget() { return budget_; }
+
+  // `wanted` may pass over a whole block; `visit` gets the rows that match, false to stop.
+  template <class Wanted, class Visit>
+  Result<void> run(Wanted wanted, Visit visit) {
+    bool late = false;
+    for (const auto& project : request_.projects) {
+      bool stopped = false;
+      facts::for_each_block(reader_, request_.dataset, project.id, [&](const facts::BlockView& block) {
+        if (Stopwatch::now() >= end_) late = true;
+        if (late) return false;
+        const bool in_time = block.latest_ns() >= request_.from_ms * ns_per_ms &&
+                             block.earliest_ns() < request_.to_ms * ns_per_ms;
+        if (!in_time || !wanted(block) || !filter_.may_match(block, project)) return true;
+        stopped = !rows_of(block, project, visit);
+        return !stopped;
+      });
+      if (late) return too_late();
+      if (budget_.exhausted()) return budget_.error();
+      if (stopped) break;
+    }
+    return {};
+  }
+  template <class Visit>
+  Result<void> run(Visit visit) {
+    return run([](const facts::BlockView&) { return true; }, std::move(visit));
+  }
+
+ private:
+  using Stopwatch = std::chrono::steady_clock;
+
+  static Error too_late();
+  // Rows outside of the time and of the environments are cleared.
+  void select(BlockFields& fields, std::vector<std::uint8_t>& mask) const;
+
+  template <class Visit>
+  bool rows_of(const facts::BlockView& block, const FactProject& project, Visit& visit) {
+    BlockFields fields(request_.dataset, project, block, issues_, &budget_);
+    std::vector<std::uint8_t> mask(block.rows(), 1);
+    select(fields, mask);
+    for (std::size_t row = 0; row < mask.size() && !budget_.exhausted(); ++row) {
+      if (mask[row] != 0 && !visit(fields, row)) return false;
+    }
+    return !budget_.exhausted();
+  }
+
+  const buffer::Reader& reader_;
+  const FactRequest& request_;
+  const FactFilter& filter_;
+  IssueNames issues_;
+  MemoryBudget budget_;
+  const Stopwatch::time_point end_;
+};
+
+}  // namespace picket::query

@@ -1,0 +1,26 @@
+#include "api/query/memory_budget.h"
+
+#include <gtest/gtest.h>
+
+namespace picket::query {
+namespace {
+
+TEST(MemoryBudget, IsExhaustedOnceMoreWasTakenThanThereIs) {
+  MemoryBudget budget(100);
+  EXPECT_TRUE(budget.take(60));
+  budget.give_back(50);
+  EXPECT_TRUE(budget.take(90));
+  EXPECT_FALSE(budget.exhausted());
+  EXPECT_FALSE(budget.take(1));
+  budget.give_back(100);
+  EXPECT_FALSE(budget.take(1)) << "what was cut short stays cut short";
+  EXPECT_TRUE(budget.exhausted());
+}
+
+TEST(MemoryBudget, NamesItsLimit) {
+  EXPECT_NE(MemoryBudget().error().detail.find("64 MB"), std::string::npos);
+  EXPECT_EQ(MemoryBudget().error().fault, Fault::too_large);
+}
+
+}  // namespace
+}  // namespace picket::query
