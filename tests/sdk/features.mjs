@@ -4,21 +4,11 @@ import assert from "node:assert/strict";
 import { until } from "../e2e/lib.mjs";
 import { assertSame, differences } from "./compare.mjs";
 
-// What is sent and not compared yet: these expectations have not met the endpoints. Remove a line, run, and mend
-// whichever is wrong.
-export const unserved = {
-  attachments: "not compared yet",
-  spans: "not compared yet",
-  logs: "not compared yet",
-  metrics: "not compared yet",
-  profile: "not compared yet",
-  sessions: "not compared yet",
-  checkIns: "not compared yet",
-  feedback: "not compared yet",
-  userReports: "not compared yet",
-  replay: "not compared yet",
-  minidump: "not compared yet",
-};
+// How rows are asked for attributes whose values are expected: name → field.
+const fieldsFor = (all) => Object.fromEntries(all.flatMap((attributes) => Object.entries(attributes ?? {}))
+  .map(([name, value]) => [name, typeof value === "string" || value instanceof RegExp ? name : `tags[${name},${typeof value}]`]));
+const attributesOf = (row, asked) => Object.fromEntries(Object.entries(asked)
+  .map(([name, field]) => [name, row[field]]).filter(([, value]) => value !== null && value !== undefined));
 
 export class Project {
   // Makes the project through the API, as a person would.
@@ -89,45 +79,66 @@ export class Project {
     return answer.body.data;
   }
 
-  // name → {op, parent's name}; what an SDK adds of its own accord is there too.
-  async spans() {
-    const rows = await this.rows("spans", ["id", "parent_span", "span.op", "span.description", "span.name", "trace", "is_transaction", "transaction", "release", "environment"]);
+  // name → what it is; what an SDK adds of its own accord is there too. `attributes`: name → the field that asks for it.
+  async spans(attributes = {}) {
+    const rows = await this.rows("spans", ["id", "parent_span", "span.op", "span.description", "span.name", "span.status", "span.duration",
+      "trace", "is_transaction", "transaction", "release", "environment", ...Object.values(attributes)]);
     const nameOf = (row) => row["span.description"] || row["span.name"];
     const names = new Map(rows.map((row) => [row.id, nameOf(row)]));
     return Object.fromEntries(rows.map((row) => [nameOf(row), {
       op: row["span.op"],
       parent: names.get(row.parent_span) ?? null,
+      status: row["span.status"],
+      duration: row["span.duration"],
       transaction: row.transaction,
-      isTransaction: Boolean(row.is_transaction),
+      isTransaction: row.is_transaction,
       trace: row.trace,
       release: row.release,
       environment: row.environment,
+      attributes: attributesOf(row, attributes),
     }]));
   }
 
-  // Counts of sessions by what became of them.
+  // Counts of sessions by what became of them, whose they were, and where.
   async sessions() {
-    const answer = await this.ofOrganization("sessions/", { field: "sum(session)", groupBy: "session.status", statsPeriod: "1d", interval: "1d" });
-    assert.equal(answer.status, 200, JSON.stringify(answer.body));
-    return Object.fromEntries(answer.body.groups.map((group) => [group.by["session.status"], group.totals["sum(session)"]]));
+    const ask = async (query) => {
+      const answer = await this.ofOrganization("sessions/", [...query, ["statsPeriod", "1d"], ["interval", "1d"]]);
+      assert.equal(answer.status, 200, JSON.stringify(answer.body));
+      return answer.body.groups;
+    };
+    const byStatus = await ask([["field", "sum(session)"], ["groupBy", "session.status"]]);
+    const places = await ask([["field", "sum(session)"], ["field", "count_unique(user)"], ["groupBy", "release"], ["groupBy", "environment"]]);
+    return {
+      ...Object.fromEntries(byStatus.map((group) => [group.by["session.status"], group.totals["sum(session)"]])),
+      places: places.map(({ by, totals }) => ({ ...by, sessions: totals["sum(session)"], users: totals["count_unique(user)"] })),
+    };
   }
 
   async monitor(slug) {
-    const monitor = await this.get(`monitors/${slug}/`);
-    const checkIns = await this.get(`monitors/${slug}/checkins/`);
-    return { slug: monitor.body?.slug, config: monitor.body?.config, checkIns: checkIns.body };
+    const monitor = (await this.get(`monitors/${slug}/`)).body;
+    const checkIns = (await this.get(`monitors/${slug}/checkins/`)).body;
+    return { slug: monitor?.slug, project: monitor?.project?.slug, config: monitor?.config, environments: monitor?.environments, checkIns };
   }
 
   async profile(id) {
     return (await this.get(`profiling/raw_profiles/${id}/`)).body;
   }
+
+  // The only replay, as the list and the replay itself say, and everything that it recorded.
+  async replay() {
+    const list = (await this.ofOrganization("replays/")).body.data;
+    assert.equal(list.length, 1, `${list.length} replays`);
+    const one = (await this.ofOrganization(`replays/${list[0].id}/`)).body.data;
+    assertSame(one, list[0], "the replay by its id");
+    const recorded = (await this.get(`replays/${one.id}/recording-segments/?download=true`)).body;
+    return { ...one, recorded };
+  }
 }
 
 // An event of the API with its lists turned into maps and its entries under their names.
-export function viewOf({ issue, event }) {
+export function viewOfEvent(event) {
   const entry = (type) => event.entries.find((one) => one.type === type)?.data;
   return {
-    issue: { title: issue.title, culprit: issue.culprit, level: issue.level, platform: issue.platform, type: issue.type, count: issue.count, userCount: issue.userCount, isUnhandled: issue.isUnhandled, logger: issue.logger },
     title: event.title,
     message: entry("message"),
     platform: event.platform,
@@ -144,6 +155,15 @@ export function viewOf({ issue, event }) {
     request: entry("request"),
     exceptions: entry("exception")?.values.map(({ type, value, mechanism, stacktrace }) => ({ type, value, mechanism, frames: stacktrace?.frames })),
     csp: entry("csp"),
+    spans: entry("spans"),
+    userReport: event.userReport,
+  };
+}
+
+export function viewOf({ issue, event }) {
+  return {
+    issue: { title: issue.title, culprit: issue.culprit, level: issue.level, platform: issue.platform, type: issue.type, count: issue.count, userCount: issue.userCount, isUnhandled: issue.isUnhandled, logger: issue.logger, metadata: issue.metadata },
+    ...viewOfEvent(event),
   };
 }
 
@@ -173,21 +193,27 @@ export const features = {
     assert.deepEqual(answer.body.map((release) => release.version), expected);
   },
 
-  // expected: {of: title of the event, files: [{name, mimetype, bytes}]}
-  async attachments(project, { of, files }) {
-    const { event } = await project.eventTitled(of);
-    await project.same(async () => (await project.attachments(event)).sort((a, b) => (a.name < b.name ? -1 : 1)),
-      files.map(({ bytes, ...rest }) => ({ ...rest, size: bytes.length, bytes: bytes.toString("base64") })), `attachments of ${of}`);
+  // expected: [{of: title of the event, files: [{name, type, mimetype, bytes}]}]
+  async attachments(project, expected) {
+    for (const { of, files } of expected) {
+      const { event } = await project.eventTitled(of);
+      await project.same(async () => (await project.attachments(event)).sort((a, b) => (a.name < b.name ? -1 : 1)),
+        files.map(({ bytes, ...rest }) => ({ ...rest, size: bytes.length, bytes: bytes.toString("base64") })), `attachments of ${of}`);
+    }
   },
 
-  // expected: {name: {op, parent}}
+  // expected: {name: {op, parent, …, attributes: {name: value}}}
   async spans(project, expected) {
-    await project.same(() => project.spans(), expected, "spans");
-    const spans = await project.spans();
+    const asked = fieldsFor(Object.values(expected).map((one) => one.attributes));
+    await project.same(() => project.spans(asked), expected, "spans");
+    const spans = await project.spans(asked);
     const traces = new Set(Object.keys(expected).map((name) => spans[name].trace));
     assert.equal(traces.size, 1, "one trace");
-    const [trace] = traces;
+    for (const [name, { parent }] of Object.entries(expected)) {
+      if (parent) assert.ok(spans[parent].duration >= spans[name].duration, `${parent} took ${spans[parent].duration} ms, ${name} in it ${spans[name].duration} ms`);
+    }
     // The same again as a tree.
+    const [trace] = traces;
     const answer = await project.ofOrganization(`trace/${trace}/`);
     assert.equal(answer.status, 200, JSON.stringify(answer.body));
     const found = {};
@@ -195,59 +221,75 @@ export const features = {
       for (const node of nodes ?? []) {
         if (node.event_type !== "span") continue;
         const name = node.description || node.name;
-        found[name] = { op: node.op, parent };
+        found[name] = { op: node.op, parent, transaction: node.transaction, isTransaction: node.is_transaction };
         walk(node.children, name);
       }
     };
     walk(answer.body, null);
-    assertSame(found, Object.fromEntries(Object.entries(expected).map(([name, { op, parent }]) => [name, { op, parent }])), "the trace's tree");
+    assertSame(found, Object.fromEntries(Object.entries(expected).map(([name, { op, parent, transaction, isTransaction }]) =>
+      [name, { parent, ...(op && { op }), ...(transaction && { transaction }), isTransaction }])), "the trace's tree");
+  },
+
+  // expected: {row: of the dataset, …what viewOfEvent gives}: a transaction, found and by its id
+  async transaction(project, { row: expectedRow, ...expected }) {
+    const row = await until(async () => (await project.rows("transactions", ["id", ...Object.keys(expectedRow)]))[0], { what: "a transaction" });
+    assertSame(row, expectedRow, "the transaction's row");
+    const answer = await project.get(`events/${row.id}/`);
+    assert.equal(answer.status, 200, JSON.stringify(answer.body));
+    assertSame(viewOfEvent(answer.body), expected, "the transaction");
   },
 
   // expected: [{message, severity, attributes: {name: value}}]
   async logs(project, expected) {
-    const names = [...new Set(expected.flatMap((one) => Object.keys(one.attributes ?? {})))];
-    const asked = expected.flatMap((one) => Object.entries(one.attributes ?? {})).reduce((fields, [name, value]) => {
-      fields[name] = typeof value === "string" || value instanceof RegExp ? name : `tags[${name},${typeof value}]`;
-      return fields;
-    }, {});
+    const asked = fieldsFor(expected.map((one) => one.attributes));
+    const byMessage = (a, b) => (a.message < b.message ? -1 : 1);
     await project.same(async () => {
-      const rows = await project.rows("logs", ["message", "severity", "trace", "release", "environment", ...Object.values(asked)], { sort: "timestamp" });
-      return rows.map((row) => ({
-        message: row.message, severity: row.severity, trace: row.trace, release: row.release, environment: row.environment,
-        attributes: Object.fromEntries(names.filter((name) => row[asked[name]] !== null && row[asked[name]] !== undefined).map((name) => [name, row[asked[name]]])),
-      })).sort((a, b) => (a.message < b.message ? -1 : 1));
-    }, [...expected].sort((a, b) => (a.message < b.message ? -1 : 1)), "logs");
+      const rows = await project.rows("logs", ["message", "severity", "severity_number", "trace", "release", "environment", ...Object.values(asked)], { sort: "timestamp" });
+      return rows.map(({ message, severity, severity_number: number, trace, release, environment, ...row }) =>
+        ({ message, severity, number, trace, release, environment, attributes: attributesOf(row, asked) })).sort(byMessage);
+    }, [...expected].sort(byMessage), "logs");
   },
 
-  // expected: {name: {type, value, unit}}
+  // expected: {name: {type, value, unit, attributes: {name: value}}}
   async metrics(project, expected) {
+    const asked = fieldsFor(Object.values(expected).map((one) => one.attributes));
     await project.same(async () => Object.fromEntries(
-      (await project.rows("tracemetrics", ["metric.name", "metric.type", "metric.unit", "value"]))
-        .map((row) => [row["metric.name"], { type: row["metric.type"], unit: row["metric.unit"] ?? null, value: row.value }])), expected, "metrics");
+      (await project.rows("tracemetrics", ["metric.name", "metric.type", "metric.unit", "value", "trace", "release", "environment", ...Object.values(asked)]))
+        .map((row) => [row["metric.name"], {
+          type: row["metric.type"], unit: row["metric.unit"] ?? null, value: row.value,
+          trace: row.trace, release: row.release, environment: row.environment, attributes: attributesOf(row, asked),
+        }])), expected, "metrics");
   },
 
-  // expected: {healthy, errored, crashed, abnormal}
+  // expected: {healthy, errored, crashed, abnormal, places: [{release, environment, sessions, users}]}
   async sessions(project, expected) {
     await project.same(() => project.sessions(), expected, "sessions");
   },
 
-  // expected: {slug, config, checkIns}
+  // expected: {slug, config, environments, checkIns}
   async checkIns(project, expected) {
-    await project.same(() => project.monitor(expected.slug), expected, "check-ins");
+    await project.same(() => project.monitor(expected.slug), { project: project.slug, ...expected }, "check-ins");
   },
 
-  // expected: what the feedback context says
+  // expected: the issues of monitors that failed
+  async incidents(project, expected) {
+    await project.same(() => project.issues("issue.type:monitor_check_in_failure"), expected, "incidents");
+  },
+
+  // expected: what viewOf gives of the only feedback
   async feedback(project, expected) {
     await project.same(async () => {
       const issues = await project.issues("issue.category:feedback");
-      return Promise.all(issues.map(async (issue) => (await project.latestEvent(issue)).contexts?.feedback));
+      return Promise.all(issues.map(async (issue) => viewOf({ issue, event: await project.latestEvent(issue) })));
     }, [expected], "feedback");
   },
 
   // expected: {of: title, name, email, comments}: the older user report about an event
   async userReports(project, { of, ...expected }) {
-    const { event } = await project.eventTitled(of);
-    await project.same(async () => (await project.get("user-feedback/")).body, [{ ...expected, eventID: event.eventID }], "user reports");
+    const { issue, event } = await project.eventTitled(of);
+    await project.same(async () => (await project.get("user-feedback/")).body, [{ ...expected, eventID: event.eventID, issue: { id: issue.id } }], "user reports");
+    const seen = await project.eventTitled(of);
+    assertSame(seen.event.userReport, { ...expected, eventID: event.eventID }, `the report at ${of}`);
   },
 
   // expected: {transaction, platform, functions: […]}: a profile of a transaction
@@ -265,5 +307,14 @@ export const features = {
       functions: profile.profile?.frames?.map((frame) => frame.function),
       samples: profile.profile?.samples?.length,
     }, expected, "profile");
+  },
+
+  // expected: {…what the API says of the only replay, recorded: text → whether it is in the recording}
+  async replay(project, { recorded, ...expected }) {
+    await project.same(async () => {
+      const replay = await project.replay();
+      const text = JSON.stringify(replay.recorded);
+      return { ...replay, recorded: recorded.map((part) => (text.includes(part) ? part : `no ${part}`)) };
+    }, { ...expected, recorded }, "replay");
   },
 };

@@ -1,5 +1,4 @@
-import { checkout, environment, feedback, receipt, release, scan, told } from "../story.mjs";
-import { unserved } from "../features.mjs";
+import { checkout, environment, feedback, receipt, release, scan, session, teller, told, transaction } from "../story.mjs";
 import { some } from "../compare.mjs";
 
 export const expected = (version, page) => {
@@ -8,11 +7,11 @@ export const expected = (version, page) => {
     platform: "javascript",
     dist: "7",
     tags: { ...told.tags, dist: "7", url: page, "browser.name": /Chrom/ },
-    contexts: { ...told.contexts, ...(unserved.normalised ? {} : { browser: { name: /Chrom/, version: /^\d+\./ } }) },
+    contexts: { ...told.contexts, browser: { name: /Chrom/, version: /^\d+\./ } },
     request: { url: page },
     errors: [],
   };
-  const frame = (name) => some({ function: name, filename: unserved.normalised ? `${page}app.js` : "/app.js", absPath: `${page}app.js`, inApp: true });
+  const frame = (name) => some({ function: name, filename: "/app.js", absPath: `${page}app.js`, inApp: true });
   return {
     issues: [
       {
@@ -45,17 +44,28 @@ export const expected = (version, page) => {
         exceptions: [{ type: "ReferenceError", value: "undefinedFunctionOfTheShop is not defined", mechanism: { type: "auto.browser.browserapierrors.setTimeout", handled: false } }],
       },
     ],
-    attachments: { of: "printer on fire", files: [receipt, scan] },
+    attachments: [{ of: "printer on fire", files: [receipt, scan] }],
     spans: checkout,
-    logs: [{ message: "till opened", severity: "info", release, environment, attributes: { till: 3, open: true, ratio: 0.5 } }],
+    transaction: {
+      ...transaction, platform: "javascript", dist: "7", request: { url: page }, sdk: { name: "sentry.javascript.browser", version },
+      row: { ...transaction.row, dist: "7", url: page },
+    },
+    logs: [{ message: "till opened", severity: "info", release, environment, number: 9, trace: /^[0-9a-f]{32}$/, attributes: { ...teller, till: 3, open: true, ratio: 0.5 } }],
     metrics: {
-      sales: { type: "counter", value: 3 },
-      "queue.length": { type: "gauge", value: 5 },
-      wait: { type: "distribution", value: 187.5, unit: "millisecond" },
+      sales: { type: "counter", value: 3, unit: null, release, environment, attributes: teller },
+      "queue.length": { type: "gauge", value: 5, unit: null, release, environment },
+      wait: { type: "distribution", value: 187.5, unit: "millisecond", release, environment },
     },
     // A page view is one session, and an error that nobody caught is a crash of it… which browsers survive.
-    sessions: { healthy: 0, errored: 0, crashed: 1, abnormal: 0 },
-    feedback: { ...feedback, url: "https://shop.example.com/till" },
-    replay: { environment, releases: [release], user: { id: "42", email: "ada@example.com" }, urls: [page], errors: 4, html: "Till 3" },
+    sessions: session("crashed"),
+    feedback: { ...feedback, contexts: { ...feedback.contexts, feedback: { ...feedback.contexts.feedback, url: "https://shop.example.com/till" } } },
+    replay: {
+      environment, releases: [release], dist: "7", platform: "javascript", replay_type: "session", tags: { shift: ["night"] },
+      user: { id: "42", email: "ada@example.com", username: "ada" }, urls: [page], count_urls: 1,
+      sdk: { name: "sentry.javascript.browser", version }, browser: { name: /Chrom/, version: /^\d+/ }, os: { name: "Linux" },
+      // Every event that is an error or a message, and the trace they were in.
+      count_errors: 5, error_ids: (ids) => new Set(ids).size === 5, trace_ids: [/^[0-9a-f]{32}$/], count_segments: 1,
+      recorded: ["Till 3", page],
+    },
   };
 };

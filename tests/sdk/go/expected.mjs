@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { checkout, environment, lineOf, nightlyCount, receipt, release, scan, told } from "../story.mjs";
+import { checkout, environment, lineOf, nightlyCount, receipt, release, scan, told, transaction } from "../story.mjs";
 import { some } from "../compare.mjs";
 
 const file = fileURLToPath(new URL("main.go", import.meta.url));
@@ -34,16 +34,17 @@ export const expected = (version) => ({
     },
     { ...common, title: "printer on fire", issue: { level: "info" } },
   ],
-  attachments: { of: "printer on fire", files: [receipt, scan] },
+  attachments: [{ of: "printer on fire", files: [receipt, scan] }],
   spans: checkout,
+  transaction: { ...transaction, platform: "go", sdk: { name: "sentry.go", version } },
   logs: [
     { message: "till opened", severity: "info", release, environment, attributes: { till: 3, open: true, ratio: 0.5 } },
     { message: "drawer B jammed", severity: "error", release, environment, attributes: { "sentry.message.template": "drawer %s jammed" } },
   ],
   metrics: {
-    sales: { type: "counter", value: 3 },
-    "queue.length": { type: "gauge", value: 5 },
-    wait: { type: "distribution", value: 187.5, unit: "millisecond" },
+    sales: { type: "counter", value: 3, unit: null, release, environment, attributes: { lane: "left" } },
+    "queue.length": { type: "gauge", value: 5, unit: null, release, environment },
+    wait: { type: "distribution", value: 187.5, unit: "millisecond", release, environment },
   },
   checkIns: nightlyCount,
 });

@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { checkout, environment, feedback, lineOf, nightlyCount, receipt, release, scan, told } from "../story.mjs";
+import { checkout, environment, feedback, lineOf, nightlyCount, receipt, release, scan, session, told, transaction } from "../story.mjs";
 import { some } from "../compare.mjs";
 
 const file = fileURLToPath(new URL("src/main/java/App.java", import.meta.url));
@@ -43,18 +43,19 @@ export const expected = (version) => ({
     },
     { ...common, title: "printer on fire", issue: { level: "error" } },
   ],
-  attachments: { of: "printer on fire", files: [receipt, scan] },
+  attachments: [{ of: "printer on fire", files: [receipt, scan] }],
   spans: checkout,
+  transaction: { ...transaction, platform: "java", sdk: { name: "sentry.java", version } },
   logs: [
     { message: "till opened", severity: "info", release, environment, attributes: { till: 3, open: true, ratio: 0.5 } },
     { message: "drawer B jammed", severity: "error", release, environment, attributes: { "sentry.message.template": "drawer %s jammed", "sentry.message.parameter.0": "B" } },
   ],
   metrics: {
-    sales: { type: "counter", value: 3 },
-    "queue.length": { type: "gauge", value: 5 },
-    wait: { type: "distribution", value: 187.5, unit: "millisecond" },
+    sales: { type: "counter", value: 3, unit: null, release, environment },
+    "queue.length": { type: "gauge", value: 5, unit: null, release, environment },
+    wait: { type: "distribution", value: 187.5, unit: "millisecond", release, environment },
   },
-  sessions: { healthy: 0, errored: 1, crashed: 0, abnormal: 0 },
+  sessions: session("errored"),
   checkIns: nightlyCount,
-  feedback: { ...feedback, url: "https://shop.example.com/till" },
+  feedback: { ...feedback, contexts: { ...feedback.contexts, feedback: { ...feedback.contexts.feedback, url: "https://shop.example.com/till" } } },
 });

@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { checkout, environment, feedback, lineOf, nightlyCount, receipt, release, scan, told } from "../story.mjs";
+import { checkout, environment, feedback, lineOf, nightlyCount, receipt, release, scan, session, teller, told, transaction } from "../story.mjs";
 import { some } from "../compare.mjs";
 
 const file = fileURLToPath(new URL("app.mjs", import.meta.url));
@@ -49,26 +49,35 @@ export const expected = (version) => ({
     { ...common, title: "printer on fire", issue: { level: "error" } },
   ],
   releases: [release],
-  attachments: { of: "printer on fire", files: [receipt, scan] },
-  spans: checkout,
+  attachments: [{ of: "printer on fire", files: [receipt, scan] }],
+  spans: {
+    checkout: { ...checkout.checkout, status: "ok", duration: (ms) => ms >= 55, attributes: { till: 3 } },
+    "SELECT tills": { ...checkout["SELECT tills"], attributes: { "db.system": "sqlite" } },
+    "till:3": checkout["till:3"],
+  },
+  transaction: {
+    ...transaction, platform: "node", dist: "7", sdk: { name: "sentry.javascript.node", version },
+    row: { ...transaction.row, dist: "7", "transaction.status": "ok" },
+    contexts: { ...transaction.contexts, trace: { ...transaction.contexts.trace, status: "ok", data: { till: 3 } }, runtime: { name: "node", version: process.version } },
+  },
   logs: [
-    { message: "till opened", severity: "info", release, environment, attributes: { till: 3, open: true, ratio: 0.5 } },
-    { message: "drawer B jammed", severity: "error", release, environment, attributes: { "sentry.message.template": "drawer %s jammed", "sentry.message.parameter.0": "B" } },
+    { message: "till opened", severity: "info", release, environment, number: 9, trace: /^[0-9a-f]{32}$/, attributes: { ...teller, till: 3, open: true, ratio: 0.5 } },
+    { message: "drawer B jammed", severity: "error", number: 17, release, environment, attributes: { ...teller, "sentry.message.template": "drawer %s jammed", "sentry.message.parameter.0": "B" } },
   ],
   metrics: {
-    sales: { type: "counter", value: 3 },
-    "queue.length": { type: "gauge", value: 5 },
-    wait: { type: "distribution", value: 187.5, unit: "millisecond" },
+    sales: { type: "counter", value: 3, unit: null, release, environment, trace: /^[0-9a-f]{32}$/, attributes: { ...teller, lane: "left" } },
+    "queue.length": { type: "gauge", value: 5, unit: null, release, environment },
+    wait: { type: "distribution", value: 187.5, unit: "millisecond", release, environment },
   },
-  sessions: { healthy: 0, errored: 1, crashed: 0, abnormal: 0 },
+  sessions: session("errored"),
   checkIns: nightlyCount,
-  feedback: { ...feedback, url: "https://shop.example.com/till" },
+  feedback: { ...feedback, contexts: { ...feedback.contexts, feedback: { ...feedback.contexts.feedback, url: "https://shop.example.com/till" } } },
   profile: { transaction: "checkout", platform: "node", release, environment, functions: some(/./), samples: (count) => count >= 2 },
 });
 
 // The eleventh says in every message where it was captured: an exception without a type.
 export const expected11 = (version) => {
-  const { profile, ...same } = expected(version);
+  const { profile, transaction: none, ...same } = expected(version);
   return {
     ...same,
     issues: same.issues.map((issue) => {

@@ -4,6 +4,9 @@ import { some } from "../compare.mjs";
 
 const file = fileURLToPath(new URL("app.mjs", import.meta.url));
 
+const span = { isTransaction: false, release, environment, duration: (ms) => ms >= 0 };
+const trace = /^[0-9a-f]{32}$/;
+
 export const expected = () => ({
   // An exception that a span recorded is an issue.
   issues: [{
@@ -17,12 +20,12 @@ export const expected = () => ({
     }],
   }],
   spans: {
-    checkout: { parent: null, isTransaction: true },
-    "SELECT * FROM tills": { op: "db", parent: "checkout" },
-    "till:3": { parent: "SELECT * FROM tills" },
+    checkout: { ...span, parent: null, isTransaction: true, attributes: { till: 3 } },
+    "SELECT * FROM tills": { ...span, op: "db", parent: "checkout", attributes: { "db.system": "sqlite" } },
+    "till:3": { ...span, parent: "SELECT * FROM tills" },
   },
   logs: [
-    { message: "till opened", severity: "info", attributes: { till: 3, open: true, ratio: 0.5 } },
-    { message: "drawer B jammed", severity: "error" },
+    { message: "till opened", severity: "info", number: 9, trace, release, environment, attributes: { till: 3, open: true, ratio: 0.5 } },
+    { message: "drawer B jammed", severity: "error", number: 17, trace, release, environment },
   ],
 });

@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { checkout, environment, feedback, lineOf, nightlyCount, receipt, release, scan, told } from "../story.mjs";
+import { checkout, environment, lineOf, nightlyCount, receipt, release, scan, session, told, transaction, userReport } from "../story.mjs";
 import { some } from "../compare.mjs";
 
 const file = fileURLToPath(new URL("app.py", import.meta.url));
@@ -47,10 +47,14 @@ export const expected = (version) => {
       },
       { ...common, title: "printer on fire", issue: { level: "error" } },
     ],
-    attachments: { of: "printer on fire", files: [{ ...receipt }, { ...scan, mimetype: "application/octet-stream" }] },
-    spans: checkout,
-    sessions: { healthy: 0, errored: 1, crashed: 0, abnormal: 0 },
-    userReports: { of: "TypeError: card reader unplugged", name: feedback.name, email: feedback.contact_email, comments: feedback.message },
+    attachments: [{ of: "printer on fire", files: [receipt, scan] }],
+    spans: { ...checkout, checkout: { ...checkout.checkout, duration: (ms) => ms >= 140 } },
+    transaction: {
+      ...transaction, platform: "python", dist: "7", sdk: { name: "sentry.python", version }, row: { ...transaction.row, dist: "7" },
+      contexts: { ...transaction.contexts, runtime: { name: "CPython", version: /^3\./ } },
+    },
+    sessions: session("errored"),
+    userReports: { of: "TypeError: card reader unplugged", ...userReport },
   };
   if (!modern) return told;
   return {
@@ -62,9 +66,9 @@ export const expected = (version) => {
       { message: "pump 7 at dock", severity: "error", release, environment },
     ],
     metrics: {
-      sales: { type: "counter", value: 3 },
-      "queue.length": { type: "gauge", value: 5 },
-      wait: { type: "distribution", value: 187.5, unit: "millisecond" },
+      sales: { type: "counter", value: 3, unit: null, release, environment, attributes: { lane: "left" } },
+      "queue.length": { type: "gauge", value: 5, unit: null, release, environment },
+      wait: { type: "distribution", value: 187.5, unit: "millisecond", release, environment },
     },
     checkIns: nightlyCount,
     profile: { transaction: "checkout", platform: "python", release, environment, functions: some(/count_tills/), samples: (count) => count >= 2 },

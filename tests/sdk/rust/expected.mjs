@@ -1,4 +1,4 @@
-import { checkout, environment, nightlyCount, receipt, release, scan, told } from "../story.mjs";
+import { checkout, environment, nightlyCount, receipt, release, scan, session, told, transaction } from "../story.mjs";
 
 const common = {
   ...told,
@@ -33,17 +33,18 @@ export const expected = (version) => ({
     },
     { ...common, title: "printer on fire", issue: { level: "error" } },
   ],
-  attachments: { of: "printer on fire", files: [receipt, scan] },
+  attachments: [{ of: "printer on fire", files: [receipt, scan] }],
   spans: checkout,
+  transaction: { ...transaction, platform: "native", sdk: { name: "sentry.rust", version } },
   logs: [
     { message: "till opened", severity: "info", release, environment, attributes: { till: 3, open: true, ratio: 0.5 } },
     { message: "drawer B jammed", severity: "error", release, environment, attributes: { "sentry.message.template": "drawer {} jammed" } },
   ],
   metrics: {
-    sales: { type: "counter", value: 3 },
-    "queue.length": { type: "gauge", value: 5 },
-    wait: { type: "distribution", value: 187.5, unit: "millisecond" },
+    sales: { type: "counter", value: 3, unit: null, release, environment },
+    "queue.length": { type: "gauge", value: 5, unit: null, release, environment },
+    wait: { type: "distribution", value: 187.5, unit: "millisecond", release, environment },
   },
-  sessions: { healthy: 0, errored: 1, crashed: 0, abnormal: 0 },
+  sessions: session("errored"),
   checkIns: nightlyCount,
 });
