@@ -39,7 +39,7 @@ void read_frame(JsonObject json, Event& event, Frame& frame) {
     else if (key == "package")
       frame.package = text_of(value, text, {256, 40});
     else if (key == "context_line")
-      frame.context_line = text_of(value, text, {8192, 0});
+      frame.context_line = text_of(value, text, {256, 40});
     else if (key == "lineno")
       frame.line = number_of(value).value_or(0);
     else if (key == "colno")

@@ -54,7 +54,6 @@ family:native package:?:/Windows/** -app
 family:native package:linux-gate.so* -app
 family:native function:std::* -app
 family:native function:{alloc,core}::* -app
-family:native function:_$LT$* -app
 
 # --- where an app is, everything else left aside
 family:native package:**/Containers/Bundle/Application/** +app

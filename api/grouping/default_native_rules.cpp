@@ -20,7 +20,7 @@ family:native package:{JavaScriptCore,UIFoundation,MapKit,CoreLocation,CoreMedia
 
 # --- where threads begin
 family:native function:{_start,__libc_start_main,__libc_start_call_main,__libc_init,__start_thread} category=threadbase
-family:native function:{start_thread,clone,clone3,__clone,__pthread_start,_ZL15__pthread_startPv} category=threadbase
+family:native function:{start_thread,clone,clone3,__clone,__clone3,__pthread_start,_ZL15__pthread_startPv} category=threadbase
 family:native package:**{libdyld.dylib,dyld} function:start category=threadbase
 family:native function:{thread_start,_pthread_start,_pthread_body,start_wqthread,_pthread_wqthread} category=threadbase
 family:native function:_dispatch_{worker_thread,worker_thread2,worker_thread3,root_queues_init_once,mgr_thread} category=threadbase
@@ -38,12 +38,13 @@ family:native function:{*destructor',*::~*} category=destruction
 # --- inside of the system
 [ category:system ] | category:system category=internals
 family:native package:**/usr/lib/** function:_* category=internals
+family:native package:{libsystem_*,libdispatch,libobjc.A,libdyld,libc++.1}.dylib function:_* category=internals
 family:native function:{_dispatch_*,_objc_msgSend_uncached,lookUpImpOrForward,_CF*,__CF*,CFRunLoop*} category=internals
 family:native function:CF{Bundle,Plugin}* category=internals
 family:native function:-[[]{UIApplication,UIWindow,UIControl,UIGestureRecognizer,NSApplication,NSWindow,NSControl}*{send,_send,touches,mouse}*] category=internals
 # the base is a base, whoever called it
 family:native function:_dispatch_{worker_thread,worker_thread2,worker_thread3,root_queues_init_once,mgr_thread} category=threadbase
-family:native package:**/usr/lib/** function:{_pthread_start,_pthread_body,_pthread_wqthread} category=threadbase
+family:native function:{_pthread_start,_pthread_body,_pthread_wqthread} category=threadbase
 
 # --- inside of the languages' libraries
 [ function:std::* ] | function:std::{rt,thread,panic,panicking,sys,sys_common,sync,io,backtrace}::* category=internals
@@ -53,7 +54,6 @@ family:native function:@callee_guaranteed category=internals
 family:native function:{@callee_unowned*,thunk?for?*,partial?apply*,reabstraction?thunk*} category=internals
 family:native app:no function:*_block_invoke* category=internals
 family:native function:_INTERNAL*::* category=internals
-family:native function:{memcpy,memmove,memset,memcmp,_platform_mem*,__memcpy*,__memmove*,__memset*} category=internals
 
 # --- a way to somewhere else
 family:native function:{*::operator(),*.cold.?,*.cold.??,*.cold} category=indirection
