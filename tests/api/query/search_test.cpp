@@ -133,7 +133,7 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(Case{"count():>5", "aggNumeric fn count>{5}"}, Case{"!avg( transaction.duration ):<=2m", "!aggDuration fn avg<transaction.duration><={2_m}"},
                       Case{"avg(stack.colno):>500s", "words{avg(stack.colno):>500s}"}, Case{"sum(x):>5KB", "aggSize fn sum<x>>{5_KB}"}, Case{"last_seen():+7d", "aggRelativeDate fn last_seen{+7_d}"},
                       Case{"max(timestamp):>2024-01-01", "aggDate fn max<timestamp>>{2024-01-01}"}, Case{"min(x):>2024-01-01", "words{min(x):>2024-01-01}"},
-                      Case{"f(percentage):5%", "aggPercentage fn f<percentage>{5_%}"}, Case{"f(a,,b):1", "words{f(a,,b):1}"}, Case{"f(a, ,):1", "words{f(a, ,):1}"}, Case{"f(a, ):1", "aggNumeric fn f<a><->{1}"},
+                      Case{"f(percentage):5%", "aggPercentage fn f<percentage>{5_%}"}, Case{"f(a,,b):1", "words{f(a,,b):1}"}, Case{"f(a, ,):1", "words{f(a, ,):1}"}, Case{"f(a, ):1", "aggNumeric fn f<a><->{1}?"},
                       Case{"f(a", "error: Unmatched '(' in the query; put text with parentheses in quotes. (column 2)"}, Case{"f(\"a, )\" , b):1", "aggNumeric fn f<\"a, )\"><b>{1}"}, Case{"f(x):y", "words{f(x):y}"}));
 
 INSTANTIATE_TEST_SUITE_P(
