@@ -98,6 +98,8 @@ std::variant<Question, Reply> read_question(Api& api, const Call& call, std::str
   auto& request = question.request;
   request.facts = std::get<query::FactRequest>(std::move(asked));
   if (dataset.served_empty) request.facts.projects.clear();
+  // No bucket of what is yet to come.
+  if (const auto now = to_ms(request.facts.now); request.facts.from_ms < now) request.facts.to_ms = std::min(request.facts.to_ms, now);
   request.interval_ms = interval_of(call, request.facts.to_ms - request.facts.from_ms);
   request.others = call.query.text("excludeOther") != "1";
   if (const auto text = call.query.text("topEvents"); !text.empty()) {

@@ -223,6 +223,7 @@ TEST_F(Timeseries, AQuestionEndsAtItsDeadlineAndAtItsMemory) {
   EXPECT_EQ(refused.error().fault, Fault::too_large);
   EXPECT_NE(refused.error().detail.find("memory"), std::string::npos);
   hungry.fields.erase(hungry.fields.begin() + 1);
+  hungry.most_bytes = 40'000;
   EXPECT_FALSE(query::find_facts(snapshot, hungry)) << "lists, too";
   query::SeriesRequest charted;
   charted.facts = request;
