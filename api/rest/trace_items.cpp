@@ -64,6 +64,8 @@ Reply list_attributes(Api& api, const Call& call) {
       return Reply::error(400, "attributeType must be one of: string, number, boolean, array");
     types.emplace(type);
   }
+  // Clients that name no type do not know arrays.
+  if (types.empty()) types = {"string", "number", "boolean"};
   const auto wanted = query::lower_ascii(call.query.text("substringMatch"));
   std::set<std::pair<std::string, std::string_view>> found;
   const auto snapshot = api.tables.snapshot();
@@ -74,7 +76,7 @@ Reply list_attributes(Api& api, const Call& call) {
       for (const auto& column : block.columns()) {
         if (column.name.starts_with('@')) continue;
         const auto type = type_name(column.type);
-        if (!types.empty() && !types.contains(type)) continue;
+        if (!types.contains(type)) continue;
         if (query::lower_ascii(column.name).find(wanted) == std::string::npos) continue;
         found.emplace(column.name, type);
       }

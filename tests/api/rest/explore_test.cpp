@@ -131,6 +131,35 @@ TEST_F(Explore, SaysWhatItCannotAnswer) {
   EXPECT_EQ(events("dataset=uptime_results&field=id")["data"].as_array().size(), 0U);
 }
 
+// The MCP server searches nothing before it has read all of this.
+TEST_F(Explore, JudgesEveryPartOfAQuestionByItself) {
+  const auto judge = [&](std::string_view query) { return get(organization_path("events/validate/?" + std::string(query))); };
+  const auto right = judge("dataset=spans&project=" + std::to_string(first.project_id) +
+                           "&field=span.op&field=count()&field=equation|count()*2&query=span.op:db%20count():%3E1&orderby=-count()");
+  ASSERT_EQ(right.status, 200U) << right.text;
+  EXPECT_EQ(right["valid"], true);
+  EXPECT_EQ(right["projects"].at(0).at("valid"), true);
+  EXPECT_EQ(right["dataset"].at(0).at("name"), "spans");
+  EXPECT_EQ(right["field"].as_array().size(), 3U);
+  EXPECT_EQ(right["field"].at(0).at("attrType"), nullptr);
+  EXPECT_EQ(right["field"].at(1).at("attrType"), "number");
+  EXPECT_EQ(right["query"].at("fields").at(0).at("name"), "span.op");
+  EXPECT_EQ(right["query"].at("error"), nullptr);
+  EXPECT_EQ(right["orderby"].at(0).at("valid"), true);
+  const auto field = judge("dataset=spans&field=frob()&field=span.op&query=a:");
+  EXPECT_EQ(field.status, 400U);
+  EXPECT_EQ(field["valid"], false);
+  EXPECT_EQ(field["field"].at(0).at("valid"), false);
+  EXPECT_EQ(field["field"].at(1).at("valid"), true);
+  EXPECT_EQ(field["query"].at("valid"), false);
+  EXPECT_FALSE(field.detail().empty());
+  const auto order = judge("dataset=spans&field=span.op&orderby=-count()");
+  EXPECT_EQ(order.status, 400U);
+  EXPECT_EQ(order["field"].at(0).at("valid"), true);
+  EXPECT_EQ(order["orderby"].at(0).at("valid"), false);
+  EXPECT_EQ(judge("dataset=nonsense&field=id")["dataset"].at(0).at("valid"), false);
+}
+
 TEST_F(Explore, PagesDoNotRepeat) {
   for (int i = 0; i < 25; ++i) log("line " + std::to_string(i), "info", 100 - i);
   digest();

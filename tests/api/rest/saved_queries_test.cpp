@@ -25,9 +25,9 @@ class SavedQueries : public Rest {
 using Names = std::vector<std::string>;
 
 TEST_F(SavedQueries, LiveFromTheirMakingToTheirEnd) {
-  const auto id = saved(R"({"name":"Slow pumps","projects":[],"queryDataset":"transaction-like","range":"24h",
+  const auto id = saved(R"json({"name":"Slow pumps","projects":[],"queryDataset":"transaction-like","range":"24h",
     "fields":["transaction","p95()","equation|count() * 2"],"orderby":"-p95","query":"transaction:*pump*","yAxis":["count()"],
-    "display":"top5","topEvents":5,"environment":["quay"],"interval":"1h"})");
+    "display":"top5","topEvents":5,"environment":["quay"],"interval":"1h"})json");
   const auto shown = get(path(id + "/"));
   ASSERT_EQ(shown.status, 200U);
   EXPECT_EQ(shown["name"], "Slow pumps");
