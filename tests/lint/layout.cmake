@@ -12,7 +12,7 @@ foreach(file IN LISTS files)
   endif()
 endforeach()
 
-foreach(room buffer relay/protocol relay/http relay/ingest relay/filter relay/scrub upstream api api/facts api/digest api/query api/rest)
+foreach(room buffer relay/protocol relay/http relay/ingest relay/filter relay/scrub upstream api api/facts api/grouping api/digest api/query api/rest)
   if(NOT EXISTS "${ROOT}/${room}/README.md")
     message(SEND_ERROR "${room}/README.md is missing")
   endif()
