@@ -40,7 +40,7 @@ struct FactRequest {
   std::size_t offset = 0;
   std::size_t most = 100;
   std::chrono::milliseconds deadline = std::chrono::seconds(8);
-  std::size_t most_bytes = most_query_bytes;
+  std::size_t most_bytes = most_answer_bytes;
 
   bool aggregated() const;  // by its fields and equations
 };

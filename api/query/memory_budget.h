@@ -10,11 +10,11 @@
 
 namespace picket::query {
 
-constexpr std::size_t most_query_bytes = std::size_t{64} << 20;
+constexpr std::size_t most_answer_bytes = std::size_t{64} << 20;
 
 class MemoryBudget {
  public:
-  explicit MemoryBudget(std::size_t most = most_query_bytes) : most_(most) {}
+  explicit MemoryBudget(std::size_t most = most_answer_bytes) : most_(most) {}
 
   // False when that is more than there is, now and from then on.
   bool take(std::size_t bytes) {

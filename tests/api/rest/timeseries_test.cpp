@@ -237,7 +237,7 @@ TEST_F(Timeseries, AQuestionEndsAtItsDeadlineAndAtItsMemory) {
   const auto series = query::find_series(snapshot, charted);
   ASSERT_FALSE(series);
   EXPECT_EQ(series.error().fault, Fault::too_large);
-  charted.facts.most_bytes = query::most_query_bytes;
+  charted.facts.most_bytes = query::most_answer_bytes;
   EXPECT_TRUE(query::find_series(snapshot, charted));
   charted.interval_ms = 1000;
   const auto fine = query::find_series(snapshot, charted);
