@@ -73,7 +73,8 @@ class IssueWriter {
   }
 
  private:
-  // The issue that one of the event's hashes names; a new one when none does.
+  // The issue that one of the event's hashes names; a new one when none does. Hashes that nobody has
+  // name it from now on, those of other issues stay with them.
   std::uint64_t issue_for(const DigestedEvent& event) {
     std::uint64_t id = 0;
     for (const auto& hash : event.hashes) {
@@ -82,10 +83,10 @@ class IssueWriter {
     if (id == discarded) return id;
     if (id == 0) id = create(event);
     for (const auto& hash : event.hashes) {
-      auto& known = by_hash_[{event.place.project, hash}];
-      if (known == id) continue;
-      if (known == 0 || known == discarded) new_hashes_.emplace_back(hash_key(event.place.project, hash), id);
-      known = id;
+      const HashOfProject of{event.place.project, hash};
+      if (find_issue(of) != 0) continue;
+      by_hash_[of] = id;
+      new_hashes_.emplace_back(hash_key(event.place.project, hash), id);
     }
     return id;
   }

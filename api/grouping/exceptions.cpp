@@ -24,7 +24,8 @@ Component* exception_variant(Workshop& shop, const ExceptionValue& exception, Co
   }
   auto* value = shop.arena.component(Part::value);
   if (!exception.value.empty()) {
-    value->texts[0] = message_text(shop.arena, exception.value, value->hint);
+    const bool needed = shop.explains || !stack->contributes;
+    value->texts[0] = needed ? message_text(shop.arena, exception.value, value->hint) : exception.value;
     value->has_texts = value->contributes = true;
     if (stack->contributes) {
       value->exclude({Reason::stack_first, 0, {}});

@@ -177,7 +177,7 @@ Grouping group(const Evidence& evidence, const Config& config, Detail detail) {
   Grouping grouping;
   grouping.config = config;
   settle_fingerprint(evidence, grouping);
-  Workshop shop{grouping.arena, *config.stack, evidence};
+  Workshop shop{grouping.arena, *config.stack, evidence, detail == Detail::explanation};
   add_components(roots_of(shop, detail), grouping);
   const bool found = std::ranges::any_of(grouping.variants, [](const Variant& each) { return each.hash.has_value(); });
   if (!found) grouping.variants.push_back({"fallback", VariantKind::fallback, nullptr, md5_of({})});

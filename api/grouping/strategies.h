@@ -21,6 +21,7 @@ struct Workshop {
   Arena& arena;
   const StackRules& rules;
   const Evidence& evidence;
+  bool explains = true;  // what does not count is wanted, too
 };
 
 struct RuledException;

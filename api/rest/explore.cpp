@@ -166,7 +166,7 @@ void add_condition_fields(const query::Condition& condition, std::vector<std::st
 boost::json::object judge_query(Api& api, query::FactRequest one, std::string_view text) {
   Wrong wrong;
   boost::json::array fields;
-  auto condition = query::parse_event_query(text);
+  auto condition = query::parse_condition(text, query::fact_language(), api.clock.now());
   if (condition) {
     std::vector<std::string> names;
     add_condition_fields(*condition, names);

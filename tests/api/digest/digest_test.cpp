@@ -99,6 +99,23 @@ TEST_F(DigestTest, FindsTheIssueOfALaterEvent) {
   EXPECT_EQ(issues().back().short_number(), 2U);
 }
 
+TEST_F(DigestTest, LeavesAHashWithTheIssueThatHasIt) {
+  const auto crash = [&](std::string_view library, std::string_view in_app) {
+    receive_event(R"(,"exception":[{"type":"A","stacktrace":{"frames":[{"module":"lib","function":")" +
+                  std::string(library) + R"("},{"module":"own","function":"f","in_app":)" + std::string(in_app) +
+                  "}]}}]");
+    digest_all();
+  };
+  crash("one", "false");  // all frames
+  crash("two", "true");   // the application's frames, and all
+  ASSERT_EQ(issues().size(), 2U);
+  crash("one", "true");  // the application's as the second, all as the first
+  crash("one", "false");
+  ASSERT_EQ(issues().size(), 2U);
+  EXPECT_EQ(counters_of(issues().front().id()).times_seen(), 2U);
+  EXPECT_EQ(counters_of(issues().back().id()).times_seen(), 2U);
+}
+
 TEST_F(DigestTest, CallsAnIssueAfterItsLatestEventNotItsLastToArrive) {
   receive_event(R"(,"fingerprint":["x"],"message":"newer")");
   receive_event(R"(,"fingerprint":["x"],"message":"older","timestamp":)" +

@@ -17,6 +17,7 @@ class GroupingInfo : public IssuesTest {
     return text_of(event["fingerprints"].at(0));
   }
   std::string digested(std::string_view payload) {
+    clock_.advance(std::chrono::seconds(1));
     auto id = receive(payload);
     digest();
     return id;
