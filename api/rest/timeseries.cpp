@@ -80,6 +80,7 @@ std::optional<Reply> read_columns(const Call& call, std::string_view group_param
   }
   if (!top) return std::nullopt;
   if (const auto error = add_sorts(call, facts)) return fact_refusal(*error);
+  if (facts.sorts.empty() && facts.fields.size() > groups) facts.sorts.push_back({facts.fields[groups], true});
   for (const auto& sort : facts.sorts) {
     if (!sort.field.is_function()) continue;
     if (const auto error = add_column(facts, sort.field.text)) return fact_refusal(*error);
@@ -198,8 +199,8 @@ Reply list_timeseries(Api& api, const Call& call) {
   auto asked = read_question(api, call, "groupBy");
   if (auto* refusal = std::get_if<Reply>(&asked)) return std::move(*refusal);
   const auto& question = std::get<Question>(asked);
-  if (question.request.top > 0 && (question.request.facts.sorts.empty() || question.request.facts.fields.front().is_function()))
-    return Reply::error(400, "sort and groupBy are required with topEvents");
+  if (question.request.top > 0 && question.request.facts.fields.front().is_function())
+    return Reply::error(400, "groupBy is required with topEvents");
   const auto found = find(api, question);
   if (!found) return fact_refusal(found.error());
   json::array shown;

@@ -56,7 +56,7 @@ test("@sentry/node: a check-in that ends, one that fails, and its monitor", asyn
   const ran = run(`
     const config = { schedule: { type: "crontab", value: "*/5 * * * *" }, checkinMargin: 2, maxRuntime: 10, timezone: "Europe/Vienna" };
     const id = Sentry.captureCheckIn({ monitorSlug: "Stock Take", status: "in_progress" }, config);
-    Sentry.captureCheckIn({ checkInId: id, monitorSlug: "Stock Take", status: "ok", duration: 1.25 });
+    Sentry.captureCheckIn({ checkInId: id, monitorSlug: "Stock Take", status: "ok", duration: 1.25 }, config);  // the two race
     try { Sentry.withMonitor("stock-order", () => { throw new Error("supplier away"); }, { schedule: { type: "interval", value: 1, unit: "hour" } }); } catch {}
   `);
   assert.equal(ran.status, 0, ran.stderr);
