@@ -75,11 +75,10 @@ Sentry.metrics.count("sales", 3, { attributes: { lane: "left" } });
 Sentry.metrics.gauge("queue.length", 5);
 Sentry.metrics.distribution("wait", 187.5, { unit: "millisecond" });
 
-const checkInId = Sentry.captureCheckIn(
-  { monitorSlug: "nightly-count", status: "in_progress" },
-  { schedule: { type: "crontab", value: "0 3 * * *" }, checkinMargin: 5, maxRuntime: 30, timezone: "Europe/Amsterdam" },
-);
-Sentry.captureCheckIn({ checkInId, monitorSlug: "nightly-count", status: "ok", duration: 12.5 });
+// Both bring the monitor: the SDK sends them beside each other, and the second may arrive first.
+const monitor = { schedule: { type: "crontab", value: "0 3 * * *" }, checkinMargin: 5, maxRuntime: 30, timezone: "Europe/Amsterdam" };
+const checkInId = Sentry.captureCheckIn({ monitorSlug: "nightly-count", status: "in_progress" }, monitor);
+Sentry.captureCheckIn({ checkInId, monitorSlug: "nightly-count", status: "ok", duration: 12.5 }, monitor);
 
 Sentry.captureFeedback({ name: "Grace", email: "grace@example.com", message: "The till is too slow", url: "https://shop.example.com/till" });
 
