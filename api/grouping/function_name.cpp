@@ -252,7 +252,8 @@ std::string trimmed_native(std::string_view name) {
 
 std::string trimmed_managed(std::string_view name) {
   const auto stripped = trim(name);
-  const auto tokens = tokens_of(replace_enclosed(stripped, '(', ')', arguments));
+  const auto shortened = replace_enclosed(stripped, '(', ')', arguments);
+  const auto tokens = tokens_of(shortened);
   if (tokens.empty()) return std::string(name);
   return std::string(tokens.back());
 }
