@@ -41,8 +41,8 @@ inline constexpr std::array<std::array<std::string_view, 3>, 16> part_names = {{
     {"threads", "", ""},
     {"transaction_info", "", ""},
     {"hpkp", "sentry.interfaces.Hpkp", ""},
-    {"expectct", "sentry.interfaces.ExpectCT", ""},
-    {"expectstaple", "sentry.interfaces.ExpectStaple", ""},
+    {"expectct", "sentry.interfaces.ExpectCT", "expect-ct-report"},
+    {"expectstaple", "sentry.interfaces.ExpectStaple", "expect-staple-report"},
     {"template", "sentry.interfaces.Template", ""},
 }};
 
