@@ -118,7 +118,7 @@ TEST_F(Filters, SpikeProtectionIsSwitchedForSomeProjectsOrAll) {
   const auto disabled = [this] {
     const auto shown = get(project);
     const auto* value =
-        shown.at("options").as_object().if_contains("quotas:spike-protection-disabled");
+        shown["options"].as_object().if_contains("quotas:spike-protection-disabled");
     return value == nullptr ? boost::json::value(nullptr) : *value;
   };
   EXPECT_TRUE(disabled().is_null());
