@@ -17,11 +17,18 @@ thread_local std::ptrdiff_t peak_bytes = 0;
 
 }  // namespace
 
-void* operator new(std::size_t bytes) {
+// simdjson asks this way.
+void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept {
   void* const memory = std::malloc(bytes);  // NOLINT(cppcoreguidelines-no-malloc)
-  if (memory == nullptr) throw std::bad_alloc();
+  if (memory == nullptr) return nullptr;
   live_bytes += static_cast<std::ptrdiff_t>(malloc_usable_size(memory));
   peak_bytes = std::max(peak_bytes, live_bytes);
+  return memory;
+}
+
+void* operator new(std::size_t bytes) {
+  void* const memory = operator new(bytes, std::nothrow);
+  if (memory == nullptr) throw std::bad_alloc();
   return memory;
 }
 
