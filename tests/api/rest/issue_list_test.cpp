@@ -145,8 +145,8 @@ TEST_F(IssuesTest, ConditionsAreJoinedByAndOrAndParentheses) {
 
 TEST_F(IssuesTest, ACursorOfAnotherQueryGivesAPageOfThisOne) {
   for (int i = 0; i < 6; ++i) error("E" + std::to_string(i), i % 2 == 0 ? R"(,"tags":{"color":"red"})" : "");
-  const auto first = get(organization_path("issues/?query=&limit=2"));
-  const std::string link(first.headers.find("Link"));
+  const auto page = get(organization_path("issues/?query=&limit=2"));
+  const std::string link(page.headers.find("Link"));
   const auto at = link.rfind("cursor=\"") + 8;
   const auto cursor = link.substr(at, link.find('"', at) - at);
   for (const auto* sort : {"date", "new", "freq", "user", "priority", "trends", "inbox"}) {
