@@ -92,7 +92,7 @@ async function tool(name, args = {}) {
 async function sentry(...args) {
   const done = await run(process.execPath, [join(modules, "sentry/dist/bin.cjs"), ...args], {
     ...environment(), SENTRY_HOST: picket.url, SENTRY_URL: picket.url, SENTRY_AUTH_TOKEN: picket.token, SENTRY_ORG: picket.organization,
-    SENTRY_CLI_NO_TELEMETRY: "1", COLUMNS: "240",
+    SENTRY_CLI_NO_TELEMETRY: "1",
   });
   assert.equal(done.code, 0, `sentry ${args.join(" ")}\n${done.out}\n${done.err}`);
   return done.out;
@@ -192,7 +192,7 @@ test("sentry: traces, spans, logs, tables and series", async () => {
   assert.match(await sentry("trace", "list", place), /checkout/);
   assert.match(await sentry("trace", "view", `${picket.organization}/${trace}`), /charge the card/);
   await sentry("trace", "logs", `${picket.organization}/${trace}`);
-  assert.match(await sentry("span", "list", place), /payment/);
+  assert.match(await sentry("span", "list", place, "--json"), /payment/);
   assert.match(await sentry("log", "list", place), /card reader is slow/);
   assert.match(await sentry("event", "list", issue.shortId), /drawer is stuck/);
   const table = await sentry("explore", place, "--dataset", "spans", "--field", "span.op", "--field", "count()", "--sort", "-count()", "--json");
