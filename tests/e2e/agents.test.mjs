@@ -197,7 +197,7 @@ test("sentry: traces, spans, logs, tables and series", async () => {
   assert.match(await sentry("event", "list", issue.shortId), /drawer is stuck/);
   const table = await sentry("explore", place, "--dataset", "spans", "--field", "span.op", "--field", "count()", "--sort", "-count()", "--json");
   assert.match(table, /payment/);
-  assert.match(await sentry("explore", place, "--dataset", "spans", "--metric", "count()", "--time-series", "1h", "--json"), /count\(\)/);
+  assert.match(await sentry("explore", place, "--dataset", "spans", "--field", "count()", "--time-series", "1h", "--json"), /count\(\)/);
   await sentry("attribute", "list", place);
 });
 
