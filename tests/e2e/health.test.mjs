@@ -57,7 +57,10 @@ test("@sentry/node: a check-in that ends, one that fails, and its monitor", asyn
     const config = { schedule: { type: "crontab", value: "*/5 * * * *" }, checkinMargin: 2, maxRuntime: 10, timezone: "Europe/Vienna" };
     const id = Sentry.captureCheckIn({ monitorSlug: "Stock Take", status: "in_progress" }, config);
     Sentry.captureCheckIn({ checkInId: id, monitorSlug: "Stock Take", status: "ok", duration: 1.25 }, config);  // the two race
-    try { Sentry.withMonitor("stock-order", () => { throw new Error("supplier away"); }, { schedule: { type: "interval", value: 1, unit: "hour" } }); } catch {}
+    const hourly = { schedule: { type: "interval", value: 1, unit: "hour" } };
+    Sentry.captureCheckIn({ monitorSlug: "stock-order", status: "ok" }, hourly);
+    await Sentry.flush(60000);  // the end of the next one brings no monitor, and must find it
+    try { Sentry.withMonitor("stock-order", () => { throw new Error("supplier away"); }, hourly); } catch {}
   `);
   assert.equal(ran.status, 0, ran.stderr);
   const taken = await until(async () => {
