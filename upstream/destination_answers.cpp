@@ -65,7 +65,9 @@ void Destination::settle(const Shipment& shipment, Settled settled) {
   window_.settle(sequence, std::move(settled));
   window_.pass([&](Settled passed) {
     if (passed.fate == Fate::deferred) {
-      deferred_.add(passed.label.sequence, {passed.deferred_until, passed.label, passed.attempts});
+      // Put off before the operator resumed, while an earlier one was under way: it waits no longer.
+      const bool stale = passed.retry_generation != retry_generation_;
+      deferred_.add(passed.label.sequence, {stale ? Time{} : passed.deferred_until, passed.label, passed.attempts});
     }
     count(passed);
   });
@@ -106,6 +108,7 @@ void Destination::put_off(Shipment shipment, Time until) {
   settled.fate = Fate::deferred;
   settled.deferred_until = until;
   settled.attempts = shipment.attempts;
+  settled.retry_generation = retry_generation_;
   settled.label = shipment.label;
   settle(shipment, std::move(settled));
 }

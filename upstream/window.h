@@ -35,6 +35,7 @@ struct Settled {
   std::string answer;                // quarantined: its first bytes, or our reason
   Time deferred_until{};             // deferred
   unsigned attempts = 0;             // deferred
+  std::uint64_t retry_generation = 0;  // deferred: the destination's at that time
 };
 
 class Window {
