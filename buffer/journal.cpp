@@ -149,6 +149,8 @@ void JournalFiles::commit_all(std::vector<Record>& records, std::vector<OnDurabl
       if (answers[i]) answers[i](stored ? Result<Sequence>(first + (i - begin)) : stored.error());
       answers[i] = nullptr;
     }
+    // After the answers, which somebody waits for: readers would take the processor from them.
+    if (stored) wake_readers();
     {
       const std::lock_guard lock(queue_mutex_);
       waiting_bytes_ -= memory;
@@ -231,11 +233,19 @@ Result<void> JournalFiles::rotate(BlockKey name) {
 }
 
 void JournalFiles::publish() {
+  const std::lock_guard lock(wait_mutex_);
+  durable_next_ = next_;
+}
+
+void JournalFiles::wake_readers() {
+  durable_.notify_all();
+  std::vector<std::function<void()>> listeners;
   {
     const std::lock_guard lock(wait_mutex_);
-    durable_next_ = next_;
+    listeners = listeners_;
   }
-  durable_.notify_all();
+  for (const auto& listener : listeners)
+    listener();
 }
 
 void JournalFiles::committed(std::size_t records, std::chrono::steady_clock::time_point began) {
@@ -250,12 +260,6 @@ void JournalFiles::committed(std::size_t records, std::chrono::steady_clock::tim
   if (failing_) log(Level::info, "buffer", "commits succeed again");
   failing_ = false;
   publish();
-  std::vector<std::function<void()>> listeners;
-  {
-    const std::lock_guard lock(wait_mutex_);
-    listeners = listeners_;
-  }
-  for (const auto& listener : listeners) listener();
 }
 
 void JournalFiles::failed(const Error& error) {

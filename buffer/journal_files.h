@@ -69,6 +69,7 @@ class JournalFiles final : public Journal {
   Result<void> write(BlockKey key, std::size_t bytes, const std::function<void(char*)>& fill);
   Result<void> rotate(BlockKey name);
   void publish();
+  void wake_readers();
   void committed(std::size_t records, std::chrono::steady_clock::time_point began);
   void failed(const Error& error);
   void update_room();

@@ -168,7 +168,9 @@ void JournalFiles::reopen_after_failure() {
   }
   next_ = std::max(next_, before);
   abandon_ = next_ > active_->name().first;
-  if (next_ > before) publish();
+  if (next_ <= before) return;
+  publish();
+  wake_readers();
 }
 
 }  // namespace picket::buffer

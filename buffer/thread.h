@@ -10,4 +10,8 @@ void name_thread(const char* name);
 // all taken, intake goes first.
 void yield_to_intake();
 
+// The calling thread from now on only gets what no other wants of a processor (SCHED_IDLE), and gives it up
+// at once. For good: without privileges there is no way back.
+void run_when_idle();
+
 }  // namespace picket

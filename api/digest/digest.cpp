@@ -10,7 +10,6 @@
 #include "buffer/keys.h"
 #include "buffer/logger.h"
 #include "buffer/rows.h"
-#include "buffer/thread.h"
 
 #include <algorithm>
 #include <chrono>
@@ -54,15 +53,15 @@ Digest::~Digest() {
 }
 
 void Digest::start() {
-  thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+  threads_.start("digest", [this](const std::stop_token& stop) { return step(stop); });
 }
 
 void Digest::stop() {
-  if (!thread_.joinable()) return;
-  thread_.request_stop();
+  if (!threads_.started()) return;
+  threads_.request_stop();
   journal_.interrupt();
   woken_.notify_all();
-  thread_.join();
+  threads_.join();
 }
 
 void Digest::pause(const std::stop_token& stop, Duration at_most) {
@@ -70,36 +69,46 @@ void Digest::pause(const std::stop_token& stop, Duration at_most) {
   woken_.wait_for(lock, stop, at_most, [] { return false; });
 }
 
-void Digest::run(const std::stop_token& stop) {
+Pace Digest::step(const std::stop_token& stop) {
   constexpr Duration least_backoff(100);
   constexpr Duration most_backoff(10'000);
-  Duration backoff = least_backoff;
-  std::optional<Stopwatch::time_point> logged;
-  name_thread("digest");
-  yield_to_intake();
-  while (!stop.stop_requested()) {
-    if (next_ == 0) next_ = cursor();
-    if (!journal_.wait_for(next_, Duration(1000))) {
-      if (stop.stop_requested()) continue;
-      backlog_ = false;
-      tidy();
-      continue;
-    }
-    if (!backlog_) pause(stop, config_.linger);
-    if (stop.stop_requested()) break;
-    const auto digested = run_once();
-    if (digested) {
-      backoff = least_backoff;
-      continue;
-    }
-    if (!logged || since(*logged) >= Duration(60'000)) {
-      log(Level::error, "digest", "cannot digest, will try again",
-          {{"reason", digested.error().detail}});
-      logged = Stopwatch::now();
-    }
-    pause(stop, backoff);
-    backoff = std::min(backoff * 2, most_backoff);
+  if (next_ == 0) next_ = cursor();
+  if (!journal_.wait_for(next_, Duration(1000))) {
+    if (stop.stop_requested()) return Pace::ordinary;
+    backlog_ = false;
+    tidy();
+    return Pace::ordinary;
   }
+  if (!backlog_) pause(stop, config_.linger);
+  if (stop.stop_requested()) return Pace::ordinary;
+  const auto start = Stopwatch::now();
+  const auto digested = run_once();
+  if (digested) {
+    backoff_ = {};
+    return pace_after(since(start), *digested);
+  }
+  if (!logged_ || since(*logged_) >= Duration(60'000)) {
+    log(Level::error, "digest", "cannot digest, will try again",
+        {{"reason", digested.error().detail}});
+    logged_ = Stopwatch::now();
+  }
+  backoff_ = std::clamp(backoff_ * 2, least_backoff, most_backoff);
+  pause(stop, backoff_);
+  return Pace::ordinary;
+}
+
+// A stream goes to the disk first and is read when nobody else wants the processor; a trickle is read at once.
+// What is far behind, or was kept from the processor while others wait for the tables, takes its share.
+Pace Digest::pace_after(Duration took, std::size_t records) {
+  constexpr std::size_t stream = 256;
+  constexpr Duration far_behind(30'000);
+  constexpr Duration starved(2'000);
+  constexpr Duration for_a_while(30'000);
+  if (records < stream) return Pace::ordinary;
+  if (clock_.now() - digested_until_ > far_behind) return Pace::ordinary;
+  if (took >= starved) starved_at_ = Stopwatch::now();
+  if (starved_at_ && since(*starved_at_) < for_a_while) return Pace::ordinary;
+  return Pace::courteous;
 }
 
 Sequence Digest::cursor() const {

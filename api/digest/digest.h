@@ -19,14 +19,15 @@
 #include "buffer/journal.h"
 #include "buffer/result.h"
 #include "buffer/tables.h"
+#include "buffer/two_paces.h"
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
 #include <optional>
 #include <stop_token>
 #include <string>
-#include <thread>
 
 namespace picket::digest {
 
@@ -72,7 +73,8 @@ class Digest {
     bool more = false;
   };
 
-  void run(const std::stop_token& stop);
+  Pace step(const std::stop_token& stop);
+  Pace pace_after(Duration took, std::size_t records);
   void pause(const std::stop_token& stop, Duration at_most);
   buffer::Sequence cursor() const;
   Result<Read> read_batch();
@@ -87,7 +89,7 @@ class Digest {
   const Clock& clock_;
   const DigestConfig config_;
 
-  // The digest thread's own.
+  // Of the thread whose turn it is.
   buffer::Sequence next_ = 0;  // 0: not yet read from the tables
   BatchSize batch_size_;
   OwnershipBook ownership_;
@@ -97,12 +99,15 @@ class Digest {
   Time digested_until_{};  // when the newest digested record was received
   Time ticked_{};
   Time expired_{};
+  Duration backoff_{};  // before the next attempt, after one that failed
+  std::optional<std::chrono::steady_clock::time_point> logged_;      // the last failure
+  std::optional<std::chrono::steady_clock::time_point> starved_at_;  // when a courteous step took too long
 
   mutable std::mutex mutex_;
   std::condition_variable_any woken_;
   DigestCounters counters_;  // guarded by mutex_
   Time newest_received_{};   // guarded by mutex_
-  std::jthread thread_;      // last: stops before all it uses
+  TwoPaces threads_;         // last: stop before all they use
 };
 
 }  // namespace picket::digest

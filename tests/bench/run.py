@@ -95,6 +95,16 @@ class Picket:
         status = self.status()
         return status["journal"]["used_bytes"], (self.storage / "tables.mdb").stat().st_blocks * 512
 
+    def put(self, path, body):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port)
+        connection.request("PUT", "/api/0/" + path, json.dumps(body),
+                           {"Authorization": "Bearer " + self.made["token"], "Content-Type": "application/json"})
+        answer = connection.getresponse()
+        text = answer.read()
+        connection.close()
+        if answer.status >= 300:
+            raise SystemExit(f"PUT {path}: {answer.status} {text[:300]}")
+
     def timed_gets(self, paths, count, seconds=60):
         connection = http.client.HTTPConnection("127.0.0.1", self.port)
         took = []
@@ -159,6 +169,33 @@ def acks():
         f"{closed['acks_per_second']:,.0f}/s, p50 {closed['p50_ms']:.1f}, p99 {closed['p99_ms']:.1f} ms", f"errors {closed['errors']}")
     large = load(picket, connections=128, seconds=10 * SCALE + 3, size="20k", issues=1000)
     row("durable acks, 20 KB gzip, 128 connections", "-", f"{large['acks_per_second']:,.0f}/s, p99 {large['p99_ms']:.1f} ms")
+    picket.stop()
+    picket.remove()
+
+
+@section("pipeline")
+def pipeline():
+    """Everything that filters and scrubs against nothing of it, in turns on one Picket."""
+    picket = Picket().start()
+    project = f"projects/{picket.made['organization']}/{picket.made['project']}/"
+    filters = ["browser-extensions", "localhost", "web-crawlers", "legacy-browsers", "filtered-transaction"]
+
+    def switch(on):
+        picket.put(project, {"dataScrubber": on, "dataScrubberDefaults": on,
+                             "options": {"filters:react-hydration-errors": on, "filters:chunk-load-error": on,
+                                         "filters:error_messages": "*never seen*" if on else ""}})
+        for name in filters:
+            picket.put(project + f"filters/{name}/", {"active": on})
+
+    rates = {True: [], False: []}
+    for _ in range(5):
+        for on in (True, False):
+            switch(on)
+            picket.wait_digest()
+            rates[on].append(load(picket, connections=128, seconds=5 * SCALE + 1, size="3k", issues=1000)["acks_per_second"])
+    with_it, without = statistics.median(rates[True]), statistics.median(rates[False])
+    row("durable acks with all filters and scrubbing on, against all off", ">= 75 %", f"{100 * with_it / without:.0f} %",
+        f"{with_it:,.0f}/s and {without:,.0f}/s, medians of 5 in turns")
     picket.stop()
     picket.remove()
 
@@ -282,7 +319,7 @@ def binary():
 
 def main():
     print(f"{os.cpu_count()} cores, {time.strftime('%Y-%m-%d')}, kernel {os.uname().release}{', quick' if QUICK else ''}", flush=True)
-    for function in (acks, sustained, reading, mirror, start, binary):
+    for function in (acks, pipeline, sustained, reading, mirror, start, binary):
         if WANTED and function.section not in WANTED:
             continue
         print(f"-- {function.section}", flush=True)
