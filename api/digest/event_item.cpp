@@ -73,7 +73,7 @@ DigestedEvent& add_event(ParsedBatch& batch,
   TextArena derived(512);
   const auto tags = tags_of(event, derived);
   for (const auto& tag : tags) {
-    batch.tag_ids.push_back(batch.tags.intern(tag, text));
+    batch.tag_ids.push_back(batch.tags.intern(tag));
     if (tag.key == "user") added.user = batch.tag_ids.back();
   }
   added.tag_count = batch.tag_ids.size() - added.first_tag;

@@ -15,6 +15,7 @@
 #include "api/facts/fact_rows.h"
 #include "buffer/journal.h"
 #include "buffer/schema/rows.pb.h"
+#include "buffer/text_table.h"
 
 #include <cstdint>
 #include <optional>
@@ -29,13 +30,12 @@ namespace picket::digest {
 // The different tags of a batch. `suffix` is how key and value stand in the keys of the tables.
 class TagTable {
  public:
-  std::uint32_t intern(const Tag& tag, TextArena& arena);
+  std::uint32_t intern(const Tag& tag);
   std::size_t size() const { return suffixes_.size(); }
   std::string_view suffix(std::uint32_t id) const { return suffixes_[id]; }
 
  private:
-  std::unordered_map<std::string_view, std::uint32_t> ids_;  // by suffix
-  std::vector<std::string_view> suffixes_;
+  buffer::TextTable suffixes_;
   std::string scratch_;
 };
 

@@ -115,7 +115,7 @@ void read_envelope(EnvelopeContext& context) {
 
 }  // namespace
 
-std::uint32_t TagTable::intern(const Tag& tag, TextArena& arena) {
+std::uint32_t TagTable::intern(const Tag& tag) {
   constexpr std::size_t longest = 200;  // of what buffer::Key keeps as it is
   const bool plain = tag.key.size() <= longest && tag.value.size() <= longest &&
                      tag.key.find('\0') == std::string_view::npos &&
@@ -126,11 +126,7 @@ std::uint32_t TagTable::intern(const Tag& tag, TextArena& arena) {
   } else {
     scratch_ = buffer::Key().text(tag.key).text(tag.value).view();
   }
-  if (const auto found = ids_.find(scratch_); found != ids_.end()) return found->second;
-  const auto id = static_cast<std::uint32_t>(suffixes_.size());
-  suffixes_.push_back(arena.keep(scratch_));
-  ids_.emplace(suffixes_.back(), id);
-  return id;
+  return suffixes_.intern(scratch_);
 }
 
 void ParsedBatch::take_back(const Mark& mark) {

@@ -35,6 +35,12 @@ constexpr std::size_t block_columns = 512;
 // index of the event, and `issues` says the value.
 constexpr std::string_view issue_column = "issue.id";
 
+// What a cell of the row is once the issues of the events are known.
+std::uint64_t settled_bits(const FactRows& rows,
+                           const FactRows::Row& row,
+                           const FactRows::Cell& cell,
+                           std::span<const std::uint64_t> issues);
+
 // REQUIRES: the chosen rows are of one dataset and project, at most block_rows.
 std::string encode_block(const FactRows& rows,
                          std::span<const std::uint32_t> chosen,

@@ -221,11 +221,11 @@ Result<void> decode_block(const BlockView& block,
       const auto at = source.values.at(row);
       if (!at) continue;
       if (is_bytes(source.values.type)) {
-        rows.put(source.column, source.texts[source.values.codes[*at]]);
+        rows.put_new(source.column, source.texts[source.values.codes[*at]]);
       } else if (source.values.type == ValueType::number) {
-        rows.put(source.column, std::bit_cast<std::uint64_t>(source.values.numbers[*at]));
+        rows.put_new(source.column, std::bit_cast<std::uint64_t>(source.values.numbers[*at]));
       } else {
-        rows.put(source.column, static_cast<std::uint64_t>(source.values.integers[*at]));
+        rows.put_new(source.column, static_cast<std::uint64_t>(source.values.integers[*at]));
       }
     }
   }

@@ -87,16 +87,24 @@ void put_numbers(const Gathered& column, ByteWriter& header, ByteWriter& values)
   header.fixed(std::bit_cast<std::uint64_t>(greatest));
 }
 
-void put_bytes(const FactRows& rows, const Gathered& column, ByteWriter& header, ByteWriter& values) {
-  std::unordered_map<std::uint64_t, std::uint32_t> codes;
+// The codes that a column gives to texts, by the texts' numbers; none of them between two columns.
+using Codes = std::vector<std::uint32_t>;
+constexpr std::uint32_t no_code = ~std::uint32_t{0};
+
+void put_bytes(const FactRows& rows, const Gathered& column, Codes& codes, ByteWriter& header, ByteWriter& values) {
   std::vector<std::string_view> distinct;
   std::vector<std::uint32_t> coded;
   coded.reserve(column.values.size());
   for (const auto number : column.values) {
-    const auto [at, added] = codes.emplace(number, static_cast<std::uint32_t>(distinct.size()));
-    if (added) distinct.push_back(rows.text_of(number));
-    coded.push_back(at->second);
+    auto& code = codes[number];
+    if (code == no_code) {
+      code = static_cast<std::uint32_t>(distinct.size());
+      distinct.push_back(rows.text_of(number));
+    }
+    coded.push_back(code);
   }
+  for (const auto number : column.values)
+    codes[number] = no_code;
   const bool in_order = distinct.size() == coded.size();
   values.u8(in_order ? 1 : 0);
   for (const auto text : distinct) values.varint(text.size());
@@ -125,6 +133,7 @@ std::string presence_of(const Gathered& column, std::size_t rows) {
 void put_column(const FactRows& rows,
                 const Gathered& column,
                 std::size_t count,
+                Codes& codes,
                 ByteWriter& header,
                 std::string& body) {
   header.u8(static_cast<std::uint8_t>(column.type));
@@ -138,7 +147,7 @@ void put_column(const FactRows& rows,
     case ValueType::number: put_numbers(column, header, values); break;
     case ValueType::text:
     case ValueType::id:
-    case ValueType::array: put_bytes(rows, column, header, values); break;
+    case ValueType::array: put_bytes(rows, column, codes, header, values); break;
   }
   const auto& raw = values.bytes();
   std::string packed;
@@ -151,6 +160,16 @@ void put_column(const FactRows& rows,
 }
 
 }  // namespace
+
+std::uint64_t settled_bits(const FactRows& rows,
+                           const FactRows::Row& row,
+                           const FactRows::Cell& cell,
+                           std::span<const std::uint64_t> issues) {
+  if (row.event == no_event || row.event >= issues.size()) return cell.bits;
+  const auto& column = rows.columns()[cell.column];
+  const bool deferred = column.type == ValueType::integer && column.name == issue_column;
+  return deferred ? issues[row.event] : cell.bits;
+}
 
 std::string encode_block(const FactRows& rows,
                          std::span<const std::uint32_t> chosen,
@@ -178,10 +197,8 @@ std::string encode_block(const FactRows& rows,
         columns.push_back({column.name, column.type, {}, {}});
       }
       auto& column = columns[number];
-      const bool deferred = row.event != no_event && row.event < issues.size() &&
-                            column.type == ValueType::integer && column.name == issue_column;
       column.rows.push_back(at);
-      column.values.push_back(deferred ? issues[row.event] : cells[i].bits);
+      column.values.push_back(settled_bits(rows, row, cells[i], issues));
     }
   }
   ByteWriter header;
@@ -190,7 +207,8 @@ std::string encode_block(const FactRows& rows,
   header.varint(chosen.size());
   header.varint(chosen.empty() ? 0 : columns.size());
   if (!chosen.empty()) {
-    for (const auto& column : columns) put_column(rows, column, chosen.size(), header, body);
+    Codes codes(rows.texts(), no_code);
+    for (const auto& column : columns) put_column(rows, column, chosen.size(), codes, header, body);
   }
   auto block = header.take();
   block += body;

@@ -20,32 +20,26 @@ void FactRows::begin(Dataset dataset,
 }
 
 std::uint32_t FactRows::column(std::string_view name, ValueType type) {
+  auto& last = last_columns_[(reinterpret_cast<std::uintptr_t>(name.data()) ^ name.size()) % last_columns_.size()];
+  if (last < columns_.size() && columns_[last].type == type && columns_[last].name == name) return last;
   scratch_.assign(1, static_cast<char>(type)).append(name);
-  if (const auto found = column_ids_.find(scratch_); found != column_ids_.end())
-    return found->second;
-  const auto id = static_cast<std::uint32_t>(columns_.size());
-  columns_.push_back({std::string(name), type});
-  column_ids_.emplace(scratch_, id);
-  return id;
+  last = column_ids_.intern(scratch_);
+  if (last == columns_.size()) columns_.push_back({std::string(name), type});
+  return last;
 }
 
 void FactRows::put(std::uint32_t column, std::uint64_t bits) {
-  auto& row = rows_.back();
-  if (row.cells == most_attributes) return;
-  for (auto i = row.first_cell; i < cells_.size(); ++i) {
+  for (auto i = rows_.back().first_cell; i < cells_.size(); ++i) {
     if (cells_[i].column == column) return;
   }
-  cells_.push_back({column, bits});
-  ++row.cells;
+  put_new(column, bits);
 }
 
-std::uint64_t FactRows::intern(std::string_view text) {
-  if (const auto found = text_ids_.find(text); found != text_ids_.end()) return found->second;
-  const auto id = texts_.size();
-  texts_.emplace_back(text);
-  text_ids_.emplace(texts_.back(), id);
-  text_bytes_ += text.size() + 100;
-  return id;
+void FactRows::put_new(std::uint32_t column, std::uint64_t bits) {
+  auto& row = rows_.back();
+  if (row.cells == most_attributes) return;
+  cells_.push_back({column, bits});
+  ++row.cells;
 }
 
 namespace {

@@ -10,13 +10,13 @@
 // THREADS  A FactRows belongs to one thread while it changes.
 #pragma once
 
+#include "buffer/text_table.h"
+
+#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <string>
 #include <string_view>
-#include <unordered_map>
-#include <utility>
 #include <vector>
 
 namespace picket::facts {
@@ -93,16 +93,19 @@ class FactRows {
   const Row& row(std::size_t index) const { return rows_[index]; }
   const Cell* cells(const Row& row) const { return cells_.data() + row.first_cell; }
   const std::vector<Column>& columns() const { return columns_; }
+  std::size_t texts() const { return texts_.size(); }
   std::string_view text_of(std::uint64_t number) const { return texts_[number]; }
   // What the rows take in memory, about.
   std::size_t memory_bytes() const {
-    return rows_.size() * sizeof(Row) + cells_.size() * sizeof(Cell) + text_bytes_;
+    return rows_.size() * sizeof(Row) + cells_.size() * sizeof(Cell) + texts_.memory_bytes();
   }
 
   // The same as the members above for a caller that knows the column's number already.
   std::uint32_t column(std::string_view name, ValueType type);
   void put(std::uint32_t column, std::uint64_t bits);
-  std::uint64_t intern(std::string_view text);
+  // REQUIRES: the row has no value of this column yet.
+  void put_new(std::uint32_t column, std::uint64_t bits);
+  std::uint64_t intern(std::string_view text) { return texts_.intern(text); }
 
  private:
   void bytes(std::string_view name, ValueType type, std::string_view value);
@@ -110,10 +113,9 @@ class FactRows {
   std::vector<Row> rows_;
   std::vector<Cell> cells_;
   std::vector<Column> columns_;
-  std::unordered_map<std::string, std::uint32_t> column_ids_;
-  std::deque<std::string> texts_;
-  std::unordered_map<std::string_view, std::uint64_t> text_ids_;
-  std::size_t text_bytes_ = 0;
+  buffer::TextTable column_ids_;                // type and name, numbered as columns_ is
+  std::array<std::uint32_t, 64> last_columns_{};  // by where their names lay: most are literals
+  buffer::TextTable texts_;
   std::string scratch_;
 };
 

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 #include <optional>
+#include <span>
 #include <string>
 #include <unordered_set>
 #include <utility>
@@ -23,24 +25,36 @@ struct Stored {
   std::string bytes;  // the block
 };
 
+// Rows of one run that become a block, and the columns they have.
+struct Part {
+  std::vector<std::uint32_t> rows;
+  std::vector<std::uint32_t> columns;
+};
+
 // Cuts rows of one run into blocks that keep both limits.
-std::vector<std::vector<std::uint32_t>> cut(const FactRows& rows,
-                                            const std::vector<std::uint32_t>& chosen) {
-  std::vector<std::vector<std::uint32_t>> parts(1);
-  std::unordered_set<std::uint32_t> columns;
+std::vector<Part> cut(const FactRows& rows, const std::vector<std::uint32_t>& chosen) {
+  std::vector<Part> parts(1);
+  std::vector<std::uint32_t> last_part(rows.columns().size(), 0);  // that has the column; from 1
   for (const auto index : chosen) {
     const auto& row = rows.row(index);
-    const auto* cells = rows.cells(row);
-    std::size_t added = 0;
-    for (std::uint32_t i = 0; i < row.cells; ++i) added += columns.contains(cells[i].column) ? 0 : 1;
-    if (parts.back().size() == block_rows || columns.size() + added > block_columns) {
+    const std::span cells(rows.cells(row), row.cells);
+    const auto is_new = [&](const FactRows::Cell& cell) { return last_part[cell.column] != parts.size(); };
+    const auto added = static_cast<std::size_t>(std::ranges::count_if(cells, is_new));
+    if (parts.back().rows.size() == block_rows || parts.back().columns.size() + added > block_columns)
       parts.emplace_back();
-      columns.clear();
+    auto& part = parts.back();
+    for (const auto& cell : cells) {
+      if (!is_new(cell)) continue;
+      last_part[cell.column] = static_cast<std::uint32_t>(parts.size());
+      part.columns.push_back(cell.column);
     }
-    for (std::uint32_t i = 0; i < row.cells; ++i) columns.insert(cells[i].column);
-    parts.back().push_back(index);
+    part.rows.push_back(index);
   }
   return parts;
+}
+
+std::string column_key(ValueType type, std::string_view name) {
+  return std::string(1, static_cast<char>(type)).append(name);
 }
 
 // The newest blocks of a run that become one with the `count` rows to come, newest first; `number` is
@@ -61,7 +75,7 @@ std::vector<Stored> blocks_to_merge(const buffer::Reader& reader,
     const auto block = BlockView::parse(cursor.value());
     if (!block || block->rows() >= 2 * count || block->rows() + count > block_rows) break;
     for (const auto& column : block->columns())
-      columns.insert(std::string(1, static_cast<char>(column.type)).append(column.name));
+      columns.insert(column_key(column.type, column.name));
     if (columns.size() > block_columns) break;
     found.push_back({own, std::string(cursor.value())});
     count += block->rows();
@@ -69,52 +83,58 @@ std::vector<Stored> blocks_to_merge(const buffer::Reader& reader,
   return found;
 }
 
-// Appends the rows of one run behind those of `older`, as one block; nothing when one of those cannot
-// be read.
-std::optional<std::string> merged(const std::vector<Stored>& older,
-                                  const BlockView& newer,
-                                  Dataset dataset,
-                                  std::uint64_t project) {
-  FactRows rows;
-  const auto add = [&](const BlockView& block) {
-    const auto decoded = decode_block(block, dataset, project, rows);
-    if (!decoded)
-      log(Level::warning, "facts", "block stays as it is", {{"reason", decoded.error().detail}});
-    return static_cast<bool>(decoded);
+// Copies rows behind those of `to`, with the issues that are known by now.
+void copy_rows(const FactRows& from,
+               std::span<const std::uint32_t> chosen,
+               std::span<const std::uint64_t> issues,
+               FactRows& to) {
+  constexpr std::uint32_t unknown = ~std::uint32_t{0};
+  std::vector<std::uint32_t> columns(from.columns().size(), unknown);
+  std::vector<std::uint32_t> texts(from.texts(), unknown);
+  const auto text = [&](std::uint64_t number) {
+    if (texts[number] == unknown) texts[number] = static_cast<std::uint32_t>(to.intern(from.text_of(number)));
+    return std::uint64_t{texts[number]};
   };
-  for (auto block = older.rbegin(); block != older.rend(); ++block) {
-    const auto view = BlockView::parse(block->bytes);
-    if (!view || !add(*view)) return std::nullopt;
-  }
-  if (!add(newer)) return std::nullopt;
-  std::vector<std::uint32_t> all(rows.size());
-  for (std::uint32_t i = 0; i < all.size(); ++i) all[i] = i;
-  return encode_block(rows, all);
-}
-
-void append_block(buffer::Batch& batch,
-                  Dataset dataset,
-                  std::uint64_t project,
-                  std::string block,
-                  std::size_t count) {
-  const auto prefix = facts_prefix(dataset, project);
-  const auto view = BlockView::parse(block);
-  std::unordered_set<std::string> columns;
-  if (view) {
-    for (const auto& column : view->columns())
-      columns.insert(std::string(1, static_cast<char>(column.type)).append(column.name));
-  }
-  std::uint64_t number = 0;
-  auto older = blocks_to_merge(batch, prefix, std::move(columns), count, number);
-  if (!older.empty()) {
-    auto all = view ? merged(older, *view, dataset, project) : std::nullopt;
-    if (all) {
-      block = *std::move(all);
-      for (const auto& stored : older) batch.remove(Table::facts, Key(prefix).u64(stored.number));
-      number = older.back().number - 1;
+  for (const auto index : chosen) {
+    const auto& row = from.row(index);
+    to.begin(row.dataset, row.project, row.place, row.time_ns);
+    for (const auto& cell : std::span(from.cells(row), row.cells)) {
+      const auto& column = from.columns()[cell.column];
+      auto& number = columns[cell.column];
+      if (number == unknown) number = to.column(column.name, column.type);
+      to.put_new(number, is_bytes(column.type) ? text(cell.bits) : settled_bits(from, row, cell, issues));
     }
   }
-  batch.put(Table::facts, Key(prefix).u64(number + 1), block);
+}
+
+// The facts of blocks, the newest of which comes first; nothing when one cannot be read.
+std::optional<FactRows> rows_of(const std::vector<Stored>& blocks, Dataset dataset, std::uint64_t project) {
+  FactRows rows;
+  for (auto block = blocks.rbegin(); block != blocks.rend(); ++block) {
+    const auto view = BlockView::parse(block->bytes);
+    const auto decoded = view ? decode_block(*view, dataset, project, rows) : Result<void>(view.error());
+    if (decoded) continue;
+    log(Level::warning, "facts", "block stays as it is", {{"reason", decoded.error().detail}});
+    return std::nullopt;
+  }
+  return rows;
+}
+
+void append_block(buffer::Batch& batch, const FactRows& rows, const Part& part, std::span<const std::uint64_t> issues) {
+  const auto& first = rows.row(part.rows.front());
+  const auto prefix = facts_prefix(first.dataset, first.project);
+  std::unordered_set<std::string> columns;
+  for (const auto index : part.columns)
+    columns.insert(column_key(rows.columns()[index].type, rows.columns()[index].name));
+  std::uint64_t number = 0;
+  const auto older = blocks_to_merge(batch, prefix, std::move(columns), part.rows.size(), number);
+  auto merged = older.empty() ? std::nullopt : rows_of(older, first.dataset, first.project);
+  if (!merged) return batch.put(Table::facts, Key(prefix).u64(number + 1), encode_block(rows, part.rows, issues));
+  copy_rows(rows, part.rows, issues, *merged);
+  std::vector<std::uint32_t> all(merged->size());
+  std::iota(all.begin(), all.end(), 0U);
+  for (const auto& stored : older) batch.remove(Table::facts, Key(prefix).u64(stored.number));
+  batch.put(Table::facts, Key(prefix).u64(older.back().number), encode_block(*merged, all));
 }
 
 }  // namespace
@@ -135,9 +155,8 @@ std::size_t append_facts(buffer::Batch& batch, const FactRows& rows, const Selec
   for (const auto& [run, chosen] : runs) {
     if (selection.known_project && !selection.known_project(run.second)) continue;
     for (const auto& part : cut(rows, chosen)) {
-      append_block(batch, run.first, run.second, encode_block(rows, part, selection.issues),
-                   part.size());
-      written += part.size();
+      append_block(batch, rows, part, selection.issues);
+      written += part.rows.size();
     }
   }
   return written;

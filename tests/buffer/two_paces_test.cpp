@@ -1,0 +1,59 @@
+#include "buffer/two_paces.h"
+
+#include <gtest/gtest.h>
+#include <sched.h>
+
+#include <atomic>
+#include <chrono>
+#include <set>
+#include <thread>
+#include <unistd.h>
+
+namespace picket {
+namespace {
+
+TEST(TwoPaces, StepsAlternateAsAskedAndNeverRunTogether) {
+  std::atomic<int> inside = 0;
+  std::atomic<int> steps = 0;
+  std::atomic<bool> overlapped = false;
+  std::set<pid_t> ordinary;
+  std::set<pid_t> courteous;
+  auto pace = Pace::ordinary;
+  TwoPaces threads;
+  threads.start("test", [&](const std::stop_token&) {
+    if (++inside != 1) overlapped = true;
+    (pace == Pace::ordinary ? ordinary : courteous).insert(::gettid());
+    // As long as both policies exist here, each step runs under the one it was given.
+    if (pace == Pace::courteous) EXPECT_EQ(::sched_getscheduler(0), SCHED_IDLE);
+    if (pace == Pace::ordinary) EXPECT_EQ(::sched_getscheduler(0), SCHED_OTHER);
+    pace = ++steps % 3 == 0 ? Pace::ordinary : Pace::courteous;
+    --inside;
+    return pace;
+  });
+  while (steps < 3000) std::this_thread::yield();
+  threads.request_stop();
+  threads.join();
+  EXPECT_FALSE(overlapped);
+  EXPECT_EQ(ordinary.size(), 1U);
+  EXPECT_EQ(courteous.size(), 1U);
+  EXPECT_NE(ordinary, courteous);
+}
+
+TEST(TwoPaces, EndsAStepThatWaitsForTheStop) {
+  std::atomic<bool> in_step = false;
+  TwoPaces threads;
+  threads.start("test", [&](const std::stop_token& stop) {
+    in_step = true;
+    while (!stop.stop_requested()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    return Pace::courteous;
+  });
+  while (!in_step) std::this_thread::yield();
+}
+
+TEST(TwoPaces, ThatNeverStartedEndsToo) {
+  TwoPaces threads;
+  EXPECT_FALSE(threads.started());
+}
+
+}  // namespace
+}  // namespace picket
