@@ -1,8 +1,11 @@
 #include "api/grouping/frame_facts.h"
 
+#include "api/grouping/frame_parts.h"
 #include "api/grouping/function_name.h"
 
 #include <algorithm>
+#include <initializer_list>
+#include <utility>
 
 namespace picket::grouping {
 namespace {
@@ -27,13 +30,27 @@ std::vector<std::uint16_t> candidates_of(const std::vector<StackRule>& rules, co
   return candidates;
 }
 
-// The fields that FrameFacts is made of, told apart by a character that texts do not hold.
-void append_key(std::string& key, const Frame& frame, std::string_view platform) {
-  for (const auto part : {platform, frame.function, frame.raw_function, frame.module, frame.package,
-                          frame.abs_path.empty() ? frame.filename : frame.abs_path}) {
-    key += part;
+// Fields one after the other, told apart by a character that texts do not hold.
+void join(std::string& key, std::initializer_list<std::string_view> fields) {
+  key.clear();
+  for (const auto field : fields) {
+    key += field;
     key += '\0';
   }
+}
+
+std::shared_ptr<const SeenFrame> seen_frame(std::shared_ptr<const FrameFacts> facts,
+                                            const Frame& frame,
+                                            std::string_view event_platform) {
+  Arena arena;
+  auto seen = std::make_shared<SeenFrame>();
+  auto* component = frame_component(arena, frame, event_platform, component_name(frame, *facts, event_platform));
+  seen->contributes = component->contributes;
+  // A rule can bring back what does not count by itself.
+  component->contributes = true;
+  append_contributing(*component, seen->text);
+  seen->facts = std::move(facts);
+  return seen;
 }
 
 }  // namespace
@@ -62,31 +79,45 @@ bool FrameFacts::fulfils(const Matcher& matcher) const {
   return met != matcher.negated;
 }
 
-std::vector<std::shared_ptr<const FrameFacts>> FactCache::facts_of(const std::vector<StackRule>& rules,
-                                                                   std::span<const Frame> frames,
-                                                                   std::string_view event_platform) {
-  std::vector<std::shared_ptr<const FrameFacts>> all;
+std::string_view component_name(const Frame& frame, const FrameFacts& facts, std::string_view event_platform) {
+  const auto raw = frame.raw_function.empty() ? frame.function : frame.raw_function;
+  // The name of managed code is taken as it came, for it was trimmed only from some day on.
+  const bool managed = platform_of(frame.platform, event_platform) == "csharp";
+  return managed || facts.function.empty() ? raw : std::string_view(facts.function);
+}
+
+template <class Value>
+template <class Make>
+const std::shared_ptr<const Value>& FactCache::Known<Value>::of(std::string_view key, const Make& make) {
+  if (const auto number = keys.find(key)) return values[*number];
+  auto made = make();
+  if (keys.memory_bytes() + value_bytes > most_bytes) *this = Known();
+  value_bytes += 2 * key.size() + 200;
+  keys.intern(key);
+  return values.emplace_back(std::move(made));
+}
+
+std::vector<std::shared_ptr<const SeenFrame>> FactCache::facts_of(const std::vector<StackRule>& rules,
+                                                                  std::span<const Frame> frames,
+                                                                  std::string_view event_platform) {
+  std::vector<std::shared_ptr<const SeenFrame>> all;
   all.reserve(frames.size());
-  std::string key;
   const std::lock_guard lock(mutex_);
   for (const auto& frame : frames) {
     const auto platform = platform_of(frame.platform, event_platform);
-    key.clear();
-    append_key(key, frame, platform);
-    if (const auto known = known_.find(key); known != known_.end()) {
-      all.push_back(known->second);
-      continue;
-    }
-    auto facts = std::make_shared<FrameFacts>(frame, platform);
-    facts->candidates = candidates_of(rules, *facts);
-    const auto price = 3 * key.size() + 256;
-    if (bytes_ + price > most_bytes) {
-      known_.clear();
-      bytes_ = 0;
-    }
-    bytes_ += price;
-    all.push_back(facts);
-    known_.emplace(key, std::move(facts));
+    join(key_, {platform, frame.function, frame.raw_function, frame.module, frame.package, frame.abs_path,
+                frame.filename, frame.context_line, frame.sourcemap ? "1" : ""});
+    all.push_back(seen_.of(key_, [&] {
+      std::string key;
+      join(key, {platform, frame.function, frame.raw_function, frame.module, frame.package,
+                 frame.abs_path.empty() ? frame.filename : frame.abs_path});
+      auto facts = facts_.of(key, [&] {
+        auto made = std::make_shared<FrameFacts>(frame, platform);
+        made->candidates = candidates_of(rules, *made);
+        return made;
+      });
+      return seen_frame(std::move(facts), frame, event_platform);
+    }));
   }
   return all;
 }

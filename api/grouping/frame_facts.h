@@ -1,16 +1,16 @@
-// What rules look at in a frame, worked out once for each kind of frame and remembered: stacks repeat
-// the same frames again and again.
+// What rules look at in a frame, and what of it counts, worked out once and remembered: stacks repeat the
+// same frames again and again.
 //
 // THREADS  FactCache: any, behind its lock.
 #pragma once
 
 #include "api/grouping/stack_rules.h"
+#include "buffer/text_table.h"
 
 #include <cstddef>
 #include <memory>
 #include <mutex>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 namespace picket::grouping {
@@ -30,19 +30,41 @@ class FrameFacts {
   bool fulfils(const Matcher& matcher) const;
 };
 
+// A frame as it stands in stacks.
+struct SeenFrame {
+  std::shared_ptr<const FrameFacts> facts;
+  std::string text;  // of frame_component(): what counts of its parts
+  bool contributes = false;
+};
+
+// The name that a frame goes by in a component; a view into either.
+std::string_view component_name(const Frame& frame, const FrameFacts& facts, std::string_view event_platform);
+
 class FactCache {
  public:
   // `frames` with the rules that each may be matched by.
-  std::vector<std::shared_ptr<const FrameFacts>> facts_of(const std::vector<StackRule>& rules,
-                                                          std::span<const Frame> frames,
-                                                          std::string_view event_platform);
+  std::vector<std::shared_ptr<const SeenFrame>> facts_of(const std::vector<StackRule>& rules,
+                                                         std::span<const Frame> frames,
+                                                         std::string_view event_platform);
 
  private:
   static constexpr std::size_t most_bytes = std::size_t{4} << 20;
 
+  // Values by the text of what they are made of; forgotten all together when they take too much.
+  template <class Value>
+  struct Known {
+    buffer::TextTable keys;
+    std::vector<std::shared_ptr<const Value>> values;
+    std::size_t value_bytes = 0;
+
+    template <class Make>
+    const std::shared_ptr<const Value>& of(std::string_view key, const Make& make);
+  };
+
   std::mutex mutex_;
-  std::unordered_map<std::string, std::shared_ptr<const FrameFacts>> known_;  // guarded by mutex_
-  std::size_t bytes_ = 0;                                                     // guarded by mutex_
+  Known<FrameFacts> facts_;  // guarded by mutex_, as what follows
+  Known<SeenFrame> seen_;
+  std::string key_;
 };
 
 }  // namespace picket::grouping

@@ -59,8 +59,8 @@ Result<std::shared_ptr<const StackRules>> StackRules::make_alone(std::string_vie
   return std::shared_ptr<const StackRules>(new StackRules(std::move(*own)));
 }
 
-std::vector<std::shared_ptr<const FrameFacts>> StackRules::facts_of(std::span<const Frame> frames,
-                                                                    std::string_view event_platform) const {
+std::vector<std::shared_ptr<const SeenFrame>> StackRules::facts_of(std::span<const Frame> frames,
+                                                                   std::string_view event_platform) const {
   return cache_->facts_of(rules_, frames, event_platform);
 }
 

@@ -62,7 +62,7 @@ struct StackRule {
 // whose first entry stands for none.
 Result<std::vector<StackRule>> parse_stack_rules(std::string_view text, std::vector<std::string>& categories);
 
-class FrameFacts;
+struct SeenFrame;
 class FactCache;
 
 class StackRules {
@@ -76,8 +76,8 @@ class StackRules {
 
   const std::vector<StackRule>& rules() const { return rules_; }
   // What a frame is, and which rules that look at this alone may match it; remembered.
-  std::vector<std::shared_ptr<const FrameFacts>> facts_of(std::span<const Frame> frames,
-                                                          std::string_view event_platform) const;
+  std::vector<std::shared_ptr<const SeenFrame>> facts_of(std::span<const Frame> frames,
+                                                         std::string_view event_platform) const;
   // Rules that look at nothing fixed: any frame may match.
   const std::vector<std::uint16_t>& unfixed() const { return unfixed_; }
 

@@ -62,7 +62,7 @@ StackVerdict::StackVerdict(const StackRules& rules,
                            std::span<const Frame> frames,
                            std::string_view event_platform,
                            const RuledException* exception)
-    : rules_(rules), facts_(rules.facts_of(frames, event_platform)), exception_(exception), states_(frames.size()) {
+    : rules_(rules), frames_(rules.facts_of(frames, event_platform)), exception_(exception), states_(frames.size()) {
   for (std::size_t index = 0; index < frames.size(); ++index)
     states_[index].in_app = frames[index].in_app.value_or(false);
   find_candidates();
@@ -73,11 +73,11 @@ StackVerdict::StackVerdict(const StackRules& rules,
 
 void StackVerdict::find_candidates() {
   std::size_t count = 0;
-  for (const auto& facts : facts_)
-    count += facts->candidates.size();
+  for (const auto& frame : frames_)
+    count += frame->facts->candidates.size();
   candidates_.reserve(count);
-  for (std::size_t frame = 0; frame < facts_.size(); ++frame) {
-    for (const auto rule : facts_[frame]->candidates)
+  for (std::size_t frame = 0; frame < frames_.size(); ++frame) {
+    for (const auto rule : frames_[frame]->facts->candidates)
       candidates_.push_back({rule, static_cast<std::uint32_t>(frame)});
   }
   std::ranges::sort(candidates_, [](const Match& a, const Match& b) {
@@ -147,7 +147,7 @@ bool StackVerdict::fulfils(const Matcher& matcher, std::size_t frame) const {
     case Subject::function:
     case Subject::module:
     case Subject::package:
-    case Subject::path: return facts_[frame]->fulfils(matcher);
+    case Subject::path: return frames_[frame]->facts->fulfils(matcher);
   }
   return false;
 }
@@ -159,10 +159,6 @@ bool StackVerdict::matches(const StackRule& rule, std::size_t frame) const {
   }
   if (rule.caller && (frame == 0 || !fulfils(*rule.caller, frame - 1))) return false;
   return !rule.callee || (frame + 1 < states_.size() && fulfils(*rule.callee, frame + 1));
-}
-
-std::string_view StackVerdict::function(std::size_t frame) const {
-  return facts_[frame]->function;
 }
 
 Hint StackVerdict::app_hint(std::size_t frame) const {

@@ -12,7 +12,7 @@
 
 namespace picket::grouping {
 
-class FrameFacts;
+struct SeenFrame;
 
 // What `error.type` and its like look at; none for a stack that is not of an exception.
 struct RuledException {
@@ -28,7 +28,7 @@ class StackVerdict {
                std::string_view event_platform,
                const RuledException* exception);
 
-  std::string_view function(std::size_t frame) const;  // the trimmed name
+  const SeenFrame& seen(std::size_t frame) const { return *frames_[frame]; }
   bool in_app(std::size_t frame) const { return states_[frame].in_app; }
   // What a rule did to in_app; {} when the SDK's word stands.
   Hint app_hint(std::size_t frame) const;
@@ -54,7 +54,7 @@ class StackVerdict {
   void for_each_match(bool StackRule::*kind, const Each& each) const;
 
   const StackRules& rules_;
-  std::vector<std::shared_ptr<const FrameFacts>> facts_;
+  std::vector<std::shared_ptr<const SeenFrame>> frames_;
   const RuledException* exception_;
   std::vector<State> states_;
   std::vector<Match> candidates_;  // by rule, then by frame

@@ -1,6 +1,7 @@
 #include "api/grouping/strategies.h"
 
 #include "api/grouping/family.h"
+#include "api/grouping/frame_facts.h"
 #include "api/grouping/frame_parts.h"
 #include "api/grouping/parametrise.h"
 #include "api/grouping/stack_verdict.h"
@@ -22,6 +23,18 @@ bool is_lone_script_frame(std::span<const Frame> frames, std::string_view event_
   const auto path = frames[0].abs_path;
   return family_of(platform_of(frames[0].platform, event_platform)) == Family::javascript &&
          (is_page_url(path) || path.starts_with("file:"));
+}
+
+// With its parts where somebody wants to read about them, else with the text that they come to.
+Component* made_frame(Workshop& shop, const Frame& frame, const SeenFrame& seen) {
+  const auto platform = shop.evidence.platform;
+  if (shop.explains) {
+    const auto name = shop.arena.keep(component_name(frame, *seen.facts, platform));
+    return frame_component(shop.arena, frame, platform, name);
+  }
+  auto* component = shop.arena.leaf(Part::frame, shop.arena.keep(seen.text));
+  component->contributes = seen.contributes;
+  return component;
 }
 
 Component* stack_variant(Workshop& shop,
@@ -96,16 +109,8 @@ void prefer_stacks(Variants& variants) {
 Variants stack_variants(Workshop& shop, std::span<const Frame> frames, const RuledException* exception) {
   const StackVerdict verdict(shop.rules, frames, shop.evidence.platform, exception);
   std::vector<Component*> made(frames.size());
-  for (std::size_t index = 0; index < frames.size(); ++index) {
-    const auto& frame = frames[index];
-    // The name of managed code is taken as it came, for it was trimmed only from some day on.
-    const bool managed = platform_of(frame.platform, shop.evidence.platform) == "csharp";
-    const auto raw = frame.raw_function.empty() ? frame.function : frame.raw_function;
-    auto name = managed ? raw : verdict.function(index);
-    if (name.empty()) name = raw;
-    if (name.data() == verdict.function(index).data()) name = shop.arena.keep(name);
-    made[index] = frame_component(shop.arena, frame, shop.evidence.platform, name);
-  }
+  for (std::size_t index = 0; index < frames.size(); ++index)
+    made[index] = made_frame(shop, frames[index], verdict.seen(index));
   Variants variants;
   variants.app = stack_variant(shop, frames, verdict, made, true);
   variants.system = stack_variant(shop, frames, verdict, made, false);
