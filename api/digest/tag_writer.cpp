@@ -83,8 +83,10 @@ class TagWriter {
   }
 
   void write_counts(Table table, std::vector<Use>& uses) {
-    std::ranges::sort(uses, {},
-                      [](const Use& use) { return std::tie(use.owner, use.rank, use.at_ms); });
+    std::ranges::sort(uses, [](const Use& a, const Use& b) {
+      if (a.owner != b.owner) return a.owner < b.owner;
+      return a.rank != b.rank ? a.rank < b.rank : a.at_ms < b.at_ms;
+    });
     schema::TagCount row;
     std::string bytes;
     auto editor = batch_.edit(table);
