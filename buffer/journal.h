@@ -141,7 +141,7 @@ class Journal {
   // is called meanwhile. True when there is something to read.
   virtual bool wait_for(Sequence from, Duration at_most) const = 0;
   virtual void interrupt() = 0;
-  // Runs after each commit, on the committer thread; must not block. For waking event loops.
+  // Runs after each commit and its answers, on the committer thread; must not block. For waking event loops.
   virtual void on_commit(std::function<void()> listener) = 0;
 
   virtual JournalUse use() const = 0;

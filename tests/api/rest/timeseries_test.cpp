@@ -106,6 +106,34 @@ TEST_F(Timeseries, GivesTheTopGroupsTheirOwnSeriesAndTheOthersOne) {
                 ["timeSeries"].at(0).at("yAxis"), "epm()");
 }
 
+TEST_F(Timeseries, CountsTheDistinctUsersOfAnIssueByHourByDayAndByTag) {
+  const auto error = [&](std::string_view user, std::string_view shift, double seconds_ago) {
+    receive(R"({"exception":{"values":[{"type":"KeyError","value":"went wrong"}]},"user":{"id":")" + std::string(user) +
+            R"("},"tags":{"shift":")" + std::string(shift) + R"("},"timestamp":)" + at(seconds_ago) + "}");
+  };
+  const double hour = 3600;
+  for (const auto* user : {"ann", "bob", "ann"}) error(user, "day", 5 * hour);
+  for (const auto* user : {"ann", "cid"}) error(user, "night", 3 * hour);
+  receive(R"({"exception":{"values":[{"type":"OtherError","value":"x"}]},"user":{"id":"dan"}})");
+  digest();
+  const auto issue = text_of(get(organization_path("issues/?query=error.type:KeyError")).json.at(0).at("shortId"));
+  const std::string of = "dataset=errors&statsPeriod=24h&yAxis=count_unique(user)&query=issue:" + issue;
+  auto by_hour = values(series(of + "&interval=1h")["timeSeries"].at(0));
+  std::erase(by_hour, 0);
+  EXPECT_EQ(by_hour, (std::vector<double>{2, 2}));
+  auto by_day = values(series("dataset=errors&statsPeriod=3d&yAxis=count_unique(user)&interval=1d&query=issue:" + issue)["timeSeries"].at(0));
+  std::erase(by_day, 0);
+  EXPECT_GE(sum(by_day), 3) << "ann counts once a day, whenever midnight is";
+  EXPECT_LE(sum(by_day), 4);
+  const auto by_tag = get(organization_path("events/?dataset=errors&field=shift&field=count_unique(user)&field=count()&sort=shift&query=issue:" + issue));
+  ASSERT_EQ(by_tag.status, 200U) << by_tag.text;
+  ASSERT_EQ(by_tag["data"].as_array().size(), 2U);
+  EXPECT_EQ(by_tag["data"].at(0).at("count_unique(user)"), 2);
+  EXPECT_EQ(by_tag["data"].at(0).at("count()"), 3);
+  EXPECT_EQ(by_tag["data"].at(1).at("shift"), "night");
+  EXPECT_EQ(by_tag["data"].at(1).at("count_unique(user)"), 2);
+}
+
 TEST_F(Timeseries, ComparesWithTheTimeBefore) {
   transaction("/a", 3600, 10);
   transaction("/a", 3600 + 86'400, 10);
