@@ -30,6 +30,8 @@
 #include "upstream/send_verb.h"
 #include "upstream/verbs.h"
 
+#include <malloc.h>
+
 #include <csignal>
 #include <cstdlib>
 #include <exception>
@@ -297,7 +299,18 @@ ExitCode configure(CommandLine& line) {
 }  // namespace
 }  // namespace picket
 
+namespace {
+
+// Memory of a batch goes back to the system when the batch is done: by default each thread keeps as much as the largest
+// it ever gave back, and memory that one thread keeps is of no use to another.
+void keep_little_free_memory() {
+  ::mallopt(M_TRIM_THRESHOLD, 4 << 20);
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
+  keep_little_free_memory();
   try {
     return static_cast<int>(picket::run_command(picket::all_commands(), {argv + 1, argv + argc}, picket::configure, std::cout, std::cerr));
   } catch (const std::exception& error) {

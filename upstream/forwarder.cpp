@@ -51,6 +51,9 @@ class Bell {
   CURLM* multi_;  // guarded by mutex_
 };
 
+// In a stream each commit holds a few records: those of this long are read at once.
+constexpr std::chrono::milliseconds between_commits(20);
+
 CURLM* make_multi() {
   static const CURLcode initialised = curl_global_init(CURL_GLOBAL_DEFAULT);
   CURLM* multi = initialised == CURLE_OK ? curl_multi_init() : nullptr;
@@ -92,6 +95,7 @@ struct Forwarder::Impl {
   std::atomic<bool> written{false};
 
   Steady::time_point next_write{};
+  Steady::time_point next_listen{};  // to commits
   Steady::time_point next_look{};
   Steady::time_point next_publish{};
   std::uint64_t seen_commits = 0;
@@ -170,8 +174,9 @@ void Forwarder::Impl::run() {
   while (!stopping) {
     const auto now = Steady::now();
     const auto commits = bell->commits();
-    if (commits != seen_commits) {
+    if (commits != seen_commits && now >= next_listen) {
       seen_commits = commits;
+      next_listen = now + between_commits;
       for (auto& destination : destinations) destination->on_commit();
     }
     for (auto& destination : destinations) destination->pump(multi.get());
@@ -180,7 +185,7 @@ void Forwarder::Impl::run() {
     look(now);
     if (now >= next_publish) publish();
     const Duration sleep = sleep_for(now);
-    if (sleep.count() > 0 && bell->missed(seen_commits)) continue;
+    if (sleep.count() > 0 && now >= next_listen && bell->missed(seen_commits)) continue;
     curl_multi_poll(multi.get(), nullptr, 0, static_cast<int>(sleep.count()), nullptr);
   }
   drain();
@@ -249,6 +254,7 @@ Duration Forwarder::Impl::sleep_for(Steady::time_point now) const {
     return std::max(std::chrono::ceil<Duration>(point - now), Duration(0));
   };
   Duration sleep = until(next_look);
+  if (now < next_listen) sleep = std::min(sleep, until(next_listen));
   for (const auto& destination : destinations) {
     if (const auto wake = destination->wakes_in()) sleep = std::min(sleep, *wake);
     if (destination->dirty() && !writing) sleep = std::min(sleep, until(next_write));

@@ -16,10 +16,10 @@ struct DigestConfig {
   // How long one write to the tables should take; the batch size follows. Price: changes made
   // through the API wait this long behind the digest; shorter batches cost more disk writes per
   // event.
-  Duration write_target = Duration(80);
+  Duration write_target = Duration(200);
   // Bounds of a batch whatever the target says. Price: memory, about 20 KB a record (the pages it
   // touches) plus its bytes.
-  std::uint64_t batch_records = 2000;
+  std::uint64_t batch_records = 1600;
   std::uint64_t batch_bytes = std::uint64_t{8} << 20;  // bodies as stored
   // One envelope, decompressed. Must not be smaller than what intake accepts, or envelopes that
   // were accepted are counted as invalid. Price: memory for one envelope at a time.

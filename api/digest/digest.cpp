@@ -11,6 +11,8 @@
 #include "buffer/logger.h"
 #include "buffer/rows.h"
 
+#include <time.h>
+
 #include <algorithm>
 #include <chrono>
 #include <exception>
@@ -28,6 +30,14 @@ constexpr std::size_t most_decoded_bytes = std::size_t{32} << 20;
 
 Duration since(Stopwatch::time_point start) {
   return std::chrono::duration_cast<Duration>(Stopwatch::now() - start);
+}
+
+// Of the calling thread.
+Duration processor_time() {
+  timespec used{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+  return std::chrono::duration_cast<Duration>(std::chrono::seconds(used.tv_sec) +
+                                              std::chrono::nanoseconds(used.tv_nsec));
 }
 
 // Failures of the rows themselves, which writing again would only repeat.
@@ -82,10 +92,11 @@ Pace Digest::step(const std::stop_token& stop) {
   if (!backlog_) pause(stop, config_.linger);
   if (stop.stop_requested()) return Pace::ordinary;
   const auto start = Stopwatch::now();
+  const auto processor = processor_time();
   const auto digested = run_once();
   if (digested) {
     backoff_ = {};
-    return pace_after(since(start), *digested);
+    return pace_after(*digested, since(start), processor_time() - processor);
   }
   if (!logged_ || since(*logged_) >= Duration(60'000)) {
     log(Level::error, "digest", "cannot digest, will try again",
@@ -97,15 +108,20 @@ Pace Digest::step(const std::stop_token& stop) {
   return Pace::ordinary;
 }
 
-// A stream goes to the disk first and is read when nobody else wants the processor; a trickle is read at once.
-// What is far behind, or was kept from the processor while others wait for the tables, takes its share.
-Pace Digest::pace_after(Duration took, std::size_t records) {
+// A trickle is read at once. Of a stream the disk comes first, as long as what waits is a second old at most; and half a
+// minute when it comes faster than one processor could read it, for then hurrying helps nobody. What is kept from the
+// processor altogether while others wait for the tables takes its share.
+Pace Digest::pace_after(std::size_t records, Duration took, Duration processor) {
   constexpr std::size_t stream = 256;
+  constexpr Duration a_little_behind(1'000);
   constexpr Duration far_behind(30'000);
   constexpr Duration starved(2'000);
   constexpr Duration for_a_while(30'000);
   if (records < stream) return Pace::ordinary;
-  if (clock_.now() - digested_until_ > far_behind) return Pace::ordinary;
+  const double needs = static_cast<double>(processor.count()) / static_cast<double>(std::max(stretch_, Duration(1)).count());
+  needed_ += (std::min(needs, 10.0) - needed_) / 8;
+  const bool too_fast = needed_ >= 1;
+  if (clock_.now() - digested_until_ > (too_fast ? far_behind : a_little_behind)) return Pace::ordinary;
   if (took >= starved) starved_at_ = Stopwatch::now();
   if (starved_at_ && since(*starved_at_) < for_a_while) return Pace::ordinary;
   return Pace::courteous;
@@ -172,6 +188,9 @@ Result<std::size_t> Digest::run_once() {
   }
   if (!written) return written.error();
   digested_until_ = std::max(digested_until_, read->parsed.newest_received);
+  stretch_ = {};
+  if (!read->records.records.empty())
+    stretch_ = read->parsed.newest_received - read->records.records.front().received;
   trim(2 * read->parsed.records + 100);
   tick();
   return read->parsed.records;

@@ -74,7 +74,7 @@ class Digest {
   };
 
   Pace step(const std::stop_token& stop);
-  Pace pace_after(Duration took, std::size_t records);
+  Pace pace_after(std::size_t records, Duration took, Duration processor);
   void pause(const std::stop_token& stop, Duration at_most);
   buffer::Sequence cursor() const;
   Result<Read> read_batch();
@@ -97,6 +97,8 @@ class Digest {
   bool backlog_ = false;
   buffer::Sequence trimmed_floor_ = 0;
   Time digested_until_{};  // when the newest digested record was received
+  Duration stretch_{};     // from when to when the records of the last batch were received
+  double needed_ = 0;      // how much of a processor reading the stream takes, smoothed
   Time ticked_{};
   Time expired_{};
   Duration backoff_{};  // before the next attempt, after one that failed
