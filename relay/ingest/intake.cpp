@@ -200,6 +200,7 @@ class TakingIn {
     meta.set_store_endpoint(rule_->endpoint == Endpoint::store);
     meta.set_sent_at_ms(envelope.fields.sent_at_ms.value_or(0));
     if (id) meta.set_event_id(std::string(relay::raw_bytes(*id)));
+    for (const auto& upload : taken_.uploads) meta.add_uploads(std::string(relay::raw_bytes(*relay::parse_event_id(upload))));
     describe_envelope(envelope, taken_.items, taken_.sender.key, meta);
     auto& record = taken_.record.emplace();
     record.received = now_;
