@@ -140,8 +140,7 @@ std::string shaped(Generator& generator, std::uint32_t seed) {
   for (const auto& [name, value] : usual) {
     const auto choice = random() % 4;
     if (choice == 0) continue;
-    const auto odd = generator.payload();
-    json += (json.size() > 1 ? ",\"" : "\"") + name + "\":" + (choice == 1 ? odd : value);
+    json += (json.size() > 1 ? ",\"" : "\"") + name + "\":" + (choice == 1 ? generator.payload() : value);
   }
   return json + "}";
 }
