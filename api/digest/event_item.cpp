@@ -7,6 +7,7 @@
 #include "buffer/keys.h"
 #include "relay/protocol/json_object.h"
 #include "relay/protocol/json_repair.h"
+#include "relay/protocol/md5.h"
 
 #include <string>
 #include <utility>
@@ -25,7 +26,7 @@ relay::EventId id_of(EnvelopeContext& context, const Event& event, std::uint16_t
   // Several reports of a browser come together; nobody gave the others an id.
   if (context.header_id && !is_security(event.type)) return *context.header_id;
   // The same at each reading, so that reading again is no second event.
-  const auto made = md5_of(buffer::Key().u64(context.record.sequence).u16(index));
+  const auto made = relay::md5_of(buffer::Key().u64(context.record.sequence).u16(index));
   return relay::event_id_from_raw(raw_bytes(made)).value_or(relay::EventId());
 }
 
@@ -60,7 +61,7 @@ DigestedEvent& add_event(ParsedBatch& batch,
   if (event.type == EventType::feedback) {
     // Each stands for itself.
     added.issue_type = "feedback";
-    added.hashes = {md5_of("feedback" + std::string(relay::raw_bytes(id)))};
+    added.hashes = {relay::md5_of("feedback" + std::string(relay::raw_bytes(id)))};
   } else {
     auto grouping = batch.groupings == nullptr
                         ? group_event(event, grouping::Config::defaults())

@@ -12,9 +12,6 @@
 namespace picket::digest {
 
 using GroupingHash = grouping::Hash;
-using grouping::md5_of;
-using grouping::raw_bytes;
-using grouping::render_hash;
 
 // Views into the event, valid as long as it.
 grouping::Evidence evidence_of(const Event& event);

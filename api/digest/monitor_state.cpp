@@ -8,6 +8,7 @@
 #include "buffer/keys.h"
 #include "buffer/rows.h"
 #include "relay/protocol/hex.h"
+#include "relay/protocol/md5.h"
 
 #include <algorithm>
 #include <cstdlib>
@@ -143,7 +144,7 @@ std::string_view failure_words(CheckInStatus status) {
 void EnvironmentState::tell(const schema::CheckInRow& check_in, Time at) {
   const auto& name = monitor_.name().empty() ? monitor_.slug() : monitor_.name();
   const auto words = failure_words(check_in_status(check_in));
-  const auto id = md5_of(Key().raw("monitor occurrence").raw(check_in.id()).u64(check_in.number()));
+  const auto id = relay::md5_of(Key().raw("monitor occurrence").raw(check_in.id()).u64(check_in.number()));
   std::string json = "{\"event_id\":\"" + render_hash(id) + "\",\"type\":\"generic\",\"level\":\"error\",\"platform\":\"other\",\"timestamp\":\"";
   json += relay::render_timestamp(to_ms(at)) + "\",\"logentry\":{\"formatted\":";
   append_json_text(json, "Cron failure: " + name);
@@ -230,7 +231,7 @@ std::optional<schema::CheckInRow> find_check_in(const buffer::Reader& reader, st
 schema::CheckInRow new_check_in(buffer::Batch& batch, const schema::Monitor& monitor, std::string_view environment, std::string_view id, Time at) {
   schema::CheckInRow row;
   row.set_number(batch.next_number("check_in"));
-  row.set_id(id.empty() ? std::string(raw_bytes(md5_of(Key().raw("check-in").u64(monitor.id()).u64(row.number())))) : std::string(id));
+  row.set_id(id.empty() ? std::string(raw_bytes(relay::md5_of(Key().raw("check-in").u64(monitor.id()).u64(row.number())))) : std::string(id));
   row.set_monitor(monitor.id());
   row.set_environment(std::string(environment));
   row.set_added_ms(to_ms(at));

@@ -1,13 +1,10 @@
 // replay_event, replay_recording, replay_video, profile and profile_chunk items.
-//
-//   replay_recording := {"segment_id": N} '\n' rest   (the rest is zlib, gzip or plain JSON)
-//   replay_video     := msgpack map: replay_event, replay_recording, replay_video, each bytes
 #include "api/digest/fact_values.h"
 #include "api/digest/item_reader.h"
-#include "api/digest/replay_items.h"
 #include "api/digest/user_agent.h"
 #include "relay/protocol/hex.h"
 #include "relay/protocol/json_repair.h"
+#include "relay/protocol/recording.h"
 
 #include <algorithm>
 #include <string>
@@ -246,7 +243,7 @@ void read_replay_recording_item(EnvelopeContext& context,
 }
 
 void read_replay_video_item(EnvelopeContext& context, const relay::Item& item, std::uint16_t index) {
-  const auto video = split_replay_video(item.payload);
+  const auto video = relay::split_replay_video(item.payload);
   bool repaired = false;
   const auto payload = parse_json(video.event, repaired);
   JsonObject object;

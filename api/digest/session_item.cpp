@@ -8,6 +8,7 @@
 #include "api/digest/json_shape.h"
 #include "api/digest/user_set.h"
 #include "buffer/keys.h"
+#include "relay/protocol/md5.h"
 
 #include <algorithm>
 #include <limits>
@@ -74,7 +75,7 @@ std::string_view session_id(EnvelopeContext& context, JsonObject payload, std::u
   auto& text = context.batch.text;
   const auto id = relay::parse_event_id(text_member(payload, "sid", text, 64));
   if (id) return text.keep(relay::raw_bytes(*id));
-  return text.keep(raw_bytes(md5_of(buffer::Key().u64(context.record.sequence).u16(index))));
+  return text.keep(raw_bytes(relay::md5_of(buffer::Key().u64(context.record.sequence).u16(index))));
 }
 
 void add_update(EnvelopeContext& context,

@@ -1,7 +1,7 @@
 #include "api/digest/user_set.h"
 
-#include "api/digest/grouping.h"
 #include "buffer/keys.h"
+#include "relay/protocol/md5.h"
 
 #include <algorithm>
 #include <bit>
@@ -95,7 +95,7 @@ schema::UserSet UserSet::row() const {
 }
 
 std::uint64_t user_hash(std::string_view distinct_id) {
-  const auto hash = buffer::KeyReader(raw_bytes(md5_of(distinct_id))).u64();
+  const auto hash = buffer::KeyReader(raw_bytes(relay::md5_of(distinct_id))).u64();
   return hash == 0 ? 1 : hash;
 }
 

@@ -98,7 +98,7 @@ std::optional<Hash> hash_of(const Component& component) {
   if (!component.contributes) return std::nullopt;
   std::string texts;
   append_contributing(component, texts);
-  return md5_of(texts);
+  return relay::md5_of(texts);
 }
 
 bool has_contributing_stack(const Component& component) {

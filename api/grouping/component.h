@@ -7,7 +7,7 @@
 // THREADS  None of its own; a finished tree may be read from anywhere.
 #pragma once
 
-#include "api/grouping/md5.h"
+#include "relay/protocol/md5.h"
 
 #include <array>
 #include <cstddef>
@@ -19,6 +19,8 @@
 #include <vector>
 
 namespace picket::grouping {
+
+using Hash = relay::Md5;  // what an issue is found by
 
 enum class Part : std::uint8_t {
   app, system, default_, chained_exception, exception, threads, stacktrace, frame,

@@ -35,8 +35,8 @@ Sort sort_of(Trait trait) {
 
 bool matches_path(const Glob& glob, std::string_view text) {
   if (text.empty()) return false;
-  const auto path = path_key(text);
-  return glob.matches(path) || (path.front() != '/' && glob.matches('/' + path));
+  const auto path = relay::path_key(text);
+  return glob.matches_folded(path) || (path.front() != '/' && glob.matches_folded('/' + path));
 }
 
 std::string_view family_name(std::string_view platform) {
@@ -93,11 +93,11 @@ class Matching {
 
   bool of_event(const TraitMatcher& matcher) const {
     switch (matcher.trait) {
-      case Trait::logger: return matcher.glob->matches(evidence_.logger);
-      case Trait::level: return matcher.glob->matches(evidence_.level);
-      case Trait::sdk: return matcher.glob->matches(evidence_.sdk);
-      case Trait::release: return matcher.glob->matches(evidence_.release);
-      case Trait::family: return matcher.glob->matches(family_name(evidence_.platform));
+      case Trait::logger: return matcher.glob->matches_folded(evidence_.logger);
+      case Trait::level: return matcher.glob->matches_folded(evidence_.level);
+      case Trait::sdk: return matcher.glob->matches_folded(evidence_.sdk);
+      case Trait::release: return matcher.glob->matches_folded(evidence_.release);
+      case Trait::family: return matcher.glob->matches_folded(family_name(evidence_.platform));
       case Trait::tag: return of_tag(matcher);
       default: return false;
     }
@@ -106,29 +106,29 @@ class Matching {
   bool of_tag(const TraitMatcher& matcher) const {
     const auto key = std::string_view(matcher.key).substr(5);
     return std::ranges::any_of(evidence_.tags, [&](const Tag& tag) {
-      return tag.key == key && matcher.glob->matches(tag.value);
+      return tag.key == key && matcher.glob->matches_folded(tag.value);
     });
   }
 
   // What exceptions say is a message, too.
   bool of_message(const TraitMatcher& matcher) const {
-    const auto is = [&](std::string_view text) { return !text.empty() && matcher.glob->matches(lower_case(text)); };
+    const auto is = [&](std::string_view text) { return !text.empty() && matcher.glob->matches_folded(relay::lower_case(text)); };
     return is(evidence_.formatted) || is(evidence_.message) ||
            std::ranges::any_of(evidence_.exceptions, [&](const ExceptionValue& each) { return is(each.value); });
   }
 
   static bool of_exception(const TraitMatcher& matcher, const ExceptionValue& exception) {
     if (matcher.trait == Trait::error_type)
-      return !exception.type.empty() && matcher.glob->matches(exception.type);
-    return !exception.value.empty() && matcher.glob->matches(lower_case(exception.value));
+      return !exception.type.empty() && matcher.glob->matches_folded(exception.type);
+    return !exception.value.empty() && matcher.glob->matches_folded(relay::lower_case(exception.value));
   }
 
   bool of_frame(const TraitMatcher& matcher, const Frame& frame) const {
     switch (matcher.trait) {
-      case Trait::module: return !frame.module.empty() && matcher.glob->matches(frame.module);
+      case Trait::module: return !frame.module.empty() && matcher.glob->matches_folded(frame.module);
       case Trait::function:
         return !frame.function.empty() &&
-               matcher.glob->matches(frame.raw_function.empty()
+               matcher.glob->matches_folded(frame.raw_function.empty()
                                          ? trimmed_function(frame.function, platform_of(frame.platform, evidence_.platform))
                                          : std::string(frame.function));
       case Trait::path: return matches_path(*matcher.glob, frame.abs_path.empty() ? frame.filename : frame.abs_path);

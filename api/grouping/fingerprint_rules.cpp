@@ -100,7 +100,7 @@ class RuleReader {
       }
       matcher.wanted = yes;
     } else {
-      matcher.glob.emplace(matcher.pattern, kind_of(matcher.trait));
+      matcher.glob = Glob::lenient(matcher.pattern, kind_of(matcher.trait));
     }
     return matcher;
   }

@@ -10,8 +10,8 @@
 #pragma once
 
 #include "api/grouping/evidence.h"
-#include "api/grouping/glob.h"
 #include "buffer/result.h"
+#include "relay/protocol/glob.h"
 
 #include <cstdint>
 #include <memory>
@@ -21,6 +21,9 @@
 #include <vector>
 
 namespace picket::grouping {
+
+using relay::Glob;
+using relay::GlobKind;
 
 enum class Trait : std::uint8_t {
   error_type, error_value, module, function, path, package, app, message, logger, level, tag, sdk, release, family,

@@ -13,8 +13,8 @@ namespace {
 // A path is also looked at as if it began with a slash, so that "**/x/**" finds "x/y".
 bool matches_path(const Glob& glob, const std::string& path) {
   if (path.empty()) return false;
-  if (glob.matches(path)) return true;
-  return path.front() != '/' && glob.matches('/' + path);
+  if (glob.matches_folded(path)) return true;
+  return path.front() != '/' && glob.matches_folded('/' + path);
 }
 
 std::vector<std::uint16_t> candidates_of(const std::vector<StackRule>& rules, const FrameFacts& facts) {
@@ -56,8 +56,8 @@ std::shared_ptr<const SeenFrame> seen_frame(std::shared_ptr<const FrameFacts> fa
 }  // namespace
 
 FrameFacts::FrameFacts(const Frame& frame, std::string_view platform)
-    : module(frame.module), package(path_key(frame.package)),
-      path(path_key(frame.abs_path.empty() ? frame.filename : frame.abs_path)), family(family_of(platform)) {
+    : module(frame.module), package(relay::path_key(frame.package)),
+      path(relay::path_key(frame.abs_path.empty() ? frame.filename : frame.abs_path)), family(family_of(platform)) {
   // What a processor shortened is not shortened again.
   function = frame.raw_function.empty() ? trimmed_function(frame.function, platform) : std::string(frame.function);
 }
@@ -66,8 +66,8 @@ bool FrameFacts::fulfils(const Matcher& matcher) const {
   bool met = false;
   switch (matcher.subject) {
     case Subject::family: met = (matcher.families & static_cast<std::uint8_t>(family)) != 0; break;
-    case Subject::function: met = matcher.glob->matches(function.empty() ? "<unknown>" : std::string_view(function)); break;
-    case Subject::module: met = !module.empty() && matcher.glob->matches(module); break;
+    case Subject::function: met = matcher.glob->matches_folded(function.empty() ? "<unknown>" : std::string_view(function)); break;
+    case Subject::module: met = !module.empty() && matcher.glob->matches_folded(module); break;
     case Subject::package: met = matches_path(*matcher.glob, package); break;
     case Subject::path: met = matches_path(*matcher.glob, path); break;
     case Subject::app:

@@ -21,7 +21,7 @@ class FrameFacts {
 
   std::string function;  // trimmed; may be empty
   std::string module;
-  std::string package;  // as path_key()
+  std::string package;  // as relay::path_key()
   std::string path;     // likewise
   Family family;
   std::vector<std::uint16_t> candidates;  // rules whose fixed matchers it fulfils

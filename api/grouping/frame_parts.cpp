@@ -1,7 +1,7 @@
 #include "api/grouping/frame_parts.h"
 
 #include "api/grouping/family.h"
-#include "api/grouping/glob.h"
+#include "relay/protocol/glob.h"
 
 #include <algorithm>
 #include <array>
@@ -139,7 +139,7 @@ Component* filename_part(Arena& arena, const Frame& frame) {
   if (path.empty()) return arena.component(Part::filename);
   const auto slash = path.find_last_of("/\\");
   auto* part = arena.leaf(Part::filename,
-                          arena.keep(lower_case(slash == std::string_view::npos ? path : path.substr(slash + 1))));
+                          arena.keep(relay::lower_case(slash == std::string_view::npos ? path : path.substr(slash + 1))));
   const auto name = part->texts[0];
   if (is_page_url(frame.abs_path)) {
     part->exclude({Reason::url_origin, 0, {}});

@@ -123,7 +123,7 @@ Hash salted(const std::vector<std::string>& parts, const Component& component) {
       text += part;
     }
   }
-  return md5_of(text);
+  return relay::md5_of(text);
 }
 
 void add_components(const Variants& all, Grouping& grouping) {
@@ -140,7 +140,7 @@ void add_components(const Variants& all, Grouping& grouping) {
     }
     grouping.variants.push_back(variant);
   }
-  if (custom) grouping.variants.push_back({"custom-fingerprint", VariantKind::fingerprint, nullptr, md5_of(joined(parts))});
+  if (custom) grouping.variants.push_back({"custom-fingerprint", VariantKind::fingerprint, nullptr, relay::md5_of(joined(parts))});
 }
 
 }  // namespace
@@ -180,7 +180,7 @@ Grouping group(const Evidence& evidence, const Config& config, Detail detail) {
   Workshop shop{grouping.arena, *config.stack, evidence, detail == Detail::explanation};
   add_components(roots_of(shop, detail), grouping);
   const bool found = std::ranges::any_of(grouping.variants, [](const Variant& each) { return each.hash.has_value(); });
-  if (!found) grouping.variants.push_back({"fallback", VariantKind::fallback, nullptr, md5_of({})});
+  if (!found) grouping.variants.push_back({"fallback", VariantKind::fallback, nullptr, relay::md5_of({})});
   std::ranges::stable_partition(grouping.variants, [](const Variant& each) { return each.hash.has_value(); });
   for (const auto& variant : grouping.variants) {
     if (variant.hash) grouping.hashes.push_back(*variant.hash);

@@ -11,7 +11,6 @@
 #include "api/grouping/component.h"
 #include "api/grouping/evidence.h"
 #include "api/grouping/fingerprint_rules.h"
-#include "api/grouping/md5.h"
 #include "api/grouping/stack_rules.h"
 
 #include <cstdint>

@@ -167,14 +167,14 @@ class RuleReader {
         return {};
       case Subject::package:
       case Subject::path:
-        matcher.glob.emplace(argument, GlobKind::path);
+        matcher.glob = Glob::lenient(argument, GlobKind::path);
         return {};
       case Subject::function:
       case Subject::module:
       case Subject::error_type:
       case Subject::error_value:
       case Subject::error_mechanism:
-        matcher.glob.emplace(argument, GlobKind::text);
+        matcher.glob = Glob::lenient(argument, GlobKind::text);
         return {};
     }
     return {};

@@ -12,8 +12,8 @@
 
 #include "api/grouping/evidence.h"
 #include "api/grouping/family.h"
-#include "api/grouping/glob.h"
 #include "buffer/result.h"
+#include "relay/protocol/glob.h"
 
 #include <cstdint>
 #include <memory>
@@ -24,6 +24,9 @@
 #include <vector>
 
 namespace picket::grouping {
+
+using relay::Glob;
+using relay::GlobKind;
 
 enum class Subject : std::uint8_t {
   family, function, module, package, path, app, category, error_type, error_value, error_mechanism,

@@ -135,7 +135,7 @@ void StackVerdict::set_states(const Match& match) {
 bool StackVerdict::fulfils(const Matcher& matcher, std::size_t frame) const {
   const auto text = [&](std::string_view RuledException::*field) {
     const auto said = exception_ == nullptr ? std::string_view() : exception_->*field;
-    return matcher.glob->matches(said.empty() ? "<unknown>" : said) != matcher.negated;
+    return matcher.glob->matches_folded(said.empty() ? "<unknown>" : said) != matcher.negated;
   };
   switch (matcher.subject) {
     case Subject::app: return (states_[frame].in_app == *matcher.wanted) != matcher.negated;

@@ -5,8 +5,8 @@
 #pragma once
 
 #include "api/facts/block.h"
+#include "api/query/answer_budget.h"
 #include "api/query/condition.h"
-#include "api/query/memory_budget.h"
 #include "buffer/tables.h"
 
 #include <array>
@@ -74,7 +74,7 @@ class BlockFields {
               const FactProject& project,
               const facts::BlockView& block,
               IssueNames& issues,
-              MemoryBudget* budget = nullptr)
+              AnswerBudget* budget = nullptr)
       : dataset_(dataset), project_(project), block_(block), issues_(issues), budget_(budget) {}
   ~BlockFields() {
     if (budget_ != nullptr) budget_->give_back(taken_);
@@ -103,7 +103,7 @@ class BlockFields {
   const FactProject& project_;
   const facts::BlockView& block_;
   IssueNames& issues_;
-  MemoryBudget* const budget_;
+  AnswerBudget* const budget_;
   std::size_t taken_ = 0;
   std::map<std::string, std::vector<FactValue>> loaded_;  // by the field's text
   std::map<std::pair<std::string, facts::ValueType>, facts::ColumnValues> columns_;

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "api/query/aggregate_columns.h"
-#include "api/query/memory_budget.h"
+#include "api/query/answer_budget.h"
 
 #include <cstddef>
 #include <string>
@@ -16,7 +16,7 @@ namespace picket::query {
 class FactGroups {
  public:
   // `having` are conditions on aggregates. The budget outlives this.
-  FactGroups(const FactRequest& request, std::vector<Condition> having, MemoryBudget& budget)
+  FactGroups(const FactRequest& request, std::vector<Condition> having, AnswerBudget& budget)
       : request_(request), having_(std::move(having)), budget_(budget), columns_(request.dataset) {}
 
   // Fault::malformed for what makes no sense.
@@ -41,7 +41,7 @@ class FactGroups {
 
   const FactRequest& request_;
   const std::vector<Condition> having_;
-  MemoryBudget& budget_;
+  AnswerBudget& budget_;
   AggregateColumns columns_;
   std::vector<std::size_t> shown_;  // columns
   std::vector<std::size_t> conditions_;

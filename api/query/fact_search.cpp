@@ -81,7 +81,7 @@ std::size_t weight_of(const Candidate& candidate) {
 // The best rows so far: those of the page, those before it, and some more until they are sorted out.
 class Best {
  public:
-  Best(const FactRequest& request, std::vector<FactSort> sorts, MemoryBudget& budget)
+  Best(const FactRequest& request, std::vector<FactSort> sorts, AnswerBudget& budget)
       : sorts_(std::move(sorts)), budget_(budget), keep_(request.offset + request.most + 1),
         newest_first_(sorts_.empty() ||
                       (sorts_.front().descending && sorts_.front().field.name == "timestamp_precise")) {}
@@ -114,7 +114,7 @@ class Best {
   }
 
   const std::vector<FactSort> sorts_;
-  MemoryBudget& budget_;
+  AnswerBudget& budget_;
   const std::size_t keep_;
   const bool newest_first_;
   std::vector<Candidate> found_;

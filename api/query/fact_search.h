@@ -8,9 +8,9 @@
 #pragma once
 
 #include "api/query/aggregates.h"
+#include "api/query/answer_budget.h"
 #include "api/query/equation.h"
 #include "api/query/fact_filter.h"
-#include "api/query/memory_budget.h"
 
 #include <chrono>
 #include <cstdint>

@@ -13,7 +13,7 @@ namespace {
 // The rows of all series, gathered bucket by bucket.
 class Buckets {
  public:
-  Buckets(const SeriesRequest& request, MemoryBudget& budget)
+  Buckets(const SeriesRequest& request, AnswerBudget& budget)
       : request_(request), budget_(budget), columns_(request.facts.dataset),
         from_ms_(request.facts.from_ms / request.interval_ms * request.interval_ms),
         count_(static_cast<std::size_t>((request.facts.to_ms - from_ms_ + request.interval_ms - 1) / request.interval_ms)) {}
@@ -73,7 +73,7 @@ class Buckets {
   }
 
   const SeriesRequest& request_;
-  MemoryBudget& budget_;
+  AnswerBudget& budget_;
   AggregateColumns columns_;
   const std::int64_t from_ms_;
   const std::size_t count_;

@@ -29,7 +29,7 @@ class FactWalk {
       : reader_(reader), request_(request), filter_(filter), issues_(reader), budget_(request.most_bytes),
         end_(Stopwatch::now() + request.deadline) {}
 
-  MemoryBudget& budget() { return budget_; }
+  AnswerBudget& budget() { return budget_; }
 
   // `wanted` may pass over a whole block; `visit` gets the rows that match, false to stop.
   template <class Wanted, class Visit>
@@ -79,7 +79,7 @@ class FactWalk {
   const FactRequest& request_;
   const FactFilter& filter_;
   IssueNames issues_;
-  MemoryBudget budget_;
+  AnswerBudget budget_;
   const Stopwatch::time_point end_;
 };
 

@@ -282,7 +282,7 @@ json::object render_event(const Api&, const Call&, const buffer::Reader& reader,
   json::array fingerprints;
   const auto project = find_row<schema::Project>(reader, Table::projects, Key().u64(view.place.project));
   const auto config = digest::grouping_config(project ? project->options_json() : std::string());
-  for (const auto& hash : digest::hashes_of(view.event, config)) fingerprints.emplace_back(digest::render_hash(hash));
+  for (const auto& hash : digest::hashes_of(view.event, config)) fingerprints.emplace_back(relay::render_hash(hash));
   shown["type"] = digest::wire_name(view.event.type);
   shown["dateReceived"] = render_time(view.row.received_ms());
   shown["size"] = view.size;

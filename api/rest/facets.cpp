@@ -1,5 +1,5 @@
 // events-facets/: the tags of the events that a query finds, and how often each value is there.
-#include "api/query/memory_budget.h"
+#include "api/query/answer_budget.h"
 #include "api/rest/fact_request.h"
 
 #include <algorithm>
@@ -110,7 +110,7 @@ class Facets {
     return shown;
   }
 
-  query::MemoryBudget budget_;
+  query::AnswerBudget budget_;
   std::map<std::string, query::FieldExpression, std::less<>> tags_;
   std::map<std::string, Counts, std::less<>> counts_;
   std::map<std::uint64_t, std::pair<std::string, std::uint64_t>> projects_;  // slug, count

@@ -65,7 +65,7 @@ json::object render_variant(const grouping::Grouping& of, const grouping::Varian
   json::object shown{{"key", variant.name},
                      {"type", grouping::wire_name(variant.kind)},
                      {"description", describe(variant)},
-                     {"hash", variant.hash ? json::value(grouping::render_hash(*variant.hash)) : json::value(nullptr)},
+                     {"hash", variant.hash ? json::value(relay::render_hash(*variant.hash)) : json::value(nullptr)},
                      {"hashMismatch", false},
                      {"contributes", variant.hash.has_value()}};
   if (variant.root != nullptr) {

@@ -157,7 +157,7 @@ Reply unmerge_issue(Api& api, const Call& call) {
     if (!issue || issue->merged_into() != 0) return Reply::not_found();
     if (digest::is_moving(batch, issue->id())) return Reply::error(409, "Events are on their way to or from this issue; try again in a moment.");
     std::erase_if(hashes, [&](const digest::GroupingHash& hash) {
-      return !batch.get(Table::hashes_by_issue, Key().u64(issue->id()).raw(digest::raw_bytes(hash)));
+      return !batch.get(Table::hashes_by_issue, Key().u64(issue->id()).raw(relay::raw_bytes(hash)));
     });
     if (hashes.empty()) return Reply::error(400, "None of the hashes is the issue's.");
     std::size_t all = 0;
@@ -170,7 +170,7 @@ Reply unmerge_issue(Api& api, const Call& call) {
       activity.set_at_ms(now_ms);
       activity.set_user(caller_id(call));
       json::array fingerprints;
-      for (const auto& hash : hashes) fingerprints.emplace_back(digest::render_hash(hash));
+      for (const auto& hash : hashes) fingerprints.emplace_back(relay::render_hash(hash));
       activity.set_data_json(json::serialize(json::object{{"fingerprints", std::move(fingerprints)}, {name, std::to_string(other)}}));
       add_activity(batch, on, std::move(activity));
     };

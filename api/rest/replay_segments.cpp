@@ -1,11 +1,11 @@
 // What a replay recorded: its segments, joined or one by one, and the clicks in them.
 #include "api/digest/payload.h"
-#include "api/digest/replay_items.h"
 #include "api/rest/access.h"
 #include "api/rest/event_shapes.h"
 #include "api/rest/replay_view.h"
 #include "relay/protocol/envelope.h"
 #include "relay/protocol/hex.h"
+#include "relay/protocol/recording.h"
 
 #include <charconv>
 #include <utility>
@@ -46,8 +46,8 @@ Recording read_recording(const Api& api, const Segment& segment) {
   const auto payload = digest::read_payload(api.journal, segment.place.sequence(), static_cast<std::uint16_t>(segment.place.item()));
   if (!payload) return recording;
   auto bytes = payload->own().payload;
-  if (payload->own().type == "replay_video") bytes = digest::split_replay_video(bytes).recording;
-  const auto text = digest::recording_json(bytes, most_segment_bytes);
+  if (payload->own().type == "replay_video") bytes = relay::split_replay_video(bytes).recording;
+  const auto text = relay::recording_json(bytes, most_segment_bytes);
   if (!text || text->size() > most_segment_bytes) return recording;
   recording.bytes = text->size();
   json::error_code error;

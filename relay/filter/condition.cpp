@@ -1,6 +1,6 @@
 #include "relay/filter/condition.h"
 
-#include "relay/filter/glob.h"
+#include "relay/protocol/glob.h"
 
 #include <simdjson.h>
 
@@ -19,7 +19,7 @@ struct Condition::Node {
   std::vector<Scalar> values;  // eq
   bool ignore_case = false;    // eq
   double number = 0;           // gt, gte, lt, lte
-  GlobSet globs;               // glob
+  relay::GlobSet globs;               // glob
   std::vector<Node> inner;     // and, or: any number; not, any, all: one
 };
 
@@ -168,7 +168,7 @@ class Parser {
     } else {
       return said("needs a list of patterns");
     }
-    auto globs = GlobSet::parse(patterns);
+    auto globs = relay::GlobSet::parse(patterns);
     if (!globs) return globs.error();
     node.globs = *std::move(globs);
     return {};
@@ -180,7 +180,7 @@ class Parser {
 bool equal(const Scalar& wanted, const Scalar& found, bool ignore_case) {
   const auto* a = std::get_if<std::string>(&wanted);
   const auto* b = std::get_if<std::string>(&found);
-  if (ignore_case && a != nullptr && b != nullptr) return fold(*a) == fold(*b);
+  if (ignore_case && a != nullptr && b != nullptr) return relay::lower_case(*a) == relay::lower_case(*b);
   return wanted == found;
 }
 

@@ -41,7 +41,7 @@ struct UrlParts {
 };
 UrlParts split_url(std::string_view url) {
   UrlParts parts;
-  const auto folded = fold(url.substr(0, 2048));
+  const auto folded = relay::lower_case(url.substr(0, 2048));
   std::string_view rest = folded;
   if (const auto scheme = rest.find("://"); scheme != std::string_view::npos) {
     parts.scheme = rest.substr(0, scheme);
@@ -119,10 +119,10 @@ Result<Filters> Filters::make(const FilterOptions& options) {
     if (!network) return network.error();
     filters.networks_.push_back(*network);
   }
-  auto releases = GlobSet::parse(options.releases);
+  auto releases = relay::GlobSet::parse(options.releases);
   if (!releases) return wrong("releases", releases.error());
   filters.releases_ = *std::move(releases);
-  auto messages = GlobSet::parse(options.error_messages);
+  auto messages = relay::GlobSet::parse(options.error_messages);
   if (!messages) return wrong("error messages", messages.error());
   filters.error_messages_ = *std::move(messages);
   auto browsers = LegacyBrowsers::parse(options.legacy_browsers);
@@ -235,7 +235,7 @@ std::string_view Filters::judge_errors(const EventFacts& facts) const {
   for (const auto& error : facts.errors) {
     std::string whole(error.type);
     if (!error.type.empty() && !error.value.empty()) whole += ": ";
-    whole += error.value.substr(0, longest_matched);
+    whole += error.value.substr(0, relay::longest_matched);
     const bool matched = (!whole.empty() && error_messages_.matches(whole)) ||
                          (!error.value.empty() && error_messages_.matches(error.value));
     if (matched) return "error-message";

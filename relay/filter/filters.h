@@ -13,9 +13,9 @@
 #include "relay/filter/address.h"
 #include "relay/filter/condition.h"
 #include "relay/filter/event_facts.h"
-#include "relay/filter/glob.h"
 #include "relay/filter/user_agent.h"
 #include "relay/protocol/envelope.h"
+#include "relay/protocol/glob.h"
 
 #include <cstdint>
 #include <string>
@@ -85,8 +85,8 @@ class Filters {
 
   FilterOptions options_;  // the flags and generic ids of it
   std::vector<Network> networks_;
-  GlobSet releases_;
-  GlobSet error_messages_;
+  relay::GlobSet releases_;
+  relay::GlobSet error_messages_;
   LegacyBrowsers legacy_browsers_;
   std::vector<CspSource> csp_sources_;
   std::vector<std::pair<std::string, Condition>> generic_;

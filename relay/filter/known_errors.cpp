@@ -1,6 +1,6 @@
 #include "relay/filter/known_errors.h"
 
-#include "relay/filter/glob.h"
+#include "relay/protocol/glob.h"
 
 #include <algorithm>
 #include <array>
@@ -82,6 +82,11 @@ constexpr std::array<std::string_view, 14> health_endings{
     "health", "healthy", "healthz", "health_check", "health-check", "_health", "live", "livez",
     "ready",  "readyz",  "readiness", "liveness",   "ping",         "up"};
 constexpr std::array<std::string_view, 3> health_words{"healthcheck", "heartbeat", "/api/_health"};
+
+// Of a text as long as one may be that is looked at.
+std::string fold(std::string_view text) {
+  return relay::lower_case(text.substr(0, relay::longest_matched));
+}
 
 }  // namespace
 

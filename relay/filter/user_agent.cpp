@@ -1,6 +1,6 @@
 #include "relay/filter/user_agent.h"
 
-#include "relay/filter/glob.h"
+#include "relay/protocol/glob.h"
 
 #include <algorithm>
 #include <array>
@@ -128,7 +128,7 @@ std::optional<Browser> find_browser(std::string_view text) {
 }
 
 bool is_web_crawler(std::string_view user_agent) {
-  const auto folded = fold(user_agent.substr(0, longest_looked_at));
+  const auto folded = relay::lower_case(user_agent.substr(0, longest_looked_at));
   const auto named = [&folded](std::string_view name) { return has(folded, name); };
   if (std::any_of(welcome.begin(), welcome.end(), named)) return false;
   return has_robot_word(folded) || std::any_of(crawlers.begin(), crawlers.end(), named);

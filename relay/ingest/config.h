@@ -30,8 +30,9 @@ struct IngestConfig {
   // All attachments of an envelope together. Price: disk, and minutes of a slow upstream link.
   std::uint64_t max_attachment_bytes = std::uint64_t{200} << 20;
   // Resumable uploads that no envelope has referred to yet: their bytes together (out of the spool's
-  // room), their number, and how long one is kept after its last byte. Price of less: 503 for a new
-  // one, or for the next bytes of one under way, until there is room again.
+  // room), their number, and how long one is kept after its last byte. One key gets at most half of
+  // either: no more than is then left for others. Price of less: 503 for a new one, or for the next
+  // bytes of one under way, until there is room again.
   std::uint64_t max_uploads_bytes = std::uint64_t{2} << 30;
   std::uint64_t max_uploads = 1'000;
   Duration upload_max_age = std::chrono::hours(24);

@@ -5,6 +5,7 @@
 #include "relay/ingest/quota_config.h"
 #include "relay/ingest/replies.h"
 #include "relay/ingest/route.h"
+#include "relay/ingest/upload_claims.h"
 
 #include <chrono>
 #include <exception>
@@ -108,6 +109,7 @@ void end_commit(const WaitingRecord& record, const Result<buffer::Sequence>& dur
     if (!record.uploads.empty()) record.store->use_up(record.uploads);
     return end_record(*record.waiting, std::nullopt);
   }
+  if (!record.uploads.empty()) record.store->disclaim(record.uploads);
   ledger.drop(record.sender, record.items, relay::Outcome::invalid, "internal", record.received);
   end_record(*record.waiting, error_reply(503, "could not be stored", durable.error().detail));
 }
@@ -135,7 +137,7 @@ Ingest::Ingest(buffer::Journal& journal,
       directory_(tables, clock, configured_quotas(config)),
       gate_(directory_),
       pipeline_(quotas_),
-      upload_store_(std::move(uploads)),
+      upload_store_(uploads ? settle_claims(std::move(uploads), journal) : nullptr),
       intake_(gate_, pipeline_, config_, upload_store_.get()),
       at_once_(make_workplace(journal, false)),
       with_time_(make_workplace(journal, true)),
@@ -312,11 +314,11 @@ void Ingest::take_in(http::Request& request, http::Responder responder, const Wo
   }
   auto taken = std::get<Taken>(std::move(result));
   ledger_->counters.count_envelope();
+  // Nothing is kept of them, which is about to be counted.
+  if (!taken.record && !taken.uploads.empty()) upload_store_->use_up(std::move(taken.uploads));
   ledger_->drop(taken.sender, taken.dropped, clock_.now());
   auto reply = std::move(taken.answer);
   auto parts = take_in_more(request.head, route, std::move(taken.more));
-  // Nothing was kept of them, which has been counted.
-  if (!taken.record && !taken.uploads.empty()) upload_store_->use_up(std::move(taken.uploads));
   if (taken.record) parts.push_back(std::move(taken));
   if (parts.empty()) return respond(route.endpoint, std::move(responder), std::move(reply));
   auto waiting = std::make_shared<Waiting>(ledger_, route.endpoint, began, std::move(responder),
@@ -354,10 +356,15 @@ void Ingest::make_durable(Taken taken, std::shared_ptr<Waiting> waiting) {
       WaitingRecord{std::move(waiting), std::move(taken.sender), std::move(taken.items),
                     taken.record->body.size(), received, upload_store_, std::move(taken.uploads)});
   ledger_->counters.begin_waiting(record->bytes);
-  const auto offered = journal_.offer(
-      *std::move(taken.record),
-      [record](const Result<buffer::Sequence>& durable) { end_commit(*record, durable); });
-  if (offered) return;
+  const auto& uploads = record->uploads;
+  auto offered = uploads.empty() ? Result<void>() : upload_store_->claim(uploads, journal_.use().next);
+  if (offered) {
+    offered = journal_.offer(*std::move(taken.record), [record](const Result<buffer::Sequence>& durable) {
+      end_commit(*record, durable);
+    });
+    if (offered) return;
+    if (!uploads.empty()) upload_store_->disclaim(uploads);
+  }
 
   ledger_->counters.end_waiting(record->bytes);
   const bool full = journal_.full();

@@ -7,6 +7,7 @@
 #include "relay/ingest/request_body.h"
 #include "relay/ingest/store_body.h"
 #include "relay/protocol/envelope.h"
+#include "relay/scrub/recording.h"
 
 #include <algorithm>
 #include <charconv>
@@ -120,6 +121,7 @@ class TakingIn {
       taken_.items = count_items(*envelope);
     }
     if (auto refusal = check_items(*envelope, config_)) return refusal;
+    if (scrubbing_takes_long(*envelope)) return come_again(request);
     auto meta = make_intake_meta(request.head, taken_.sender.client);
     auto judgement = pipeline_.judge(taken_.sender, *envelope,
                                      {meta.remote_address(), meta.user_agent()}, now_, workplace_.room);
@@ -132,6 +134,17 @@ class TakingIn {
     if (auto refusal = make_record(meta, *envelope, std::move(judgement.envelope))) return refusal;
     add_rate_limits(taken_.answer, judgement.limits, now_);
     return std::nullopt;
+  }
+
+  // Recordings inflate to a hundred times their size.
+  bool scrubbing_takes_long(const relay::Envelope& envelope) const {
+    if (workplace_.most_bytes == SIZE_MAX || !sender_->settings || sender_->settings->scrubbers.empty())
+      return false;
+    std::size_t bytes = 0;
+    return std::ranges::any_of(envelope.items, [&](const relay::Item& item) {
+      bytes += scrub::recording_bytes(item, workplace_.most_bytes + 1 - bytes);
+      return bytes > workplace_.most_bytes;
+    });
   }
 
   // With the request as it was, at a workplace that has more time.
@@ -187,6 +200,7 @@ class TakingIn {
     meta.set_store_endpoint(rule_->endpoint == Endpoint::store);
     meta.set_sent_at_ms(envelope.fields.sent_at_ms.value_or(0));
     if (id) meta.set_event_id(std::string(relay::raw_bytes(*id)));
+    for (const auto& upload : taken_.uploads) meta.add_uploads(std::string(relay::raw_bytes(*relay::parse_event_id(upload))));
     describe_envelope(envelope, taken_.items, taken_.sender.key, meta);
     auto& record = taken_.record.emplace();
     record.received = now_;

@@ -192,9 +192,10 @@ class Judging {
 
   void scrub() {
     for (const auto& scrubber : settings_.scrubbers) {
+      auto recording_bytes = scrub::max_recording_bytes;
       for (std::size_t i = 0; i < items_.size(); ++i) {
         if (dropped(i)) continue;
-        auto changed = scrubbed_.empty() || !scrubbed_[i] ? scrubber.scrub(items_[i], indexed(i))
+        auto changed = scrubbed_.empty() || !scrubbed_[i] ? scrubber.scrub(items_[i], indexed(i), recording_bytes)
                                                           : scrubber.scrub(changed_item(i));
         if (!changed) continue;
         if (scrubbed_.empty()) scrubbed_.resize(items_.size());

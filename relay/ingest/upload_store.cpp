@@ -45,6 +45,18 @@ std::optional<Named> parse_name(std::string_view name) {
   return Named{std::string(parts[0]), {*project, *std::move(key), *length}};
 }
 
+struct NamedClaim {
+  std::string id;
+  std::uint64_t sequence = 0;
+};
+std::optional<NamedClaim> parse_claim(std::string_view name) {
+  const auto at = name.find('@');
+  if (at != id_digits) return std::nullopt;
+  const auto sequence = relay::parse_whole_number(name.substr(at + 1));
+  if (!sequence) return std::nullopt;
+  return NamedClaim{std::string(name.substr(0, at)), *sequence};
+}
+
 std::string random_secret() {
   std::string secret(secret_bytes, '\0');
   // So few bytes come whole or not at all, and not at all means a kernel without entropy.
@@ -107,7 +119,7 @@ std::optional<http::BodySink::Stop> UploadWriter::take(std::string_view piece) {
   if (piece.size() > upload_->terms_.length - upload_->offset_) return Stop{413, "more than the upload's length"};
   if (!store_->take_room(*upload_, piece.size())) return Stop{503, "there is no room for the upload"};
   if (!file_.write_at(piece, upload_->offset_)) {
-    store_->used_ -= piece.size();
+    store_->give_back(*upload_, piece.size());
     return Stop{503, "the upload could not be stored"};
   }
   upload_->offset_ += piece.size();
@@ -161,11 +173,29 @@ Result<void> UploadStore::load_secret() {
 
 Result<void> UploadStore::load_uploads() {
   std::error_code error;
+  std::vector<NamedClaim> claims;
   for (std::filesystem::directory_iterator at(options_.folder, error), end; !error && at != end; at.increment(error)) {
-    adopt(*at);
+    if (auto claim = parse_claim(at->path().filename().string())) {
+      claims.push_back(*std::move(claim));
+    } else {
+      adopt(*at);
+    }
   }
   if (error) return Error{Fault::unavailable, "uploads " + options_.folder.string() + ": " + error.message()};
+  for (const auto& claim : claims) adopt_claim(claim.id, claim.sequence);
   return {};
+}
+
+// One without its upload is what a kill left between the two ends.
+void UploadStore::adopt_claim(std::string_view id, std::uint64_t sequence) {
+  const std::lock_guard lock(mutex_);
+  const auto found = uploads_.find(id);
+  if (found == uploads_.end() || found->second->claims_ > 0) {
+    ::unlink(claim_path(id, sequence).c_str());
+    return;
+  }
+  found->second->claims_ = 1;
+  found->second->claimed_from_ = sequence;
 }
 
 // A file's size never runs ahead of its bytes, neither after a kill nor, on the file systems that
@@ -187,6 +217,16 @@ void UploadStore::adopt(const std::filesystem::directory_entry& entry) {
   // Without room for what is there already there is none for more, until some is free again.
   if (upload->room_ && upload->room_->grow_to(size)) upload->room_->shrink_to(size);
   used_ += size;
+  const std::lock_guard lock(mutex_);
+  insert(upload);
+  upload->share_->bytes += size;
+}
+
+void UploadStore::insert(std::shared_ptr<Upload> upload) {
+  auto& share = shares_[upload->terms().key.hex];
+  if (!share) share = std::make_shared<UploadShare>();
+  ++share->uploads;
+  upload->share_ = share;
   uploads_.emplace(upload->id(), std::move(upload));
 }
 
@@ -195,12 +235,21 @@ std::optional<buffer::SpoolRoom> UploadStore::make_room() const {
   return std::optional<buffer::SpoolRoom>(std::in_place, options_.spool, buffer::Spool::Purpose::intake);
 }
 
+bool UploadStore::leaves_room(std::uint64_t used, std::uint64_t of_key) const {
+  return used <= options_.max_bytes && of_key <= options_.max_bytes - used;
+}
+
 bool UploadStore::take_room(Upload& upload, std::uint64_t bytes) {
-  if (used_.fetch_add(bytes) + bytes <= options_.max_bytes &&
-      (!upload.room_ || upload.room_->grow_to(upload.offset_ + bytes)))
-    return true;
-  used_ -= bytes;
+  const auto used = used_.fetch_add(bytes) + bytes;
+  const auto of_key = upload.share_->bytes.fetch_add(bytes) + bytes;
+  if (leaves_room(used, of_key) && (!upload.room_ || upload.room_->grow_to(upload.offset_ + bytes))) return true;
+  give_back(upload, bytes);
   return false;
+}
+
+void UploadStore::give_back(Upload& upload, std::uint64_t bytes) {
+  used_ -= bytes;
+  upload.share_->bytes -= bytes;
 }
 
 std::filesystem::path UploadStore::path_of(const Upload& upload) const {
@@ -209,15 +258,26 @@ std::filesystem::path UploadStore::path_of(const Upload& upload) const {
                             std::to_string(terms.length));
 }
 
+std::filesystem::path UploadStore::claim_path(std::string_view id, std::uint64_t sequence) const {
+  return options_.folder / (std::string(id) + "@" + std::to_string(sequence));
+}
+
 Result<std::shared_ptr<UploadWriter>> UploadStore::create(const UploadTerms& terms) {
-  // Only a promise for now: others may take the room first, and this one then waits for them.
-  if (used_ + terms.length > options_.max_bytes) return Error{Fault::unavailable, "the room for uploads is used up"};
   auto upload = std::make_shared<Upload>(relay::render_event_id(relay::random_event_id()), terms, make_room());
   upload->touched_ = now();
   {
     const std::lock_guard lock(mutex_);
-    if (uploads_.size() >= options_.max_uploads) return Error{Fault::unavailable, "too many uploads are under way"};
-    uploads_.emplace(upload->id(), upload);
+    const auto known = shares_.find(terms.key.hex);
+    const auto bytes = known == shares_.end() ? 0 : known->second->bytes.load();
+    const auto uploads = known == shares_.end() ? 0 : known->second->uploads;
+    // Of bytes only a promise for now: others may take the room first, and this one then waits for them.
+    if (!leaves_room(used_ + terms.length, bytes + terms.length))
+      return Error{Fault::unavailable, "the room for uploads, or this key's part of it, is used up"};
+    const auto left = options_.max_uploads - std::min<std::uint64_t>(options_.max_uploads, uploads_.size());
+    // The last place is for a key that has none.
+    if (left == 0 || (uploads > 0 && uploads + 1 > left - 1))
+      return Error{Fault::unavailable, "too many uploads, in all or of this key, are under way"};
+    insert(upload);
   }
   auto file = buffer::Descriptor::open(path_of(*upload), O_RDWR | O_CREAT | O_EXCL, 0600);
   if (!file) {
@@ -273,12 +333,51 @@ void UploadStore::remove(const Upload& upload) {
     if (found == uploads_.end()) return;
     gone = std::move(found->second);
     uploads_.erase(found);
+    if (--gone->share_->uploads == 0) shares_.erase(gone->terms().key.hex);
   }
   ::unlink(path_of(*gone).c_str());
+  if (gone->claims_ > 0) ::unlink(claim_path(gone->id(), gone->claimed_from_).c_str());
   const std::lock_guard lock(gone->mutex_);
   ++gone->turn_;
-  used_ -= gone->offset_;
+  give_back(*gone, gone->offset_);
   gone->room_.reset();
+}
+
+Result<void> UploadStore::claim(const std::vector<std::string>& ids, std::uint64_t sequence) {
+  std::vector<std::string> claimed;
+  Result<void> made;
+  for (const auto& id : ids) {
+    const std::lock_guard lock(mutex_);
+    const auto found = uploads_.find(id);
+    if (found == uploads_.end()) continue;  // gone meanwhile: nothing is left that could be counted again
+    claimed.push_back(id);
+    if (found->second->claims_++ > 0) continue;  // from an earlier record on
+    found->second->claimed_from_ = sequence;
+    const auto file = buffer::Descriptor::open(claim_path(id, sequence), O_WRONLY | O_CREAT, 0600);
+    if (!file) made = file.error();
+    if (!made) break;
+  }
+  if (made) made = buffer::sync_folder(options_.folder);
+  if (!made) disclaim(claimed);
+  return made;
+}
+
+void UploadStore::disclaim(const std::vector<std::string>& ids) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& id : ids) {
+    const auto found = uploads_.find(id);
+    if (found == uploads_.end() || found->second->claims_ == 0 || --found->second->claims_ > 0) continue;
+    ::unlink(claim_path(id, found->second->claimed_from_).c_str());
+  }
+}
+
+std::vector<std::pair<std::string, std::uint64_t>> UploadStore::claims() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::pair<std::string, std::uint64_t>> claims;
+  for (const auto& [id, upload] : uploads_) {
+    if (upload->claims_ > 0) claims.emplace_back(id, upload->claimed_from_);
+  }
+  return claims;
 }
 
 void UploadStore::use_up(std::vector<std::string> ids) {
@@ -304,6 +403,11 @@ std::vector<UploadTerms> UploadStore::tidy() {
     if (!find(upload->id())) continue;  // used up a line ago
     remove(*upload);
     terms.push_back(upload->terms());
+  }
+  // What is counted from now on must not be found again after a power cut.
+  if (!used.empty() || !terms.empty()) {
+    if (const auto synced = buffer::sync_folder(options_.folder); !synced)
+      log(Level::warning, "ingest", "the folder of uploads could not be synced", {{"reason", synced.error().detail}});
   }
   return terms;
 }

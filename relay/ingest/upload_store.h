@@ -3,10 +3,16 @@
 //
 //   {folder}/secret                                    what locations are signed with
 //   {folder}/{id}.{project}.{public key}.{length}      what has come of one; its size is the offset
+//   {folder}/{id}@{sequence}                           a claim: a record from that sequence on may hold it
+//
+// A claim is made before the record is offered and goes after the upload, so that after a kill in
+// between the journal says which uploads are part of a record: they are not counted again.
 //
 // INVARIANT  Bytes below an upload's offset never change; only the request whose turn it is adds some.
 // INVARIANT  All together are no more than `max_uploads` and `max_bytes`, and have their room from the
 //            spool: its bound and the disk's reserve hold for both.
+// INVARIANT  No key is given more than is then left for others: one alone gets half, and each next one
+//            finds half of what is left, however greedy those before it were.
 // THREADS    All members from any thread. No lock is held across a sync.
 #pragma once
 
@@ -28,6 +34,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace picket::ingest {
@@ -36,6 +43,12 @@ struct UploadTerms {
   relay::ProjectId project = 0;
   relay::ProjectKey key;  // under which it was begun
   std::uint64_t length = 0;
+};
+
+// What the uploads of one key have of the store's room.
+struct UploadShare {
+  std::atomic<std::uint64_t> bytes{0};
+  std::uint64_t uploads = 0;  // guarded by the store's mutex
 };
 
 class Upload {
@@ -54,6 +67,9 @@ class Upload {
   friend class UploadWriter;
   const std::string id_;
   const UploadTerms terms_;
+  std::shared_ptr<UploadShare> share_;  // since the store knows the upload
+  std::uint64_t claims_ = 0;        // records on their way; guarded by the store's mutex
+  std::uint64_t claimed_from_ = 0;  // likewise
   mutable std::mutex mutex_;
   std::uint64_t offset_ = 0;  // guarded by mutex_, as the rest
   std::uint64_t turn_ = 0;
@@ -105,7 +121,7 @@ class UploadStore : public std::enable_shared_from_this<UploadStore> {
   static Result<std::shared_ptr<UploadStore>> open(UploadOptions options, const Clock& clock);
 
   // A new upload and the first turn at it. Fault::unavailable when there are too many, or no room
-  // for one of that length.
+  // for one of that length, in all or for its key.
   Result<std::shared_ptr<UploadWriter>> create(const UploadTerms& terms);
   // Nothing when there is none (any more).
   std::shared_ptr<Upload> find(std::string_view id) const;
@@ -118,6 +134,11 @@ class UploadStore : public std::enable_shared_from_this<UploadStore> {
   Result<buffer::Bytes> read(const Upload& upload) const;
 
   void remove(const Upload& upload);
+  // Until disclaim() or its end, a record from `sequence` on may hold it. Durable when it returns.
+  Result<void> claim(const std::vector<std::string>& ids, std::uint64_t sequence);
+  void disclaim(const std::vector<std::string>& ids);
+  // The claims that were found at the start, which somebody must settle: id and sequence.
+  std::vector<std::pair<std::string, std::uint64_t>> claims() const;
   // It has become part of a record: tidy() removes it. Cheap enough for the committer.
   void use_up(std::vector<std::string> ids);
   // Removes what is used up, and what has had no byte for `max_age`, which is returned.
@@ -135,9 +156,14 @@ class UploadStore : public std::enable_shared_from_this<UploadStore> {
   Result<void> load_secret();
   Result<void> load_uploads();
   void adopt(const std::filesystem::directory_entry& entry);
+  void adopt_claim(std::string_view id, std::uint64_t sequence);
   std::filesystem::path path_of(const Upload& upload) const;
+  std::filesystem::path claim_path(std::string_view id, std::uint64_t sequence) const;
   std::optional<buffer::SpoolRoom> make_room() const;
   bool take_room(Upload& upload, std::uint64_t bytes);  // with its mutex held
+  void give_back(Upload& upload, std::uint64_t bytes);
+  bool leaves_room(std::uint64_t used, std::uint64_t of_key) const;  // both with what is asked for
+  void insert(std::shared_ptr<Upload> upload);  // with mutex_ held
 
   const UploadOptions options_;
   const Clock& clock_;
@@ -145,6 +171,7 @@ class UploadStore : public std::enable_shared_from_this<UploadStore> {
   std::atomic<std::uint64_t> used_{0};
   mutable std::mutex mutex_;
   std::map<std::string, std::shared_ptr<Upload>, std::less<>> uploads_;  // guarded by mutex_
+  std::map<std::string, std::shared_ptr<UploadShare>> shares_;  // by key; guarded by mutex_
   std::vector<std::string> used_up_;                                      // guarded by mutex_
 };
 

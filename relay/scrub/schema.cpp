@@ -1,44 +1,10 @@
 #include "relay/scrub/schema.h"
 
+#include "relay/scrub/schema_parts.h"
+
 #include <algorithm>
-#include <initializer_list>
 
 namespace picket::scrub {
-namespace {
-
-void touch(Node& node, Pii pii, const Node& child, std::initializer_list<std::string_view> names) {
-  for (const auto name : names)
-    node.fields.push_back({name, &child, pii, {}});
-}
-
-void leave(Node& node, std::initializer_list<std::string_view> names) {
-  for (const auto name : names)
-    node.fields.push_back({name, nullptr, Pii::no, {}});
-}
-
-// A field with names of before.
-void named(Node& node,
-           std::string_view name,
-           std::initializer_list<std::string_view> older,
-           const Node& child,
-           Pii pii = Pii::no) {
-  node.fields.push_back({name, &child, pii, {}});
-  for (const auto old : older)
-    node.fields.push_back({old, &child, pii, name});
-}
-
-void record(Node& node, Types types = {}) {
-  node.shape = Shape::record;
-  node.types = types;
-}
-
-void list(Node& node, const Node& element, Pii pii = Pii::no) {
-  node.shape = Shape::list;
-  node.element = &element;
-  node.element_pii = pii;
-}
-
-}  // namespace
 
 std::size_t Node::slot_of(std::string_view name) {
   if (name.empty()) return 0;

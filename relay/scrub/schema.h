@@ -31,6 +31,7 @@ enum class Shape : std::uint8_t {
   logentry,    // a record, or its `formatted` alone
   contexts,    // an object of contexts, by their type
   attributes,  // an object of {"type": …, "value": …}
+  dom_node,    // a record; of one with `isStyle` the text may be touched only by selectors that name it
 };
 
 struct Field {

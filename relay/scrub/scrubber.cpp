@@ -1,8 +1,10 @@
 #include "relay/scrub/scrubber.h"
 
 #include "relay/protocol/json_object.h"
+#include "relay/protocol/recording.h"
 #include "relay/scrub/blob.h"
 #include "relay/scrub/pii_config.h"
+#include "relay/scrub/recording.h"
 #include "relay/scrub/schema.h"
 #include "relay/scrub/walk.h"
 
@@ -67,6 +69,29 @@ std::optional<std::string> scrub_json(const RuleSet& rules,
   return render_edits(payload, walk.edits());
 }
 
+constexpr std::size_t kept_index_bytes = std::size_t{1} * 1024 * 1024;
+
+std::optional<std::string> scrub_json(const RuleSet& rules, std::string_view type, relay::IndexedJson& payload) {
+  if (payload.text().size() > max_json_bytes) return std::nullopt;
+  if (payload.text().size() > kept_index_bytes) {
+    relay::JsonIndex spare;
+    return scrub_json(rules, type, payload, spare);
+  }
+  thread_local relay::JsonIndex spare;
+  return scrub_json(rules, type, payload, spare);
+}
+
+std::optional<std::string> scrub_video(const RuleSet& rules, std::string_view item, std::size_t& recording_bytes) {
+  return relay::rewrite_replay_video(
+      item, [&](std::string_view key, std::string_view part) -> std::optional<std::string> {
+        if (key == "replay_recording") return scrub_recording(rules, part, recording_bytes);
+        if (key != "replay_event") return std::nullopt;
+        thread_local relay::JsonIndex index;
+        relay::IndexedJson event(part, index);
+        return scrub_json(rules, "replay_event", event);
+      });
+}
+
 }  // namespace
 
 struct Scrubber::State {
@@ -82,22 +107,19 @@ Result<Scrubber> Scrubber::make(const Settings& settings) {
 std::optional<std::string> Scrubber::scrub(const relay::Item& item) const {
   thread_local relay::JsonIndex index;
   relay::IndexedJson payload(item.payload, index);
-  return scrub(item, payload);
+  auto recording_bytes = max_recording_bytes;
+  return scrub(item, payload, recording_bytes);
 }
 
 std::optional<std::string> Scrubber::scrub(const relay::Item& item,
-                                           relay::IndexedJson& payload) const {
-  constexpr std::size_t kept_index_bytes = std::size_t{1} * 1024 * 1024;
-  if (state_->rules.empty() || item.payload.empty()) return std::nullopt;
-  if (item.type == "attachment")
-    return scrub_attachment(state_->rules, file_name_of(item), item.payload);
-  if (item.payload.size() > max_json_bytes) return std::nullopt;
-  if (item.payload.size() > kept_index_bytes) {
-    relay::JsonIndex spare;
-    return scrub_json(state_->rules, item.type, payload, spare);
-  }
-  thread_local relay::JsonIndex spare;
-  return scrub_json(state_->rules, item.type, payload, spare);
+                                           relay::IndexedJson& payload,
+                                           std::size_t& recording_bytes) const {
+  const auto& rules = state_->rules;
+  if (rules.empty() || item.payload.empty()) return std::nullopt;
+  if (item.type == "attachment") return scrub_attachment(rules, file_name_of(item), item.payload);
+  if (item.type == "replay_recording") return scrub_recording(rules, item.payload, recording_bytes);
+  if (item.type == "replay_video") return scrub_video(rules, item.payload, recording_bytes);
+  return scrub_json(rules, item.type, payload);
 }
 
 bool Scrubber::does_anything() const {

@@ -33,8 +33,10 @@ struct Settings {
   std::string pii_config_json;           // "" for none; not subject to safe_fields
 };
 
-// Items of more JSON than this are left as they are.
+// Items of more JSON than this are left as they are; so are recordings with such an event in them.
 constexpr std::size_t max_json_bytes = std::size_t{16} * 1024 * 1024;
+// What the recordings of one envelope may come to, inflated: those that go beyond are left as they are.
+constexpr std::size_t max_recording_bytes = std::size_t{100} * 1024 * 1024;
 // pii_config_json and the lists of fields may not be larger than this.
 constexpr std::size_t max_settings_bytes = std::size_t{256} * 1024;
 
@@ -47,8 +49,11 @@ class Scrubber {
   // that are not what the item's type says (malformed JSON stays as it came). Valid JSON stays
   // valid. Linear in the payload.
   std::optional<std::string> scrub(const relay::Item& item) const;
-  // The same with an index of the item's payload that others read, too.
-  std::optional<std::string> scrub(const relay::Item& item, relay::IndexedJson& payload) const;
+  // The same with an index of the item's payload that others read, too. Recordings are taken from
+  // `recording_bytes`, which begins as `max_recording_bytes` for each envelope.
+  std::optional<std::string> scrub(const relay::Item& item,
+                                   relay::IndexedJson& payload,
+                                   std::size_t& recording_bytes) const;
 
   // False when no settings ask for anything: scrub() would return nothing whatever it is given.
   bool does_anything() const;

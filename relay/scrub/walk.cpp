@@ -56,6 +56,13 @@ std::size_t Walk::walk_root(std::size_t token, const Node& node) {
   return after;
 }
 
+void Walk::walk_bare(std::size_t token, const Node& node) {
+  Spot root;
+  if (!is(token, '{')) root.place.pii = Pii::yes;
+  root.key_signs = sign_anything;
+  value(token, root, node);
+}
+
 void Walk::walk_inner(std::size_t token, const Spot& spot) {
   Spot inner = spot;
   value(token, inner, Schema::get().any());
@@ -96,6 +103,7 @@ std::size_t Walk::value(std::size_t token, Spot& spot, const Node& node) {
     case Shape::values: return values(token, spot, node);
     case Shape::logentry: return logentry(token, spot, node);
     case Shape::record:
+    case Shape::dom_node:
       if (first != '{') return any(token, spot, types);
       if (spot.place.pii != Pii::no) {
         if (removed(token, spot)) return index_.after(token);
@@ -106,7 +114,7 @@ std::size_t Walk::value(std::size_t token, Spot& spot, const Node& node) {
     case Shape::map:
     case Shape::list:
       return first == '[' ? elements(token, spot, *node.element, node.element_pii)
-                          : index_.after(token);
+                          : any(token, spot, types);
     case Shape::pairs:
     case Shape::query:
     case Shape::cookies:
@@ -222,19 +230,33 @@ std::size_t Walk::pair(std::size_t token, const Spot& spot, const Place& parent)
   return after;
 }
 
+// Whether the members behind this value say `isStyle`, as far as they are no lists and objects.
+bool Walk::style_follows(std::size_t token) const {
+  for (++token; is(token, ',') && is(token + 1, '"') && is(token + 2, ':'); token += 4) {
+    if (is(token + 3, '{') || is(token + 3, '[')) return false;
+    if (index_.content(token + 1) == "isStyle") return is(token + 3, 't');
+  }
+  return false;
+}
+
 std::size_t Walk::record(std::size_t token, const Spot& spot, const Node& node) {
   Spot child;
   child.place.parent = &spot.place;
   child.place.depth = spot.place.depth + 1;
   child.parent = &spot;
   const bool is_root = spot.parent == nullptr;
+  bool is_style = false;
   return each_member(token, [&](std::size_t at, std::string_view key) {
     const auto& field = node.field(key);
+    if (node.shape == Shape::dom_node) {
+      if (key == "isStyle") is_style = is(at, 't');
+      if (key == "textContent" && is(at, '"')) is_style = is_style || style_follows(at);
+    }
     if (field.node == nullptr || (is_root && key == "_meta")) return index_.after(at);
     child.name = key;
     child.place.key = field.canonical.empty() ? key : field.canonical;
-    child.place.pii = field.pii;
-    child.key_signs = signs_of_key(key, field.pii);
+    child.place.pii = is_style && key == "textContent" ? Pii::maybe : field.pii;
+    child.key_signs = signs_of_key(key, child.place.pii);
     return value(at, child, *field.node);
   });
 }

@@ -52,6 +52,10 @@ class Walk {
   // `_meta`. Returns the token behind it.
   std::size_t walk_root(std::size_t token, const Node& node);
 
+  // The same for values that have no `_meta`, and get none: what is in them that their node does not
+  // know may be touched.
+  void walk_bare(std::size_t token, const Node& node);
+
   // A value below a place of another text; without `_meta`.
   void walk_inner(std::size_t token, const Spot& spot);
 
@@ -67,6 +71,7 @@ class Walk {
   bool is_pair(std::size_t token, const Spot& spot) const;
   std::size_t pair(std::size_t token, const Spot& spot, const Place& parent);
   std::size_t record(std::size_t token, const Spot& spot, const Node& node);
+  bool style_follows(std::size_t token) const;
   std::size_t values(std::size_t token, Spot& spot, const Node& node);
   std::size_t pairs(std::size_t token, const Spot& spot);
   std::size_t logentry(std::size_t token, Spot& spot, const Node& node);

@@ -12,6 +12,8 @@ after(async () => {
 });
 
 const project = () => `projects/${picket.organization}/${picket.project}`;
+// Under the sanitizers the digest reads these payloads at a tenth of its pace: some hundred of them, half a
+// megabyte each, are minutes. Nothing here is about how fast it is.
 const digested = () => until(() => picket.status().digest.waiting === 0, { within: 240_000, what: "the digest" });
 const outcomes = async (groupBy, extra = "") => {
   const answer = await picket.api(`organizations/${picket.organization}/stats_v2/?groupBy=${groupBy}&field=sum(quantity)&statsPeriod=1d${extra}`);
@@ -174,17 +176,22 @@ test("neighbours do not notice", async () => {
     () => envelope(eventId(), [[{ type: "event" }, JSON.stringify({ message: "%".repeat(500_000), fingerprint: Array(20_000).fill("x") })]]),
     () => envelope(eventId(), Array.from({ length: 9_000 }, () => [{ type: "unknown" }, "x"])),
   ];
+  // All that is sent must be digested before this test ends, so each sends a bounded number; what is measured
+  // is only what was asked while all four were at it.
+  let sending = heavy.length;
   const hostile = heavy.map(async (make) => {
     const body = make();
     for (let sent = 0; going && sent < 60; ++sent) {
       await post(picket, body, { gzip: true });
       await sleep(5);
     }
+    --sending;
   });
   const busy = [];
-  for (let i = 0; i < 150; ++i) busy.push(await ask());
+  while (busy.length < 150 && sending === heavy.length) busy.push(await ask());
   going = false;
   await Promise.all(hostile);
+  assert.ok(busy.length >= 30, `only ${busy.length} questions were asked beside them`);
   const [before, during] = [p95(quiet), p95(busy)];
   // Four senders and this one share the machine: far from fair, but nobody waits for seconds.
   assert.ok(during < Math.max(40 * before, 1_500), `p95 ${before.toFixed(1)} ms alone, ${during.toFixed(1)} ms beside them`);

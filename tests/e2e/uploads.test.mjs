@@ -122,6 +122,30 @@ test("an upload goes on through broken connections and kills, and is an attachme
   }
 });
 
+test("killed as soon as its envelope is acknowledged, an upload is stored once and counted once", async () => {
+  const picket = await new Picket().start();
+  for (let round = 0; round < 5; ++round) {
+    const bytes = randomBytes(100_000);
+    const location = await create(picket, bytes.length);
+    assert.equal((await patch(picket, location, 0, bytes)).status, 204);
+    const id = eventId();
+    const sent = await post(picket, envelope(id, [[{ type: "event" }, errorEvent(id)], placeholder(location, bytes.length)]));
+    assert.equal(sent.status, 200);
+    await picket.kill();
+    await picket.start();
+    await until(() => namesIn(picket).length === 0, { what: "the upload's file to go" });
+    assert.equal((await fetch(picket.url + location, { method: "HEAD", headers: tus })).status, 410);
+    const listed = await until(async () => { const all = await attachmentsOf(picket, id); return all.length === 1 && all; }, { what: "the attachment" });
+    assert.equal(sha256(await download(picket, id, listed[0])), sha256(bytes));
+  }
+  await until(() => picket.status().digest.waiting === 0, { what: "the digest" });
+  const { ledger } = picket.status();
+  assert.equal(ledger.received, 10, JSON.stringify(ledger));
+  assert.equal(ledger.dropped, 0, JSON.stringify(ledger));
+  await assertConserved(assert, picket);
+  await picket.end();
+});
+
 test("an upload of 150 MB costs a few MB of memory", async () => {
   const picket = await new Picket().start();
   const rss = (field) => Number(readFileSync(`/proc/${picket.process.pid}/status`, "utf8").match(new RegExp(`^${field}:\\s+(\\d+) kB`, "m"))[1]) * 1024;

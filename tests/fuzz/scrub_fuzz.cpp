@@ -3,11 +3,12 @@
 //
 //   input := type ' ' advanced configuration '\n' payload
 //   type := 'e' event, 's' span, 'l' log, 'r' replay_event, 'p' profile, 'c' security report, 'a'
-//   attachment;
+//   attachment, 'o' replay_recording, 'v' replay_video;
 //           in upper case also with IP addresses, sensitive and safe fields
 
 #include "fuzz/invariant.h"
 #include "relay/protocol/json_index.h"
+#include "relay/protocol/recording.h"
 #include "relay/scrub/scrubber.h"
 
 namespace picket::scrub {
@@ -24,6 +25,8 @@ std::string type_of(char letter) {
     case 'p': return "profile";
     case 'c': return "raw_security";
     case 'a': return "attachment";
+    case 'o': return "replay_recording";
+    case 'v': return "replay_video";
     default: return "event";
   }
 }
@@ -72,8 +75,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
     check(once->size() == item.payload.size(), "an attachment keeps its length");
     return 0;
   }
-  check(relay::is_json(item.payload), "only JSON changes");
-  check(relay::is_json(*once), "JSON stays JSON");
+  if (item.type == "replay_recording") {
+    check(once->substr(0, once->find('\n')) == item.payload.substr(0, item.payload.find('\n')), "a recording keeps its header");
+  } else if (item.type == "replay_video") {
+    check(relay::split_replay_video(*once).video == relay::split_replay_video(item.payload).video, "a film stays");
+  } else {
+    check(relay::is_json(item.payload), "only JSON changes");
+    check(relay::is_json(*once), "JSON stays JSON");
+  }
   if (!advanced.empty()) return 0;  // a pattern may match what it put there
   item.payload = *once;
   check(!scrubber.scrub(item), "a second time changes nothing");

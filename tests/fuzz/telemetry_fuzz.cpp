@@ -2,9 +2,9 @@
 // bounded and can be written and read back.
 
 #include "api/digest/fact_reader.h"
-#include "api/digest/replay_items.h"
 #include "api/facts/block.h"
 #include "fuzz/invariant.h"
+#include "relay/protocol/recording.h"
 
 #include <vector>
 
@@ -12,9 +12,9 @@ namespace picket::digest {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
   const auto text = fuzz::as_text(bytes, size);
-  const auto video = split_replay_video(text);
+  const auto video = relay::split_replay_video(text);
   fuzz::check(video.event.size() + video.recording.size() + video.video.size() <= 3 * size, "parts are of the whole");
-  (void)recording_json(text, 1 << 16);
+  (void)relay::recording_json(text, 1 << 16);
   const FactContext context{.project = 1, .sequence = 1, .item = 0, .received_ms = 1'700'000'000'000, .sent_at_ms = 0, .max_age = Duration(86'400'000)};
   facts::FactRows rows;
   bool repaired = false;

@@ -45,6 +45,20 @@ class FakeJournal final : public buffer::Journal {
       commit(std::move(offer));
   }
 
+  // Commits what waits and holds nothing back any more.
+  void release() {
+    set([this] { held_ = false; });
+    commit();
+  }
+  // What waits is gone, as after a kill; nothing is held back any more.
+  void lose_waiting() {
+    std::deque<Offer> lost;
+    set([&] {
+      held_ = false;
+      lost.swap(waiting_);
+    });
+  }
+
   std::vector<buffer::Record> records(
       buffer::RecordKind kind = buffer::RecordKind::envelope) const {
     const std::lock_guard lock(mutex_);

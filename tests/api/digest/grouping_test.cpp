@@ -23,7 +23,7 @@ std::string hashes(std::string_view json) {
 }
 
 std::string md5(std::string_view text) {
-  return render_hash(md5_of(text));
+  return render_hash(relay::md5_of(text));
 }
 
 TEST(Grouping, ReadsExceptionsAndTheirFrames) {
@@ -109,14 +109,14 @@ TEST(GroupingConfig, IsReadFromAProjectsSettings) {
   const auto config = grouping_config(R"({"other":1,"fingerprintingRules":"message:x -> \"a b\"\n","groupingEnhancements":""})");
   const auto event = parse_event(R"({"message":"x"})");
   ASSERT_TRUE(event);
-  EXPECT_EQ(hashes_of(*event, config), std::vector{md5_of("a b")});
+  EXPECT_EQ(hashes_of(*event, config), std::vector{relay::md5_of("a b")});
 }
 
 TEST(GroupingConfig, LeavesOutRulesThatCannotBeRead) {
   const auto event = parse_event(R"({"message":"x"})");
   ASSERT_TRUE(event);
-  EXPECT_EQ(hashes_of(*event, grouping_config(R"({"fingerprintingRules":"nonsense"})")), std::vector{md5_of("x")});
-  EXPECT_EQ(hashes_of(*event, grouping_config("not json")), std::vector{md5_of("x")});
+  EXPECT_EQ(hashes_of(*event, grouping_config(R"({"fingerprintingRules":"nonsense"})")), std::vector{relay::md5_of("x")});
+  EXPECT_EQ(hashes_of(*event, grouping_config("not json")), std::vector{relay::md5_of("x")});
 }
 
 }  // namespace

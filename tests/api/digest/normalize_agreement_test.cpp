@@ -63,11 +63,9 @@ class Generator {
   explicit Generator(std::uint32_t seed) : random_(seed) {}
 
   std::string payload() {
-    std::string json = "{";
-    const auto& fields = names();
-    const auto count = pick(12);
-    for (std::size_t i = 0; i <= count; ++i) json += (i ? ",\"" : "\"") + fields[pick(fields.size())] + "\":" + value(0);
-    return json + "}";
+    std::string json;
+    add_object(json, pick(12) + 1, 0);
+    return json;
   }
 
   std::size_t pick(std::size_t below) { return random_() % below; }
@@ -85,7 +83,7 @@ class Generator {
     return all;
   }
 
-  std::string scalar() {
+  void add_scalar(std::string& json) {
     static const std::vector<std::string> all = {
         "null", "true", "false", "0", "1", "-1", "2.5", "1e300", "18446744073709551615", "123456789012345678901234567890", "1700000000", "\"\"", "\" \"", "\"a\"", "\"b c\"",
         "\"x\\ny\"", "\"TypeError: no\"", "\"http://h/p/a.js?q=1#f\"", "\"/srv/a.py\"", "\"?\"", "\"error\"", "\"default\"", "\"transaction\"", "\"csp-violation\"",
@@ -94,21 +92,34 @@ class Generator {
         "\"Mozilla/5.0 (Windows NT 10.0) Firefox/120.0\"", "\"Mozilla/5.0 (iPhone; CPU iPhone OS 17_1 like Mac OS X) Version/17.1 Safari/604.1\"",
         "\"\\\"Chromium\\\";v=\\\"120\\\", \\\"Edge\\\";v=\\\"121\\\"\"", "\"Microsoft Windows 10.0.1\"", "\"script-src 'self'\"", "\"iPhone\"", "\"\\u0000\"", "\"\\ud83d\\ude00\"",
         "\"2023-11-14T22:13:20.5Z\""};
-    if (pick(30) == 0) return "\"" + std::string(pick(400), 'x') + "\"";
-    return all[pick(all.size())];
+    if (pick(30) == 0) {
+      json.append("\"").append(pick(400), 'x').append("\"");
+    } else {
+      json += all[pick(all.size())];
+    }
   }
 
-  std::string value(int depth) {
-    const auto kind = pick(10);
-    if (depth > 6 || kind < 4) return scalar();
-    std::string json;
-    const auto count = pick(5);
-    if (kind < 7) {
-      for (std::size_t i = 0; i < count; ++i) json += (i ? ",\"" : "\"") + names()[pick(names().size())] + "\":" + value(depth + 1);
-      return "{" + json + "}";
+  void add_object(std::string& json, std::size_t count, int depth) {
+    json += '{';
+    for (std::size_t i = 0; i < count; ++i) {
+      json.append(i ? ",\"" : "\"").append(names()[pick(names().size())]).append("\":");
+      add_value(json, depth);
     }
-    for (std::size_t i = 0; i < count; ++i) json += (i ? "," : "") + value(depth + 1);
-    return "[" + json + "]";
+    json += '}';
+  }
+
+  // All into one text: what is nested is not copied again at every level.
+  void add_value(std::string& json, int depth) {
+    const auto kind = pick(10);
+    if (depth > 6 || kind < 4) return add_scalar(json);
+    const auto count = pick(5);
+    if (kind < 7) return add_object(json, count, depth + 1);
+    json += '[';
+    for (std::size_t i = 0; i < count; ++i) {
+      if (i > 0) json += ',';
+      add_value(json, depth + 1);
+    }
+    json += ']';
   }
 
   std::mt19937 random_;
@@ -140,8 +151,7 @@ std::string shaped(Generator& generator, std::uint32_t seed) {
   for (const auto& [name, value] : usual) {
     const auto choice = random() % 4;
     if (choice == 0) continue;
-    const auto odd = generator.payload();
-    json += (json.size() > 1 ? ",\"" : "\"") + name + "\":" + (choice == 1 ? odd : value);
+    json += (json.size() > 1 ? ",\"" : "\"") + name + "\":" + (choice == 1 ? generator.payload() : value);
   }
   return json + "}";
 }

@@ -1,6 +1,5 @@
 // What the digest makes of transactions, spans, logs, metrics, replays and profiles.
 #include "api/digest/placed.h"
-#include "api/digest/replay_items.h"
 #include "api/digest/trim.h"
 #include "api/digest/user_agent.h"
 #include "api/facts/store.h"
@@ -342,16 +341,6 @@ TEST_F(Telemetry, FactsGoWithTheJournal) {
   EXPECT_EQ(facts_of(Dataset::logs).size(), 10U);
   ASSERT_TRUE(trim_before(*tables, 100, 1000));
   EXPECT_EQ(rows(Table::facts), 0U);
-}
-
-TEST(ReplayVideo, SplitsAMapOfBytesAndToleratesAnythingElse) {
-  const std::string good = std::string("\x83\xac") + "replay_event" + "\xc4\x02{}" + "\xb0" + "replay_recording" + "\xc4\x03" + "abc" + "\xac" + "replay_video" + "\xc5" + std::string("\0\x01", 2) + "v";
-  const auto video = split_replay_video(good);
-  EXPECT_EQ(video.event, "{}");
-  EXPECT_EQ(video.recording, "abc");
-  EXPECT_EQ(video.video, "v");
-  for (std::size_t i = 0; i < good.size(); ++i) (void)split_replay_video(good.substr(0, i));
-  EXPECT_TRUE(split_replay_video("\xdf\xff\xff\xff\xff").event.empty());
 }
 
 }  // namespace

@@ -185,7 +185,7 @@ TEST(Grouping, FollowsTheClientsFingerprint) {
   evidence.formatted = "x";
   evidence.transaction = "/pay";
   evidence.fingerprint = parts;
-  EXPECT_EQ(summary(evidence), "custom-fingerprint=" + render_hash(md5_of("cart/pay")));
+  EXPECT_EQ(summary(evidence), "custom-fingerprint=" + render_hash(relay::md5_of("cart/pay")));
   const std::vector<std::string_view> only_default = {"{{default}}"};
   evidence.fingerprint = only_default;
   EXPECT_EQ(summary(evidence), "default=x");
@@ -196,7 +196,7 @@ TEST(Grouping, PutsTheDefaultIntoAFingerprint) {
   Evidence evidence;
   evidence.formatted = "x";
   evidence.fingerprint = parts;
-  EXPECT_EQ(summary(evidence), "default=" + render_hash(md5_of("eux")));
+  EXPECT_EQ(summary(evidence), "default=" + render_hash(relay::md5_of("eux")));
 }
 
 TEST(Grouping, FollowsAProjectsRules) {
@@ -204,7 +204,7 @@ TEST(Grouping, FollowsAProjectsRules) {
   ASSERT_TRUE(config) << config.error().detail;
   Evidence evidence;
   evidence.formatted = "Disk full";
-  EXPECT_EQ(summary(evidence, *config), "custom-fingerprint=" + render_hash(md5_of("disk")));
+  EXPECT_EQ(summary(evidence, *config), "custom-fingerprint=" + render_hash(relay::md5_of("disk")));
   const auto made = group(evidence, *config, Detail::hashes);
   EXPECT_EQ(made.title, "Disk");
   EXPECT_EQ(made.matched_rule, "message:\"*disk*\" -> \"disk\" title=\"Disk\"");

@@ -144,24 +144,27 @@ TEST_F(Durability, WritesItsOutcomesWhenItEnds) {
   EXPECT_EQ(counts.counts(0).reason(), "invalid_envelope");
 }
 
-TEST_F(Durability, WritesItsOutcomesOnItsOwn) {
-  send("nonsense");
-  const auto deadline = std::chrono::steady_clock::now() + 30s;
-  while (journal.records(buffer::RecordKind::outcomes).empty() &&
-         std::chrono::steady_clock::now() < deadline) {
+// Five seconds counted in naps: a machine that is too busy for the thread is too busy for these, too.
+template <class Condition>
+bool within_seconds(Condition condition) {
+  for (int naps = 0; naps < 250; ++naps) {
+    if (condition()) return true;
     std::this_thread::sleep_for(20ms);
   }
+  return condition();
+}
+
+TEST_F(Durability, WritesItsOutcomesOnItsOwnWithinSeconds) {
+  send("nonsense");
+  EXPECT_TRUE(within_seconds([&] { return !journal.records(buffer::RecordKind::outcomes).empty(); }));
   EXPECT_EQ(journal.records(buffer::RecordKind::outcomes).size(), 1U);
 }
 
-TEST_F(Durability, NoticesADisabledKeyOnItsOwn) {
+TEST_F(Durability, NoticesADisabledKeyOnItsOwnWithinSeconds) {
   EXPECT_EQ(send(event_envelope()).status, 200U);
   put_key(*tables, good_key, 1, false);
   raise_generation(*tables, 1);
-  const auto deadline = std::chrono::steady_clock::now() + 30s;
-  while (send(event_envelope()).status == 200 && std::chrono::steady_clock::now() < deadline) {
-    std::this_thread::sleep_for(20ms);
-  }
+  EXPECT_TRUE(within_seconds([&] { return send(event_envelope()).status != 200; }));
   EXPECT_EQ(send(event_envelope()).status, 403U);
 }
 

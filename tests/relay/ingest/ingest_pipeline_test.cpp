@@ -1,6 +1,8 @@
 // The pipeline as requests meet it: what is answered, what is stored, what is counted.
 #include "relay/ingest/coded.h"
 #include "relay/ingest/desk.h"
+#include "relay/protocol/content_pieces.h"
+#include "relay/protocol/recording.h"
 
 #include <map>
 #include <numeric>
@@ -172,6 +174,62 @@ TEST_F(Pipelines, WhatNothingMatchesIsStoredByteForByte) {
   const auto gzip = relay::encode_gzip(event_envelope(), 6);
   send(gzip, {{"Content-Encoding", "gzip"}});
   EXPECT_EQ(journal.records()[1].body, gzip);
+}
+
+std::string recording_of(std::string_view text, std::size_t padding = 0) {
+  std::string out = "{\"segment_id\":0}\n";
+  relay::PieceDeflater deflater(relay::Coding::deflate, 6);
+  deflater.add(R"([{"type":3,"data":{"source":5,"text":")" + std::string(text) + R"("}})" + std::string(padding, ' ') + "]", out);
+  deflater.end(out);
+  return out;
+}
+
+TEST_F(Pipelines, RecordingsAreScrubbedBeforeTheyAreStored) {
+  const auto body = header + item("replay_event", R"({"type":"replay_event","segment_id":0})");
+  EXPECT_EQ(send(body + item("replay_recording", recording_of("4917-4845-8989-7107"))).status, 200U);
+  EXPECT_EQ(send(body + item("replay_recording", recording_of("nothing"))).status, 200U);
+  const auto bytes = stored();
+  const auto scrubbed = relay::parse_envelope(bytes);
+  ASSERT_TRUE(scrubbed && scrubbed->items.size() == 2);
+  EXPECT_EQ(*relay::recording_json(scrubbed->items[1].payload, 1'000), R"([{"type":3,"data":{"source":5,"text":"[Filtered]"}}])");
+  EXPECT_EQ(stored(1), body + item("replay_recording", recording_of("nothing")));
+  set(R"({"dataScrubber":false})");
+  const auto as_sent = body + item("replay_recording", recording_of("4917-4845-8989-7107"));
+  EXPECT_EQ(send(as_sent).status, 200U);
+  EXPECT_EQ(stored(2), as_sent);
+}
+
+// 10 KiB that inflate to 8 MiB, here and in a thousand items.
+TEST_F(Pipelines, RecordingsThatInflateToMuchAreNotForAnIoThread) {
+  const ProjectDirectory directory(*tables, clock);
+  const Gate gate(directory);
+  QuotaBook quotas;
+  const IngestConfig config;
+  const Pipeline pipeline(quotas);
+  const Intake intake(gate, pipeline, config);
+  const auto take_in = [&](const std::string& body, std::size_t most_bytes) {
+    auto request = make_request("POST", "/api/1/envelope/?sentry_key=" + std::string(good_key), {}, body);
+    Workplace workplace;
+    workplace.most_bytes = most_bytes;
+    auto result = intake.take_in(request, find_route(request.head.path), clock.now(), workplace);
+    const bool too_much = std::holds_alternative<TooMuch>(result);
+    if (too_much) {
+      EXPECT_EQ(request.body, body) << "as it came, for whoever has more time";
+    } else {
+      const auto* taken = std::get_if<Taken>(&result);
+      EXPECT_TRUE(taken != nullptr && taken->record);
+    }
+    return too_much;
+  };
+  constexpr std::size_t mib = std::size_t{1} << 20;
+  const auto large = header + item("replay_recording", recording_of("4917-4845-8989-7107", 8 * mib));
+  EXPECT_TRUE(take_in(large, mib));
+  EXPECT_FALSE(take_in(large, SIZE_MAX));
+  EXPECT_FALSE(take_in(header + item("replay_recording", recording_of("x", mib / 2)), mib));
+  EXPECT_FALSE(take_in(header + item("attachment", recording_of("x", 8 * mib)), mib));
+  auto many = header;
+  for (int i = 0; i < 3; ++i) many += item("replay_recording", recording_of("x", mib / 2));
+  EXPECT_TRUE(take_in(many, mib)) << "they count together";
 }
 
 TEST_F(Pipelines, EveryItemIsStoredOrCounted) {

@@ -143,6 +143,92 @@ TEST_F(Placeholders, KeepTheirUploadsUntilTheRecordIsDurable) {
   EXPECT_EQ(files(), 0U);
 }
 
+// Killed between the commit of the envelope and the end of its upload: the folder as it was while the
+// record waited for its commit is what the next process finds.
+class KilledBetween : public Placeholders {
+ protected:
+  KilledBetween() {
+    location = uploaded("abc");
+    journal.hold();
+    answer = start(make_request("POST", "/api/1/envelope/", {{"X-Sentry-Auth", auth(good_key)}},
+                                event_envelope() + placeholder(location, 3)));
+    EXPECT_EQ(journal.waiting(), 1U);
+    std::filesystem::copy(folder / "uploads", folder / "at the kill");
+  }
+  void kill_and_restart() {
+    ingest.reset();
+    store.reset();
+    std::filesystem::remove_all(folder / "uploads");
+    std::filesystem::copy(folder / "at the kill", folder / "uploads");
+    restart();
+  }
+  void let_everything_expire() {
+    clock.advance(2 * config.upload_max_age);
+    ingest->tidy_uploads();
+  }
+  std::string location;
+  std::shared_ptr<Collector> answer;
+};
+
+TEST_F(KilledBetween, WhatIsPartOfARecordIsNotCountedAgain) {
+  journal.release();
+  ASSERT_EQ(answer->taken()->status, 200U);
+  kill_and_restart();
+  let_everything_expire();
+  EXPECT_EQ(stored().items.size(), 2U);
+  EXPECT_EQ(files(), 0U);
+  EXPECT_EQ(head(location).status, 410U);
+  EXPECT_EQ(store->used_bytes(), 0U);
+  EXPECT_EQ(dropped(), Sums{});
+  EXPECT_EQ(store->claims().size(), 0U);
+}
+
+TEST_F(KilledBetween, WhatIsInNoRecordCanBeSentAgain) {
+  ingest.reset();
+  journal.lose_waiting();
+  kill_and_restart();
+  EXPECT_EQ(store->claims().size(), 0U);
+  EXPECT_EQ(head(location).headers.find("Upload-Offset"), "3");
+  EXPECT_EQ(send(event_envelope() + placeholder(location, 3)).status, 200U);
+  EXPECT_EQ(stored().items.size(), 2U);
+  let_everything_expire();
+  EXPECT_EQ(files(), 0U);
+  EXPECT_EQ(dropped(), Sums{});
+}
+
+TEST_F(KilledBetween, WhatNobodySendsAgainIsCountedOnce) {
+  ingest.reset();
+  journal.lose_waiting();
+  kill_and_restart();
+  let_everything_expire();
+  EXPECT_EQ(files(), 0U);
+  EXPECT_EQ(dropped(), (Sums{{"invalid/upload_expired/attachment", 1}}));
+}
+
+// And killed once more, between the upload's end and its claim's.
+TEST_F(KilledBetween, AClaimWithoutItsUploadIsForgotten) {
+  journal.release();
+  for (const auto& entry : std::filesystem::directory_iterator(folder / "at the kill")) {
+    if (entry.path().filename().string().find('.') != std::string::npos) std::filesystem::remove(entry.path());
+  }
+  kill_and_restart();
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder / "uploads"), std::filesystem::directory_iterator()), 1)
+      << "the secret";
+}
+
+TEST_F(Placeholders, AFailedCommitTakesTheClaimBack) {
+  const auto location = uploaded("abc");
+  journal.fail_commits(Error{Fault::unavailable, "disk full"});
+  EXPECT_EQ(send(event_envelope() + placeholder(location, 3)).status, 503U);
+  EXPECT_EQ(store->claims().size(), 0U);
+  journal.fail_commits(std::nullopt);
+  journal.refuse_offers(Error{Fault::unavailable, "too many"});
+  EXPECT_EQ(send(event_envelope() + placeholder(location, 3)).status, 503U);
+  EXPECT_EQ(store->claims().size(), 0U);
+  restart();
+  EXPECT_EQ(head(location).headers.find("Upload-Offset"), "3");
+}
+
 TEST_F(Placeholders, CountUnderQuotasAsTheBytesTheyStandFor) {
   limit_attachments(5);
   const auto small = uploaded("abc");

@@ -332,10 +332,22 @@ TEST_F(Uploads, AQuotaWithoutRoomRefusesThemAtTheStart) {
 class SmallUploads : public UploadDeskTest {
  protected:
   SmallUploads() {
-    config.max_uploads = 2;
-    config.max_uploads_bytes = 100;
+    config.max_uploads = 4;
+    config.max_uploads_bytes = 200;
     restart();
   }
+
+  http::Response create_as(std::string_view key, std::uint64_t length) {
+    const auto* const project = key == other_key ? "2" : "1";
+    return ask(make_request("POST", "/api/" + std::string(project) + "/upload/?sentry_key=" + std::string(key),
+                            tus({{"Upload-Length", std::to_string(length)}})));
+  }
+  void put_keys(std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) put_key(*tables, key_of(i), 1);
+    raise_generation(*tables, 7);
+    ingest->refresh_projects();
+  }
+  static std::string key_of(std::size_t i) { return std::string(30, 'd') + std::to_string(10 + i); }
 };
 
 TEST_F(SmallUploads, TooManyAre503UntilOneIsOver) {
@@ -350,7 +362,7 @@ TEST_F(SmallUploads, TooManyAre503UntilOneIsOver) {
 }
 
 TEST_F(SmallUploads, TheirBytesAreBoundedTogether) {
-  EXPECT_EQ(create(101).status, 503U);
+  EXPECT_EQ(create(101).status, 503U) << "half of it is for others";
   const auto first = created(80);
   const auto second = created(80);
   EXPECT_EQ(patch(first, 0, std::string(80, 'a')).status, 204U);
@@ -362,6 +374,56 @@ TEST_F(SmallUploads, TheirBytesAreBoundedTogether) {
   EXPECT_EQ(ask(make_request("DELETE", first, tus())).status, 204U);
   EXPECT_EQ(head(second).headers.find("Upload-Offset"), "20");
   EXPECT_EQ(patch(second, 20, std::string(60, 'b')).status, 204U) << "resumed when there is room again";
+}
+
+// Whatever one key does, another's upload comes through.
+TEST_F(SmallUploads, OneKeyCannotStarveAnother) {
+  std::vector<std::string> hoarded;
+  for (int i = 0; i < 10; ++i) {
+    const auto begun = create_as(good_key, 60);
+    if (begun.status == 201) hoarded.emplace_back(begun.headers.find("Location"));
+  }
+  EXPECT_EQ(hoarded.size(), 2U);
+  for (const auto& location : hoarded) {
+    for (int i = 0; i < 60; ++i) {
+      if (patch(location, static_cast<std::uint64_t>(i), "x").status != 204) break;
+    }
+  }
+  EXPECT_EQ(store->used_bytes(), 100U);
+  const auto fits = [&](std::string_view key, std::uint64_t length) {
+    const auto begun = create_as(key, length);
+    if (begun.status != 201) return false;
+    const std::string location(begun.headers.find("Location"));
+    return patch(location, 0, std::string(length, 'y')).status == 204 &&
+           ask(make_request("DELETE", location, tus())).status == 204;
+  };
+  EXPECT_TRUE(fits(other_key, 50));
+  EXPECT_FALSE(fits(other_key, 51)) << "nor may that one leave nothing";
+  restart();
+  EXPECT_EQ(create_as(good_key, 1).status, 503U) << "what a key has is known after a restart";
+  EXPECT_TRUE(fits(other_key, 50));
+  for (const auto& location : hoarded) EXPECT_EQ(ask(make_request("DELETE", location, tus())).status, 204U);
+  EXPECT_TRUE(fits(good_key, 100)) << "and what it has given back it may have again";
+}
+
+// However many take as much as they can get.
+TEST_F(SmallUploads, EachNextKeyFindsHalfOfWhatIsLeft) {
+  config.max_uploads = 1'000;
+  config.max_uploads_bytes = 1'000'000;
+  restart();
+  put_keys(5);
+  std::vector<std::uint64_t> had(5);
+  std::vector<std::string> locations;
+  for (std::size_t i = 0; i < had.size(); ++i) {
+    const auto begun = create_as(key_of(i), 1'000'000 / (i + 2));
+    EXPECT_EQ(begun.status, i == 0 ? 201U : 503U) << "room that is taken is not promised again";
+    const auto smaller = i == 0 ? begun : create_as(key_of(i), 1'000'000 >> (i + 1));
+    ASSERT_EQ(smaller.status, 201U);
+    locations.emplace_back(smaller.headers.find("Location"));
+    had[i] = 1'000'000U >> (i + 1);
+    EXPECT_EQ(patch(locations.back(), 0, std::string(had[i], 'x')).status, 204U);
+  }
+  EXPECT_EQ(store->used_bytes(), 1'000'000U - had.back());
 }
 
 TEST(UploadStore, TakesItsRoomFromTheSpool) {

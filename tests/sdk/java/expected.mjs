@@ -55,7 +55,8 @@ export const expected = (version) => ({
     "queue.length": { type: "gauge", value: 5, unit: null, release, environment },
     wait: { type: "distribution", value: 187.5, unit: "millisecond", release, environment },
   },
-  sessions: session("errored"),
+  // Whose a session is it takes from the option distinctId, which Android sets, and never from the scope's user.
+  sessions: { ...session("errored"), places: [{ release, environment, sessions: 1, users: 0 }] },
   checkIns: nightlyCount,
   feedback: { ...feedback, contexts: { ...feedback.contexts, feedback: { ...feedback.contexts.feedback, url: "https://shop.example.com/till" } } },
 });

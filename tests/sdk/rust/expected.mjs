@@ -35,7 +35,8 @@ export const expected = (version) => ({
   ],
   attachments: [{ of: "printer on fire", files: [receipt, scan] }],
   spans: checkout,
-  transaction: { ...transaction, platform: "native", sdk: { name: "sentry.rust", version } },
+  // The SDK names a platform only of events.
+  transaction: { ...transaction, platform: "other", sdk: { name: "sentry.rust", version } },
   logs: [
     { message: "till opened", severity: "info", release, environment, attributes: { till: 3, open: true, ratio: 0.5 } },
     { message: "drawer B jammed", severity: "error", release, environment, attributes: { "sentry.message.template": "drawer {} jammed" } },

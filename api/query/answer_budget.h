@@ -1,4 +1,4 @@
-// How much memory one question may take; whoever gathers rows tells what they weigh.
+// How much memory one answer may take while it is gathered; whoever gathers rows tells what they weigh.
 //
 // THREADS  Belongs to one question and its thread.
 #pragma once
@@ -12,9 +12,9 @@ namespace picket::query {
 
 constexpr std::size_t most_answer_bytes = std::size_t{64} << 20;
 
-class MemoryBudget {
+class AnswerBudget {
  public:
-  explicit MemoryBudget(std::size_t most = most_answer_bytes) : most_(most) {}
+  explicit AnswerBudget(std::size_t most = most_answer_bytes) : most_(most) {}
 
   // False when that is more than there is, now and from then on.
   bool take(std::size_t bytes) {

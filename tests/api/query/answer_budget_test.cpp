@@ -1,12 +1,12 @@
-#include "api/query/memory_budget.h"
+#include "api/query/answer_budget.h"
 
 #include <gtest/gtest.h>
 
 namespace picket::query {
 namespace {
 
-TEST(MemoryBudget, IsExhaustedOnceMoreWasTakenThanThereIs) {
-  MemoryBudget budget(100);
+TEST(AnswerBudget, IsExhaustedOnceMoreWasTakenThanThereIs) {
+  AnswerBudget budget(100);
   EXPECT_TRUE(budget.take(60));
   budget.give_back(50);
   EXPECT_TRUE(budget.take(90));
@@ -17,9 +17,9 @@ TEST(MemoryBudget, IsExhaustedOnceMoreWasTakenThanThereIs) {
   EXPECT_TRUE(budget.exhausted());
 }
 
-TEST(MemoryBudget, NamesItsLimit) {
-  EXPECT_NE(MemoryBudget().error().detail.find("64 MB"), std::string::npos);
-  EXPECT_EQ(MemoryBudget().error().fault, Fault::too_large);
+TEST(AnswerBudget, NamesItsLimit) {
+  EXPECT_NE(AnswerBudget().error().detail.find("64 MB"), std::string::npos);
+  EXPECT_EQ(AnswerBudget().error().fault, Fault::too_large);
 }
 
 }  // namespace
