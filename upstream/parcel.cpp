@@ -122,6 +122,7 @@ std::vector<std::string> render_headers(const Parcel& parcel, relay::Coding codi
   if (const auto address = clean(parcel.meta.remote_address(), {}, 256); !address.empty()) {
     headers.push_back("X-Forwarded-For: " + address);
   }
+  if (!parcel.via.empty()) headers.push_back("X-Picket-Via: " + clean(parcel.via, {}, 600));
   headers.push_back("Expect:");  // no pause of a second before a large body
   return headers;
 }

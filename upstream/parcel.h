@@ -49,6 +49,7 @@ struct Parcel {
   std::shared_ptr<const void> stored_owner;        // when that lies in a file
   relay::Coding coding = relay::Coding::identity;  // of `stored`
   buffer::ByteRoom room;  // for what does not fit into memory
+  std::string via;        // what it has come through once it is there, separated by spaces
 };
 
 // One item of no known category: what a record counts as that cannot be opened.
