@@ -340,13 +340,8 @@ void Destination::ship(CURLM* multi, const buffer::StoredRecord& record, Shipmen
   if (const auto until = limits_.waits_until(shipment.label, clock_.now())) {
     return put_off(std::move(shipment), *until);
   }
-  parcel->via = parcel->meta.via();
-  if (!instance_.empty()) {
-    // Destinations that lead in a circle must not send one envelope round for ever.
-    if (parcel->via.find(instance_) != std::string::npos) {
-      return refuse(shipment, 0, "it has been sent from here before: the destinations lead in a circle");
-    }
-    parcel->via += (parcel->via.empty() ? "" : " ") + instance_;
+  if (!note_way(*parcel, instance_)) {
+    return refuse(shipment, 0, "it has been sent from here before: the destinations lead in a circle");
   }
   send(multi, *parcel, std::move(shipment));
 }

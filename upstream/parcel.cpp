@@ -167,6 +167,15 @@ Result<Parcel> open_record(const buffer::StoredRecord& record,
   return parcel;
 }
 
+bool note_way(Parcel& parcel, std::string_view instance) {
+  parcel.via = parcel.meta.via();
+  if (instance.empty()) return true;
+  if (parcel.via.find(instance) != std::string::npos) return false;
+  if (!parcel.via.empty()) parcel.via += ' ';
+  parcel.via += instance;
+  return true;
+}
+
 Result<Request> render_request(const Parcel& parcel, Time now, const Packing& packing) {
   if (leaves_as_stored(parcel, now, packing)) {
     Request request{render_url(parcel.label.target), render_headers(parcel, parcel.coding), {}, parcel.coding};

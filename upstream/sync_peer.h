@@ -54,14 +54,14 @@ class SyncPeer {
  private:
   enum class Step : std::uint8_t { probe, find, look, confirm, team, tell, round };
   struct Visit {
-    LocalIssue local;
-    schema::IssueLink link;
+    LocalIssue local{};
+    schema::IssueLink link{};
     DueKind kind = DueKind::look;
-    std::optional<schema::IssueWish> wish;
-    std::deque<buffer::IssuePart> to_tell;
-    std::string team_id;
+    std::optional<schema::IssueWish> wish{};
+    std::deque<buffer::IssuePart> to_tell{};
+    std::string team_id{};
     bool plain = false;  // the resolution is told without its release
-    std::string refusal;
+    std::string refusal{};
   };
 
   // What happens here: sync_peer.cpp.

@@ -34,8 +34,8 @@ PartThere at_picket(std::string value, std::int64_t ms, std::string origin = "th
 PartThere at_sentry(std::string value, std::int64_t changed_ms) {
   return {std::move(value), std::nullopt, changed_ms, false};
 }
-PartSettled settled(std::string there, std::int64_t ms) {
-  return {std::move(there), true, stamp(ms)};
+PartSettled settled(std::string there, std::int64_t ms, std::string origin = "here") {
+  return {std::move(there), true, stamp(ms, std::move(origin))};
 }
 
 SyncVerdict verdict(const PartHere& ours, const PartThere& theirs, const PartSettled& known = {}, SyncMode mode = both) {
@@ -65,7 +65,7 @@ TEST(SyncDecision, WithAPicketTheSameValueWithALaterStampIsTakenAsAStampOnly) {
 TEST(SyncDecision, WhatWasHandledOnceIsNotHandledAgain) {
   // Told and refused; somebody there who is unknown here.
   EXPECT_EQ(verdict(here("user ann", 5), at_picket("", 0), settled("", 5)), SyncVerdict::settle);
-  EXPECT_EQ(verdict(here("", 5), at_picket("user bob", 6), settled("user bob", 6)), SyncVerdict::settle);
+  EXPECT_EQ(verdict(here("", 5), at_picket("user bob", 6), settled("user bob", 6, "there")), SyncVerdict::settle);
 }
 
 TEST(SyncDecision, WithASentryWhatChangedOnOneSideOnlyWinsWhateverTheClocksSay) {
