@@ -28,6 +28,7 @@
 #include "upstream/config.h"
 #include "upstream/forwarder.h"
 #include "upstream/send_verb.h"
+#include "upstream/status_sync.h"
 #include "upstream/verbs.h"
 
 #include <malloc.h>
@@ -132,7 +133,8 @@ struct Picket {
   std::unique_ptr<buffer::Retention> retention;
   std::unique_ptr<digest::Digest> digest;
   std::mutex forwarder_mutex;
-  std::unique_ptr<upstream::Forwarder> forwarder;  // guarded by forwarder_mutex once served
+  std::unique_ptr<upstream::Forwarder> forwarder;  // these two: guarded by forwarder_mutex once served
+  std::unique_ptr<upstream::StatusSync> status_sync;
   std::unique_ptr<ingest::Ingest> ingest;
   std::unique_ptr<rest::Api> api;
   std::unique_ptr<http::Server> server;
@@ -142,6 +144,13 @@ std::unique_ptr<upstream::Forwarder> make_forwarder(Picket& picket, const Config
   auto forwarder = std::make_unique<upstream::Forwarder>(*picket.journal, *picket.tables, picket.clock, config.upstreams);
   forwarder->start();
   return forwarder;
+}
+
+std::unique_ptr<upstream::StatusSync> make_status_sync(Picket& picket, const Config& config) {
+  auto sync = std::make_unique<upstream::StatusSync>(*picket.tables, picket.clock, config.upstreams,
+                                                     upstream::SyncOptions{.own_name = upstream::own_name(config.api.public_url)});
+  sync->start();
+  return sync;
 }
 
 // Builds the parts below the server; Fault tells the exit code.
@@ -165,6 +174,7 @@ Result<void> build(Picket& picket, const Config& config) {
   picket.digest = std::make_unique<digest::Digest>(*picket.journal, *picket.tables, picket.clock, config.digest);
   picket.digest->start();
   picket.forwarder = make_forwarder(picket, config);
+  picket.status_sync = make_status_sync(picket, config);
   auto uploads = ingest::UploadStore::open(ingest::upload_options(config.ingest, config.storage.path, picket.spool), picket.clock);
   if (!uploads) return uploads.error();
   picket.ingest = std::make_unique<ingest::Ingest>(*picket.journal, *picket.tables, picket.clock, config.ingest, *std::move(uploads));
@@ -172,6 +182,7 @@ Result<void> build(Picket& picket, const Config& config) {
   picket.ingest->add_metrics([&picket](std::string& out) {
     const std::scoped_lock lock(picket.forwarder_mutex);
     picket.forwarder->add_metrics(out);
+    picket.status_sync->add_metrics(out);
   });
   picket.api = std::make_unique<rest::Api>(rest::Api{*picket.tables, *picket.journal, picket.clock, config.api.public_url,
                                                      config.digest.max_event_age, picket.places});
@@ -189,8 +200,10 @@ void reload(Picket& picket, const std::filesystem::path& file) {
   set_log_level(*parse_log_level(config->log_level));
   load_places(*picket.places, config->geoip.path);
   const std::scoped_lock lock(picket.forwarder_mutex);
+  picket.status_sync.reset();
   picket.forwarder.reset();
   picket.forwarder = make_forwarder(picket, *config);
+  picket.status_sync = make_status_sync(picket, *config);
   log(Level::info, "picket", "configuration re-read", {{"destinations", std::uint64_t{config->upstreams.size()}}});
 }
 

@@ -99,6 +99,25 @@ std::string_view state_of(const schema::Destination& row, std::uint64_t waiting)
   return "sending";
 }
 
+// Null where states of issues are not synchronised.
+json::value render_status_sync(const buffer::Reader& tables, const std::string& destination) {
+  constexpr std::uint8_t changed = 1;  // IssueLink.due_kind
+  const auto row = buffer::find_row<schema::StatusSync>(tables, Table::status_syncs, destination);
+  if (!row || row->mode().empty()) return nullptr;
+  std::uint64_t waiting = 0;
+  const std::string prefix(buffer::Key().text(destination).u8(changed).view());
+  auto cursor = tables.cursor(Table::issue_links_due);
+  for (bool there = cursor.seek(prefix); there && cursor.key().starts_with(prefix); there = cursor.next()) ++waiting;
+  return json::object{{"mode", row->mode()},
+                      {"state", !row->held_reason().empty() ? "held" : row->last_error().empty() ? "running" : "retrying"},
+                      {"waiting", waiting},
+                      {"told", row->told()},
+                      {"taken", row->taken()},
+                      {"refused", row->refused()},
+                      {"last_success", render_when(row->last_success_ms())},
+                      {"last_error", row->held_reason().empty() ? row->last_error() : row->held_reason()}};
+}
+
 json::object render_destination(const buffer::Reader& tables, const Span& span, const schema::Destination& row) {
   const auto cursor = buffer::find_row<schema::Cursor>(tables, Table::cursors, "upstream/" + row.name());
   Backlog backlog = count_backlog(span, cursor ? cursor->next_sequence() : 1);
@@ -119,7 +138,8 @@ json::object render_destination(const buffer::Reader& tables, const Span& span, 
           {"forwarded_bytes", row.forwarded_bytes()},
           {"last_success", render_when(row.last_success_ms())},
           {"last_error", row.last_error()},
-          {"held_reason", row.held_reason()}};
+          {"held_reason", row.held_reason()},
+          {"status_sync", render_status_sync(tables, row.name())}};
 }
 
 }  // namespace

@@ -14,7 +14,8 @@ namespace picket::api {
 // {"journal": {first, next, records, used_bytes, file_bytes, full},
 //  "digest": {next, waiting, lag_s},
 //  "envelopes": {stored}, "ledger": {received, stored, dropped, reasons: {…}},
-//  "destinations": [{name, state, waiting, oldest_waiting_s, forwarded, quarantined, expired, …}]}
+//  "destinations": [{name, state, waiting, oldest_waiting_s, forwarded, quarantined, expired, …,
+//                    status_sync: null or {mode, state, waiting, told, taken, refused, last_success, last_error}}]}
 // `waiting` counts envelopes; past 50,000 of them it is the number of journal records instead.
 boost::json::object collect_status(const buffer::Tables& tables, const buffer::Journal& journal, Time now);
 

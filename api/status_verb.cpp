@@ -52,6 +52,13 @@ std::string printable(std::string_view text) {
   return result;
 }
 
+void print_status_sync(std::ostream& out, const json::object& sync) {
+  out << "    status sync (" << std::string_view(sync.at("mode").as_string()) << "): " << std::string_view(sync.at("state").as_string()) << ", "
+      << number(sync.at("waiting")) << " waiting, " << number(sync.at("told")) << " told, " << number(sync.at("taken")) << " taken, "
+      << number(sync.at("refused")) << " refused\n";
+  if (const auto& error = sync.at("last_error").as_string(); !error.empty()) out << "    status sync: " << printable(error) << "\n";
+}
+
 void print_destination(std::ostream& out, const json::object& destination) {
   out << "  " << printable(destination.at("name").as_string()) << ": "
       << std::string_view(destination.at("state").as_string()) << ", " << number(destination.at("waiting")) << " waiting";
@@ -68,6 +75,7 @@ void print_destination(std::ostream& out, const json::object& destination) {
   } else if (const auto& error = destination.at("last_error").as_string(); !error.empty()) {
     out << "    last error: " << printable(error) << "\n";
   }
+  if (const auto* sync = destination.at("status_sync").if_object()) print_status_sync(out, *sync);
 }
 
 void print_screen(std::ostream& out, const json::object& before, const json::object& status, double seconds) {

@@ -32,6 +32,8 @@ constexpr std::array<std::string_view, table_count> names = {
     "issue_snoozes",   "issue_due",      "tombstones",
     "ownership",       "shares",
     "saved_queries",
+    "issue_changes",   "issue_wishes",   "issue_links",
+    "issue_links_due", "status_syncs",
 };
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include "upstream/routes.h"
 
+#include <algorithm>
 #include <set>
 
 namespace picket::upstream {
@@ -28,9 +29,38 @@ void bind(Settings& settings, DestinationConfig& config) {
   settings.text("compression", config.compression);
   settings.number("compression_level", config.compression_level, 1, 19);
   settings.flag("backfill", config.backfill);
+  settings.text("status_sync", config.status_sync);
+  settings.duration("status_interval", config.status_interval, milliseconds(100), hours(24));
+  settings.text("api_url", config.api_url);
+  settings.text("api_organization", config.api_organization);
+  settings.text("api_token", config.api_token);
+  settings.text("api_token_file", config.api_token_file);
+}
+
+bool is_token(std::string_view text) {
+  return !text.empty() && text.size() <= 4'096 &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f; });
 }
 
 namespace {
+
+bool is_slug(const std::string& text) {
+  return !text.empty() && text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") == std::string::npos;
+}
+
+std::string sync_problem_of(const DestinationConfig& config) {
+  const auto& mode = config.status_sync;
+  if (mode != "off" && mode != "send" && mode != "receive" && mode != "both") {
+    return "status_sync must be off, send, receive or both";
+  }
+  if (!config.api_token.empty() && !config.api_token_file.empty()) return "set either api_token or api_token_file, not both";
+  if (!is_token(config.api_token) && !config.api_token.empty()) return "api_token must be one word of printable characters";
+  if (!config.syncs()) return {};
+  if (!is_slug(config.api_organization)) return "status_sync needs api_organization, the organization's slug over there";
+  if (config.api_token.empty() && config.api_token_file.empty()) return "status_sync needs api_token_file (or api_token)";
+  if (!config.api_url.empty() && !parse_origin(config.api_url)) return "api_url must look like https://sentry.example.com";
+  return {};
+}
 
 std::string problem_of(const DestinationConfig& config) {
   if (config.client_certificate.empty() != config.client_key.empty()) {
@@ -43,7 +73,7 @@ std::string problem_of(const DestinationConfig& config) {
   if (config.name.find_first_of("\"\\\n\r\t /") != std::string::npos || config.name.size() > 100) {
     return "name must be at most 100 characters, without spaces, quotes and slashes";
   }
-  return {};
+  return sync_problem_of(config);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -51,11 +52,29 @@ struct DestinationConfig {
   std::uint64_t compression_level = 1;
   // Whether a new name starts with the oldest record in the journal, or with the next to arrive.
   bool backfill = true;
+
+  // Whether states of issues (status, assignee, priority) are told to it, taken from it, or both:
+  // off, send, receive, both. Off asks nothing of its API. Price of receive: a request for each issue
+  // once, to find it over there, then one for every hundred issues each `status_interval`.
+  std::string status_sync = "off";
+  Duration status_interval = std::chrono::minutes(1);
+  // Where its API is; empty: the scheme and host of `url` or `dsn`, which sentry.io has elsewhere.
+  std::string api_url;
+  std::string api_organization;  // the slug over there
+  // A token with event:write and event:read (and team:read, for issues assigned to teams): itself, or
+  // the file that holds it. Never logged.
+  std::string api_token;
+  std::string api_token_file;
+
+  bool syncs() const { return status_sync != "off"; }
 };
 
 void bind(Settings& settings, DestinationConfig& config);
 
 // Fills in names and checks what a single key's bounds cannot: Fault::malformed says what to do.
 Result<std::vector<DestinationConfig>> checked(std::vector<DestinationConfig> configs);
+
+// Whether it can stand in a header as a token.
+bool is_token(std::string_view text);
 
 }  // namespace picket::upstream

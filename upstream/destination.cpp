@@ -3,6 +3,7 @@
 #include "buffer/keys.h"
 #include "buffer/logger.h"
 #include "buffer/rows.h"
+#include "buffer/stamp.h"
 
 #include <algorithm>
 #include <utility>
@@ -62,6 +63,7 @@ void Destination::load(const buffer::Tables& tables) {
 
   const auto row = buffer::find_row<schema::Destination>(snapshot, buffer::Table::destinations, config_.name)
                        .value_or(schema::Destination());
+  instance_ = buffer::find_instance(snapshot);
   paused_ = row.paused();
   retry_generation_ = row.retry_generation();
   retry_quarantined_ = true;
@@ -337,6 +339,9 @@ void Destination::ship(CURLM* multi, const buffer::StoredRecord& record, Shipmen
   shipment.opened = true;
   if (const auto until = limits_.waits_until(shipment.label, clock_.now())) {
     return put_off(std::move(shipment), *until);
+  }
+  if (!note_way(*parcel, instance_)) {
+    return refuse(shipment, 0, "it has been sent from here before: the destinations lead in a circle");
   }
   send(multi, *parcel, std::move(shipment));
 }

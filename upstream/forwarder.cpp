@@ -1,7 +1,9 @@
 #include "upstream/forwarder.h"
 
 #include "buffer/logger.h"
+#include "buffer/stamp.h"
 #include "buffer/thread.h"
+#include "upstream/curl_options.h"
 #include "upstream/destination.h"
 #include "upstream/scribe.h"
 #include "upstream/transfer.h"
@@ -15,10 +17,6 @@
 
 namespace picket::upstream {
 namespace {
-
-struct CloseMulti {
-  void operator()(CURLM* multi) const { curl_multi_cleanup(multi); }
-};
 
 // Wakes the worker from other threads; outlives it, because the journal keeps its listeners.
 class Bell {
@@ -53,16 +51,6 @@ class Bell {
 
 // In a stream each commit holds a few records: those of this long are read at once.
 constexpr std::chrono::milliseconds between_commits(20);
-
-CURLM* make_multi() {
-  static const CURLcode initialised = curl_global_init(CURL_GLOBAL_DEFAULT);
-  CURLM* multi = initialised == CURLE_OK ? curl_multi_init() : nullptr;
-  if (multi == nullptr) {
-    log(Level::error, "upstream", "libcurl cannot be initialised");
-    std::abort();
-  }
-  return multi;
-}
 
 }  // namespace
 
@@ -130,6 +118,10 @@ Forwarder::~Forwarder() {
 
 void Forwarder::start() {
   if (impl_->worker.joinable() || impl_->destinations.empty()) return;
+  if (buffer::find_instance(impl_->tables.snapshot()).empty()) {
+    const auto drawn = impl_->tables.write([](buffer::Batch& batch) { buffer::instance_of(batch); });
+    if (!drawn) log(Level::warning, "upstream", "circles of destinations go unnoticed for now", {{"reason", drawn.error().detail}});
+  }
   for (auto& destination : impl_->destinations) destination->load(impl_->tables);
   impl_->publish();
   impl_->journal.on_commit([bell = impl_->bell] { bell->on_commit(); });

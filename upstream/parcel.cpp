@@ -122,6 +122,7 @@ std::vector<std::string> render_headers(const Parcel& parcel, relay::Coding codi
   if (const auto address = clean(parcel.meta.remote_address(), {}, 256); !address.empty()) {
     headers.push_back("X-Forwarded-For: " + address);
   }
+  if (!parcel.via.empty()) headers.push_back("X-Picket-Via: " + clean(parcel.via, {}, 600));
   headers.push_back("Expect:");  // no pause of a second before a large body
   return headers;
 }
@@ -164,6 +165,15 @@ Result<Parcel> open_record(const buffer::StoredRecord& record,
   }
   parcel.label.decisive = decisive_of(parcel.label.counts);
   return parcel;
+}
+
+bool note_way(Parcel& parcel, std::string_view instance) {
+  parcel.via = parcel.meta.via();
+  if (instance.empty()) return true;
+  if (parcel.via.find(instance) != std::string::npos) return false;
+  if (!parcel.via.empty()) parcel.via += ' ';
+  parcel.via += instance;
+  return true;
 }
 
 Result<Request> render_request(const Parcel& parcel, Time now, const Packing& packing) {

@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace picket::upstream {
@@ -49,6 +50,7 @@ struct Parcel {
   std::shared_ptr<const void> stored_owner;        // when that lies in a file
   relay::Coding coding = relay::Coding::identity;  // of `stored`
   buffer::ByteRoom room;  // for what does not fit into memory
+  std::string via;        // what it has come through once it is there, separated by spaces
 };
 
 // One item of no known category: what a record counts as that cannot be opened.
@@ -77,6 +79,9 @@ struct Packing {
   // What needs no change may leave in the compression it came in, which costs next to nothing.
   bool as_stored = true;
 };
+
+// Adds us, `instance`, to what the parcel has come through; false when we are among it already.
+bool note_way(Parcel& parcel, std::string_view instance);
 
 // What has been here for less than this leaves with the sent_at it came with: the time that a
 // request may take on its way anyway, and far below what upstreams take for clock drift.

@@ -47,8 +47,24 @@ Result<Target> Routes::find_target(relay::ProjectId project, std::string_view ra
   return at(place, project, *key);
 }
 
+relay::ProjectId Routes::project_there(relay::ProjectId project) const {
+  const auto mapped = projects_.find(project);
+  const Place& place = mapped == projects_.end() ? rest_ : mapped->second;
+  return place.keeps_project ? project : place.dsn.project;
+}
+
+std::string Routes::origin() const {
+  return relay::render_origin(rest_.dsn);
+}
+
 std::string Routes::host() const {
   return rest_.dsn.host;
+}
+
+Result<std::string> parse_origin(std::string_view url) {
+  const auto parsed = parse_url(url);
+  if (!parsed) return parsed.error();
+  return relay::render_origin(*parsed);
 }
 
 Result<Routes> make_routes(const DestinationConfig& config) {

@@ -29,7 +29,10 @@ class Routes {
 
   // The one target that everything goes to, or nothing when it depends on the record.
   const std::optional<Target>& only_target() const { return only_; }
+  // Where a local project's records go: its id over there.
+  relay::ProjectId project_there(relay::ProjectId project) const;
   std::string host() const;
+  std::string origin() const;  // of what is not in the map: scheme://host[:port]path
 
  private:
   friend Result<Routes> make_routes(const DestinationConfig& config);
@@ -44,6 +47,9 @@ class Routes {
   std::map<relay::ProjectId, Place> projects_;
   std::optional<Target> only_;
 };
+
+// "https://sentry.example.com", as a URL is joined to; Fault::malformed when it is none.
+Result<std::string> parse_origin(std::string_view url);
 
 // Fault::malformed with what to do about it.
 Result<Routes> make_routes(const DestinationConfig& config);

@@ -1,6 +1,6 @@
 #include "upstream/transfer.h"
 
-#include "buffer/logger.h"
+#include "upstream/curl_options.h"
 
 #include <algorithm>
 #include <chrono>
@@ -13,46 +13,6 @@ namespace {
 constexpr std::size_t kept_answer_bytes = 1'000;
 constexpr std::size_t most_answer_bytes = std::size_t{1} << 20;
 
-template <class Value>
-void set(CURL* easy, CURLoption option, Value value) {
-  if (curl_easy_setopt(easy, option, value) == CURLE_OK) return;
-  log(Level::error, "upstream", "libcurl refuses an option", {{"option", static_cast<int>(option)}});
-  std::abort();
-}
-
-void set_limits(CURL* easy, const DestinationConfig& config) {
-  set(easy, CURLOPT_NOSIGNAL, 1L);
-  // A name server that is silent must not stop the loop while its thread is waited for.
-  set(easy, CURLOPT_QUICK_EXIT, 1L);
-  set(easy, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(config.connect_timeout.count()));
-  set(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
-  set(easy, CURLOPT_LOW_SPEED_TIME,
-      static_cast<long>(std::chrono::duration_cast<std::chrono::seconds>(config.stall_timeout).count()));
-  // Answers are small; libcurl's defaults would take 80 KB for each request under way.
-  set(easy, CURLOPT_BUFFERSIZE, 4'096L);
-  set(easy, CURLOPT_UPLOAD_BUFFERSIZE, 32'768L);
-  set(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-  set(easy, CURLOPT_TCP_KEEPIDLE, 60L);
-  set(easy, CURLOPT_TCP_KEEPINTVL, 30L);
-}
-
-void set_way(CURL* easy, const DestinationConfig& config) {
-  set(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-  set(easy, CURLOPT_FOLLOWLOCATION, 0L);
-  set(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_2TLS));
-  set(easy, CURLOPT_PROXY, config.proxy.c_str());  // "" keeps the environment's away
-  set(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-  if (!config.ca_file.empty()) set(easy, CURLOPT_CAINFO, config.ca_file.c_str());
-  if (!config.client_certificate.empty()) {
-    set(easy, CURLOPT_SSLCERT, config.client_certificate.c_str());
-    set(easy, CURLOPT_SSLKEY, config.client_key.c_str());
-  }
-  if (config.insecure) {
-    set(easy, CURLOPT_SSL_VERIFYPEER, 0L);
-    set(easy, CURLOPT_SSL_VERIFYHOST, 0L);
-  }
-}
-
 }  // namespace
 
 Transfer::Transfer(const DestinationConfig& config, Destination& owner)
@@ -60,15 +20,18 @@ Transfer::Transfer(const DestinationConfig& config, Destination& owner)
   if (!easy_) std::abort();
   set_limits(easy_.get(), config);
   set_way(easy_.get(), config);
-  set(easy_.get(), CURLOPT_PRIVATE, static_cast<void*>(this));
-  set(easy_.get(), CURLOPT_POST, 1L);
-  set(easy_.get(), CURLOPT_ERRORBUFFER, error_.data());
-  set(easy_.get(), CURLOPT_WRITEFUNCTION, &Transfer::on_body);
-  set(easy_.get(), CURLOPT_WRITEDATA, static_cast<void*>(this));
-  set(easy_.get(), CURLOPT_READFUNCTION, &Transfer::on_read);
-  set(easy_.get(), CURLOPT_READDATA, static_cast<void*>(this));
-  set(easy_.get(), CURLOPT_SEEKFUNCTION, &Transfer::on_seek);
-  set(easy_.get(), CURLOPT_SEEKDATA, static_cast<void*>(this));
+  // Answers are small; libcurl's defaults would take 80 KB for each request under way.
+  set_option(easy_.get(), CURLOPT_BUFFERSIZE, 4'096L);
+  set_option(easy_.get(), CURLOPT_UPLOAD_BUFFERSIZE, 32'768L);
+  set_option(easy_.get(), CURLOPT_PRIVATE, static_cast<void*>(this));
+  set_option(easy_.get(), CURLOPT_POST, 1L);
+  set_option(easy_.get(), CURLOPT_ERRORBUFFER, error_.data());
+  set_option(easy_.get(), CURLOPT_WRITEFUNCTION, &Transfer::on_body);
+  set_option(easy_.get(), CURLOPT_WRITEDATA, static_cast<void*>(this));
+  set_option(easy_.get(), CURLOPT_READFUNCTION, &Transfer::on_read);
+  set_option(easy_.get(), CURLOPT_READDATA, static_cast<void*>(this));
+  set_option(easy_.get(), CURLOPT_SEEKFUNCTION, &Transfer::on_seek);
+  set_option(easy_.get(), CURLOPT_SEEKDATA, static_cast<void*>(this));
 }
 
 Transfer& Transfer::of(CURL* easy) {
@@ -116,13 +79,13 @@ void Transfer::start(CURLM* multi, Request request) {
     if (longer == nullptr) std::abort();
     list = longer;
   }
-  set(easy_.get(), CURLOPT_HTTPHEADER, list);
+  set_option(easy_.get(), CURLOPT_HTTPHEADER, list);
   headers_.reset(list);
-  set(easy_.get(), CURLOPT_URL, request_.url.c_str());
+  set_option(easy_.get(), CURLOPT_URL, request_.url.c_str());
   read_bytes_ = 0;
-  set(easy_.get(), CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body_bytes()));
+  set_option(easy_.get(), CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body_bytes()));
   // Without fields libcurl asks on_read().
-  set(easy_.get(), CURLOPT_POSTFIELDS, request_.rest.empty() ? request_.body.data() : nullptr);
+  set_option(easy_.get(), CURLOPT_POSTFIELDS, request_.rest.empty() ? request_.body.data() : nullptr);
   if (curl_multi_add_handle(multi, easy_.get()) != CURLM_OK) std::abort();
 }
 

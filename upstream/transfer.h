@@ -1,13 +1,11 @@
-// One HTTP request under way on libcurl, reusable. The only file besides forwarder.cpp that speaks to
-// libcurl.
+// One envelope under way on libcurl, reusable.
 //
-// INVARIANT  Only the destination's own host is contacted: no redirect is followed, no proxy, netrc
-//            or alternative service is taken from the environment.
 // THREADS    Belongs to the forwarder's worker.
 #pragma once
 
 #include "upstream/answer.h"
 #include "upstream/config.h"
+#include "upstream/curl_options.h"
 #include "upstream/parcel.h"
 
 #include <curl/curl.h>
@@ -18,13 +16,6 @@
 namespace picket::upstream {
 
 class Destination;
-
-struct CloseEasy {
-  void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
-};
-struct FreeList {
-  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
-};
 
 class Transfer {
  public:

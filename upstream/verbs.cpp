@@ -6,6 +6,7 @@
 #include "upstream/quarantine_verb.h"
 #include "upstream/status.h"
 #include "upstream/stored_state.h"
+#include "upstream/sync_book.h"
 
 #include <boost/json.hpp>
 
@@ -21,6 +22,19 @@ using buffer::Table;
 
 json::value milliseconds(const std::optional<Time>& time) {
   return time ? json::value(to_ms(*time)) : json::value(nullptr);
+}
+
+json::value render(const std::optional<SyncStatus>& sync) {
+  if (!sync) return nullptr;
+  return json::object{{"mode", sync->mode},
+                      {"state", sync->state},
+                      {"waiting", sync->waiting},
+                      {"told", sync->told},
+                      {"taken", sync->taken},
+                      {"refused", sync->refused},
+                      {"last_success_ms", milliseconds(sync->last_success)},
+                      {"last_attempt_ms", milliseconds(sync->last_attempt)},
+                      {"last_error", sync->last_error}};
 }
 
 json::object render(const DestinationStatus& status) {
@@ -49,6 +63,12 @@ void print(std::ostream& out, const DestinationStatus& status, Time now) {
   if (!words.empty()) out << "  last error: " << words << '\n';
 }
 
+void print(std::ostream& out, const SyncStatus& sync, Time now) {
+  out << "  status sync (" << sync.mode << "): " << sync.state << ", " << sync.waiting << " waiting, " << sync.told << " told, "
+      << sync.taken << " taken, " << sync.refused << " refused, last success " << render_age(sync.last_success, now) << '\n';
+  if (!sync.last_error.empty()) out << "  status sync: " << sync.last_error << '\n';
+}
+
 ExitCode list(CommandLine& line) {
   const auto stored = open_stored(line);
   if (!stored) return ExitCode::configuration;
@@ -63,10 +83,14 @@ ExitCode list(CommandLine& line) {
     const std::string name(cursor.key());
     const auto at = buffer::find_row<schema::Cursor>(snapshot, Table::cursors, cursor_name(name));
     const auto status = stored_status(stored->journal.get(), cursor.value(), at ? at->next_sequence() : 0, now);
+    const auto sync = sync_status(snapshot, name);
     if (line.json()) {
-      rows.push_back(render(status));
+      auto row = render(status);
+      row["status_sync"] = render(sync);
+      rows.push_back(std::move(row));
     } else {
       print(line.out, status, now);
+      if (sync) print(line.out, *sync, now);
     }
   }
   if (line.json()) line.out << json::serialize(rows) << '\n';
@@ -108,7 +132,8 @@ std::vector<Command> upstream_commands() {
        "usage: picket upstream ls [--json]\n\n"
        "DEPTH counts the journal records that still wait, OLDEST is the age of the oldest of them.\n"
        "States: running, retrying (not reached, or errs), limited (by the upstream's rate limits),\n"
-       "held (401, 403, 404: somebody has to look), paused (by you).\n\n"
+       "held (401, 403, 404: somebody has to look), paused (by you).\n"
+       "Where states of issues are synchronised, a line below says how that is doing.\n\n"
        "example: picket upstream ls --json\n",
        {"json"}, {}, &list},
       {"upstream pause", "stop sending to a destination; what arrives waits in the journal",

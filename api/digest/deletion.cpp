@@ -38,11 +38,13 @@ void hide(Batch& batch, std::uint64_t id) {
   if (!issue) return;
   const auto project = issue->project();
   forget_archive(batch, *issue);
+  if (issue->change() != 0) batch.remove(Table::issue_changes, Key().u64(issue->change()));
   if (!issue->share_id().empty()) batch.remove(Table::shares, Key().text(issue->share_id()));
   // What it was merged of goes with it, and what of that is still on its way.
   for (const auto part : issue->merged_from()) {
     const auto row = buffer::find_row<schema::Issue>(batch, Table::issues, Key().u64(part));
     if (!row) continue;
+    if (row->change() != 0) batch.remove(Table::issue_changes, Key().u64(row->change()));
     batch.remove(Table::issues, Key().u64(part));
     batch.remove(Table::short_ids, Key().u64(project).u64(row->short_number()));
     batch.put(Table::meta, Key().raw(note_prefix).u64(part), Key().u64(project));

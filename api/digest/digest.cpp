@@ -5,6 +5,7 @@
 #include "api/digest/expiry.h"
 #include "api/digest/issue_life.h"
 #include "api/digest/issue_move.h"
+#include "api/digest/issue_wish.h"
 #include "api/digest/monitor_state.h"
 #include "api/digest/trim.h"
 #include "buffer/keys.h"
@@ -192,6 +193,7 @@ Result<std::size_t> Digest::run_once() {
   if (!read->records.records.empty())
     stretch_ = read->parsed.newest_received - read->records.records.front().received;
   trim(2 * read->parsed.records + 100);
+  grant();
   tick();
   return read->parsed.records;
 }
@@ -311,7 +313,23 @@ void Digest::tidy() {
     log(Level::warning, "digest", "cannot remove what was deleted", {{"reason", gone.error().detail}});
   }
   trim(idle_trim_rows);
+  grant();
   tick();
+}
+
+// Takes up what upstreams say about the states of issues.
+void Digest::grant() {
+  constexpr std::size_t most = 500;
+  const auto report = [](const std::string& reason) {
+    log(Level::warning, "digest", "cannot take up what an upstream says", {{"reason", reason}});
+  };
+  try {
+    if (!any_wish(tables_.snapshot())) return;
+    const auto granted = tables_.write([&](buffer::Batch& batch) { grant_wishes(batch, clock_.now(), most); });
+    if (!granted) report(granted.error().detail);
+  } catch (const std::exception& failure) {
+    report(failure.what());
+  }
 }
 
 void Digest::trim(std::size_t most_rows) {

@@ -1,6 +1,7 @@
 #include "api/digest/issue_life.h"
 
 #include "api/digest/issue_archive.h"
+#include "api/digest/issue_decision.h"
 #include "api/digest/issue_state.h"
 #include "api/digest/json_shape.h"
 #include "buffer/keys.h"
@@ -25,7 +26,8 @@ Key due_key(std::int64_t at_ms, std::uint64_t issue) {
       Key().u64(static_cast<std::uint64_t>(std::max<std::int64_t>(0, at_ms))).u64(issue));
 }
 
-void make_unresolved(buffer::Batch& batch, schema::Issue& issue, Substatus substatus) {
+void make_unresolved(buffer::Batch& batch, schema::Issue& issue, Substatus substatus, std::int64_t at_ms) {
+  stamp_automatic(batch, issue, buffer::IssuePart::status, at_ms);
   forget_archive(batch, issue);
   issue.set_status(static_cast<std::uint32_t>(Status::unresolved));
   issue.set_substatus(static_cast<std::uint32_t>(substatus));
@@ -55,7 +57,7 @@ void settle(buffer::Batch& batch, std::int64_t at_ms, std::uint64_t id, DueKind 
 }  // namespace
 
 void regress(buffer::Batch& batch, schema::Issue& issue, const Cause& cause) {
-  make_unresolved(batch, issue, Substatus::regressed);
+  make_unresolved(batch, issue, Substatus::regressed, cause.at_ms);
   begin_recent(batch, issue, cause.at_ms);
   std::string data = "{\"event_id\":";
   append_json_text(data, cause.event_id);
@@ -75,14 +77,14 @@ void escalate(buffer::Batch& batch, schema::Issue& issue, const Cause& cause, st
     data += ",\"expired_snooze\":" + (details.empty() ? std::string("{}") : details);
   }
   data += '}';
-  make_unresolved(batch, issue, Substatus::escalating);
+  make_unresolved(batch, issue, Substatus::escalating, cause.at_ms);
   begin_recent(batch, issue, cause.at_ms);
   put_activity(batch, issue.id(), "set_escalating", cause.at_ms, data);
 }
 
 void end_archive(buffer::Batch& batch, schema::Issue& issue) {
   const auto at_ms = issue.ignored_until_ms();
-  make_unresolved(batch, issue, Substatus::ongoing);
+  make_unresolved(batch, issue, Substatus::ongoing, at_ms);
   put_activity(batch, issue.id(), "set_unresolved", at_ms, "{}");
 }
 

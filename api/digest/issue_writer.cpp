@@ -1,5 +1,6 @@
 #include "api/digest/batch_writer.h"
 #include "api/digest/issue_archive.h"
+#include "api/digest/issue_decision.h"
 #include "api/digest/issue_life.h"
 #include "api/digest/issue_state.h"
 #include "api/digest/user_set.h"
@@ -225,6 +226,7 @@ class IssueWriter {
       state.row_changed = true;
     }
     if (!owner.assign || row.assigned_ms() != 0) return;
+    stamp_automatic(batch_, row, buffer::IssuePart::assignee, event.place.received_ms);
     row.set_assigned_user(owner.user);
     row.set_assigned_team(owner.team);
     row.set_assigned_ms(event.place.received_ms);

@@ -1,6 +1,7 @@
 #include "api/digest/monitor_state.h"
 
 #include "api/digest/grouping.h"
+#include "api/digest/issue_decision.h"
 #include "api/digest/issue_state.h"
 #include "api/digest/item_reader.h"
 #include "api/digest/monitor_schedule.h"
@@ -178,6 +179,7 @@ void EnvironmentState::resolve(Time at) {
   auto issue = id == 0 ? std::nullopt : find_row<schema::Issue>(batch_, Table::issues, Key().u64(id));
   // People may have resolved or ignored it already.
   if (!issue || status_of(*issue) != Status::unresolved) return;
+  stamp_automatic(batch_, *issue, buffer::IssuePart::status, to_ms(at));
   issue->set_status(static_cast<std::uint32_t>(Status::resolved));
   issue->set_substatus(static_cast<std::uint32_t>(Substatus::none));
   issue->set_resolved_ms(to_ms(at));

@@ -1,9 +1,7 @@
 #include "api/rest/issue_change.h"
 
-#include "api/digest/issue_life.h"
 #include "api/query/people.h"
 #include "api/query/tag_terms.h"
-#include "api/rest/changes.h"
 #include "api/rest/release_rows.h"
 #include "api/rest/render.h"
 
@@ -269,130 +267,11 @@ class Reading {
   IssueChange change_;
 };
 
-// Applies one change to one issue's row; every difference leaves an activity.
-class Applying {
- public:
-  Applying(buffer::Batch& batch, schema::Issue issue, const Call& call, Time now)
-      : batch_(batch), issue_(std::move(issue)), user_(call.caller.user ? call.caller.user->id() : 0), now_ms_(to_ms(now)) {}
-
-  void run(const IssueChange& change) {
-    if (change.status) set_state(change);
-    if (change.assignee) assign(change);
-    if (change.priority && issue_.priority() != static_cast<std::uint32_t>(*change.priority)) {
-      issue_.set_priority(static_cast<std::uint32_t>(*change.priority));
-      issue_.set_priority_locked_ms(now_ms_);
-      note("set_priority", {{"priority", digest::wire_name(*change.priority)}, {"reason", "user_set"}});
-    }
-    if (change.is_public && issue_.is_public() != *change.is_public) {
-      share(*change.is_public);
-      note(*change.is_public ? "set_public" : "set_private", {});
-    }
-    // Somebody without an account has no marks.
-    if (user_ != 0 && (change.seen || change.bookmarked || change.subscribed || change.assignee)) mark(change);
-    if (changed_) buffer::put_row(batch_, Table::issues, Key().u64(issue_.id()), issue_);
-  }
-
- private:
-  void note(std::string_view type, const json::object& data) {
-    changed_ = true;
-    schema::Activity activity;
-    activity.set_type(std::string(type));
-    activity.set_at_ms(now_ms_);
-    activity.set_user(user_);
-    activity.set_data_json(json::serialize(data));
-    add_activity(batch_, issue_.id(), std::move(activity));
-  }
-
-  void set_state(const IssueChange& change) {
-    const auto details = change.details.empty() ? std::string() : json::serialize(change.details);
-    const auto status = static_cast<std::uint32_t>(*change.status);
-    const auto substatus = static_cast<std::uint32_t>(change.substatus);
-    const bool same = issue_.status() == status && issue_.status_details_json() == details;
-    // An unresolved issue that is unresolved again stays new, or regressed.
-    if (same && (issue_.substatus() == substatus || *change.status == Status::unresolved)) return;
-    digest::forget_archive(batch_, issue_);
-    issue_.set_status(status);
-    issue_.set_substatus(substatus);
-    issue_.set_status_details_json(details);
-    issue_.set_status_user(*change.status == Status::unresolved ? 0 : user_);
-    issue_.set_resolved_ms(*change.status == Status::resolved ? now_ms_ : 0);
-    issue_.set_resolved_after(change.resolved_after);
-    if (*change.status == Status::ignored) archive(change);
-    const bool recent = change.substatus == Substatus::regressed || change.substatus == Substatus::escalating;
-    if (*change.status == Status::unresolved && recent) digest::begin_recent(batch_, issue_, now_ms_);
-    switch (*change.status) {
-      case Status::unresolved: return note("set_unresolved", {});
-      case Status::ignored: return note("set_ignored", change.details);
-      case Status::resolved: break;
-    }
-    if (const auto* version = change.details.if_contains("inRelease")) return note("set_resolved_in_release", {{"version", *version}});
-    if (change.details.contains("inNextRelease") || change.details.contains("inUpcomingRelease")) {
-      json::object data{{"version", ""}};
-      if (!change.resolved_after.empty()) data["current_release_version"] = change.resolved_after;
-      return note("set_resolved_in_release", data);
-    }
-    if (const auto* commit = change.details.if_contains("inCommit")) return note("set_resolved_in_commit", {{"commit", *commit}});
-    note("set_resolved", {});
-  }
-
-  // A share id is good for one time of being public.
-  void share(bool is_public) {
-    issue_.set_is_public(is_public);
-    if (!issue_.share_id().empty()) batch_.remove(Table::shares, Key().text(issue_.share_id()));
-    issue_.clear_share_id();
-    if (!is_public) return;
-    issue_.set_share_id(random_hex(16));
-    batch_.put(Table::shares, Key().text(issue_.share_id()), Key().u64(issue_.id()));
-  }
-
-  void archive(const IssueChange& change) {
-    const auto counters = find_row<schema::IssueCounters>(batch_, Table::issue_counters, Key().u64(issue_.id()));
-    digest::begin_archive(batch_, issue_, counters.value_or(schema::IssueCounters()), change.conditions, time_from_ms(now_ms_));
-  }
-
-  void assign(const IssueChange& change) {
-    if (issue_.assigned_user() == change.assignee->user && issue_.assigned_team() == change.assignee->team) return;
-    issue_.set_assigned_user(change.assignee->user);
-    issue_.set_assigned_team(change.assignee->team);
-    issue_.set_assigned_ms(now_ms_);
-    const auto* shown = change.assignee_shown.if_object();
-    if (!shown) return note("unassigned", {});
-    json::object data{{"assignee", shown->at("id")}, {"assigneeType", shown->at("type")}};
-    if (const auto* email = shown->if_contains("email")) data["assigneeEmail"] = *email;
-    note("assigned", data);
-  }
-
-  void mark(const IssueChange& change) {
-    const auto key = Key().u64(issue_.id()).u64(user_);
-    auto mark = find_row<schema::IssueMark>(batch_, Table::issue_marks, key).value_or(schema::IssueMark());
-    if (change.seen) mark.set_seen_ms(*change.seen ? now_ms_ : 0);
-    if (change.bookmarked) mark.set_bookmarked(*change.bookmarked);
-    if (change.subscribed) {
-      mark.set_subscribed(*change.subscribed);
-      mark.set_reason("unknown");
-    } else if (change.assignee && change.assignee->user == user_ && !mark.subscribed()) {
-      mark.set_subscribed(true);
-      mark.set_reason("assigned");
-    }
-    buffer::put_row(batch_, Table::issue_marks, key, mark);
-  }
-
-  buffer::Batch& batch_;
-  schema::Issue issue_;
-  const std::uint64_t user_;
-  const std::int64_t now_ms_;
-  bool changed_ = false;
-};
-
 }  // namespace
 
 std::variant<IssueChange, Reply> parse_issue_change(const buffer::Reader& reader, const Call& call,
                                                     const std::vector<std::uint64_t>& projects, Time now) {
   return Reading(reader, call, projects, now).read();
-}
-
-void apply_issue_change(buffer::Batch& batch, const IssueChange& change, schema::Issue issue, const Call& call, Time now) {
-  Applying(batch, std::move(issue), call, now).run(change);
 }
 
 json::object render_issue_change(const buffer::Reader& reader, const IssueChange& change, const Call& call,

@@ -8,6 +8,7 @@
 #include "api/rest/issue_tags.h"
 #include "api/rest/release_rows.h"
 #include "api/rest/render.h"
+#include "buffer/stamp.h"
 
 #include <algorithm>
 #include <utility>
@@ -167,9 +168,21 @@ json::value IssueRenderer::render_status_details(const schema::Issue& issue) {
   return details;
 }
 
+// For another Picket that keeps its issues as these are: when each part was last changed, and where.
+void IssueRenderer::add_stamps(json::object& json, const schema::Issue& issue) {
+  if (!call_.request.head.headers.contains("X-Picket-Sync")) return;
+  json::object stamps(storage_);
+  for (const auto part : buffer::issue_parts) {
+    const auto stamp = buffer::stamp_of(issue, part);
+    if (stamp.ms() != 0) stamps[buffer::part_name(part)] = buffer::render_stamp(stamp);
+  }
+  json["picketStamps"] = std::move(stamps);
+}
+
 void IssueRenderer::add_state(json::object& json, const schema::Issue& issue) {
   const auto substatus = digest::substatus_at(issue, now_);
   const auto priority = issue.priority() >= 75 ? "high" : issue.priority() >= 50 ? "medium" : issue.priority() != 0 ? "low" : "";
+  add_stamps(json, issue);
   json["status"] = digest::wire_name(digest::status_of(issue));
   json["statusDetails"] = render_status_details(issue);
   json["substatus"] = word_or_null(digest::wire_name(substatus), storage_);

@@ -40,6 +40,7 @@ class IssueRenderer {
   const boost::json::storage_ptr& storage() const { return storage_; }
 
  private:
+  void add_stamps(boost::json::object& json, const schema::Issue& issue);
   void add_state(boost::json::object& json, const schema::Issue& issue);
   void add_list_members(boost::json::object& json, const IssueRows& rows, const IssueShape& shape);
   boost::json::value render_assignee(const schema::Issue& issue);

@@ -74,6 +74,7 @@ schema::IntakeMeta make_intake_meta(const http::RequestHead& head, std::string_v
   meta.set_user_agent(printable(head.headers.find("User-Agent"), 1000));
   meta.set_client(printable(client, 200));
   meta.set_origin(printable(head.headers.find("Origin"), 200));
+  meta.set_via(printable(head.headers.find("X-Picket-Via"), 500));
   return meta;
 }
 

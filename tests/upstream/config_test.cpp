@@ -83,6 +83,43 @@ TEST(DestinationConfig, RefusesAMapThatNamesNoProject) {
   EXPECT_NE(refusal(config).find("must be given a DSN"), std::string::npos);
 }
 
+TEST(DestinationConfig, SaysWhatTheStatusSyncNeeds) {
+  auto config = by_dsn();
+  EXPECT_FALSE(config.syncs());
+  config.status_sync = "on";
+  EXPECT_NE(refusal(config).find("off, send, receive or both"), std::string::npos);
+  config.status_sync = "both";
+  EXPECT_NE(refusal(config).find("api_organization"), std::string::npos);
+  config.api_organization = "acme/../other";
+  EXPECT_NE(refusal(config).find("api_organization"), std::string::npos);
+  config.api_organization = "acme";
+  EXPECT_NE(refusal(config).find("api_token_file"), std::string::npos);
+  config.api_token = "s3cret\r\nX-Evil: 1";
+  EXPECT_NE(refusal(config).find("one word"), std::string::npos);
+  EXPECT_EQ(refusal(config).find("s3cret"), std::string::npos);
+  config.api_token = "s3cret";
+  EXPECT_EQ(refusal(config), "");
+  config.api_token_file = "/etc/token";
+  EXPECT_NE(refusal(config).find("not both"), std::string::npos);
+  config.api_token.clear();
+  config.api_url = "sentry.example.com";
+  EXPECT_NE(refusal(config).find("api_url must look like"), std::string::npos);
+  config.api_url = "https://sentry.example.com/prefix/";
+  EXPECT_EQ(refusal(config), "");
+  EXPECT_EQ(*parse_origin(config.api_url), "https://sentry.example.com/prefix");
+}
+
+TEST(Routes, SayWhichProjectOverThereALocalOneIs) {
+  EXPECT_EQ(make_routes(by_dsn())->project_there(99), 12U);
+  auto config = by_url();
+  config.projects = {{"1", "100"}, {"2", dsn}};
+  const auto routes = make_routes(config);
+  EXPECT_EQ(routes->project_there(1), 100U);
+  EXPECT_EQ(routes->project_there(2), 12U);
+  EXPECT_EQ(routes->project_there(3), 3U);
+  EXPECT_EQ(routes->origin(), "https://sentry.example.com");
+}
+
 TEST(DestinationConfig, NeverRepeatsASecretInAnError) {
   DestinationConfig config;
   config.dsn = "https://abababababababababababababababab:s3cret@host:notaport/1";

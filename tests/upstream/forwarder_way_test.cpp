@@ -1,5 +1,7 @@
 #include "forwarder_fixture.h"
 
+#include "buffer/stamp.h"
+
 #include <cstdlib>
 
 namespace picket::upstream {
@@ -141,6 +143,30 @@ TEST_F(ForwarderTest, AsksOnceForACompressionThatCameInAndIsNotTaken) {
   ASSERT_TRUE(upstream.wait_for_accepted(2));
   EXPECT_EQ(upstream.requests(), 3U);
   EXPECT_TRUE(quarantine().empty());
+}
+
+TEST_F(ForwarderTest, SaysWhatAnEnvelopeHasComeThroughAndSendsNoneASecondTime) {
+  const auto post_through = [&](const std::string& via) {
+    auto record = make_record({.id = event_id(++posted)}, clock.now());
+    schema::IntakeMeta meta;
+    ASSERT_TRUE(meta.ParseFromString(std::string(record.meta)));
+    meta.set_via(via);
+    record.meta = meta.SerializeAsString();
+    journal.append(std::move(record));
+  };
+  start();
+  const auto instance = buffer::find_instance(tables->snapshot());
+  ASSERT_EQ(instance.size(), 16U);
+  post_through("0123456789abcdef");
+  ASSERT_TRUE(upstream.wait_for_accepted(1));
+  EXPECT_EQ(upstream.received().front().find_header("X-Picket-Via"), "0123456789abcdef " + instance);
+  post_through("0123456789abcdef " + instance + " fedcba9876543210");
+  ASSERT_TRUE(soon([&] { return quarantine().size() == 1; }));
+  EXPECT_NE(quarantine().front().answer().find("circle"), std::string::npos);
+  post_through("");
+  ASSERT_TRUE(upstream.wait_for_accepted(2));
+  EXPECT_EQ(upstream.received().back().find_header("X-Picket-Via"), instance);
+  EXPECT_EQ(upstream.requests(), 2U);
 }
 
 }  // namespace
