@@ -317,7 +317,9 @@ namespace {
 // Memory of a batch goes back to the system when the batch is done: by default each thread keeps as much as the largest
 // it ever gave back, and memory that one thread keeps is of no use to another.
 void keep_little_free_memory() {
-  ::mallopt(M_TRIM_THRESHOLD, 4 << 20);
+  constexpr int kept = 4 << 20;
+  ::mallopt(M_TRIM_THRESHOLD, kept);
+  ::mallopt(M_MMAP_THRESHOLD, kept);  // what is smaller is worth keeping: mapping it anew costs a fault a page
 }
 
 }  // namespace

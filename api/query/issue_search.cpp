@@ -152,7 +152,7 @@ Result<IssuePage> IssueSearch::find(const buffer::Tables& tables, const IssueReq
     if (late) return too_slow();
   }
   auto& candidates = collector.candidates;
-  std::ranges::sort(candidates, {}, &Candidate::id);
+  if (!plan.columns_decide()) std::ranges::sort(candidates, {}, &Candidate::id);
   if (!plan.keep_passing(shown.snapshot, request.scope.projects, collector.marks, candidates, deadline)) return too_slow();
   IssuePage page{std::move(shown.snapshot)};
   cut_page(request, std::move(candidates), page);
