@@ -140,7 +140,7 @@ test("killed as soon as its envelope is acknowledged, an upload is stored once a
   }
   await until(() => picket.status().digest.waiting === 0, { what: "the digest" });
   const { ledger } = picket.status();
-  assert.equal(ledger.received, 10, JSON.stringify(ledger));
+  assert.equal(ledger.received, 5 * (1 + 1 + 100_000), JSON.stringify(ledger));  // event, attachment, its bytes
   assert.equal(ledger.dropped, 0, JSON.stringify(ledger));
   await assertConserved(assert, picket);
   await picket.end();
