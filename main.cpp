@@ -319,7 +319,7 @@ namespace {
 void keep_little_free_memory() {
   constexpr int kept = 4 << 20;
   ::mallopt(M_TRIM_THRESHOLD, kept);
-  ::mallopt(M_MMAP_THRESHOLD, kept);  // what is smaller is worth keeping: mapping it anew costs a fault a page
+  ::mallopt(M_MMAP_THRESHOLD, kept / 4);  // what is smaller is worth keeping: mapping it anew costs a fault a page
 }
 
 }  // namespace
