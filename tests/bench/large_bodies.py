@@ -61,8 +61,6 @@ def upload(port, key, number, answers):
     head = b'--B\r\nContent-Disposition: form-data; name="upload_file_minidump"; filename="%d.dmp"\r\n\r\n' % number
     tail = b"\r\n--B--\r\n"
     dump_head = b"MDMP" + struct.pack("<IIII", 0xA793, 0, 32, 0) + struct.pack("<I", 1_700_000_000) + bytes(8)
-    # Half of it does not compress, as memory does not.
-    block = os.urandom(1 << 19) + bytes(1 << 19)
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=600)
     connection.putrequest("POST", f"/api/1/minidump/?sentry_key={key}")
     connection.putheader("Content-Type", "multipart/form-data; boundary=B")
@@ -70,6 +68,8 @@ def upload(port, key, number, answers):
     connection.endheaders(head + dump_head)
     left = BYTES - len(dump_head)
     while left > 0:
+        # Half of it does not compress, as memory does not; never twice the same, which would.
+        block = os.urandom(1 << 19) + bytes(1 << 19)
         connection.send(block[:left])
         left -= min(left, len(block))
     connection.send(tail)
