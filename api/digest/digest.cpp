@@ -97,7 +97,12 @@ Pace Digest::step(const std::stop_token& stop) {
   const auto digested = run_once();
   if (digested) {
     backoff_ = {};
-    return pace_after(*digested, since(start), processor_time() - processor);
+    return pace_.after({.records = *digested,
+                        .took = since(start),
+                        .processor = processor_time() - processor,
+                        .stretch = stretch_,
+                        .behind = clock_.now() - digested_until_},
+                       Stopwatch::now());
   }
   if (!logged_ || since(*logged_) >= Duration(60'000)) {
     log(Level::error, "digest", "cannot digest, will try again",
@@ -107,25 +112,6 @@ Pace Digest::step(const std::stop_token& stop) {
   backoff_ = std::clamp(backoff_ * 2, least_backoff, most_backoff);
   pause(stop, backoff_);
   return Pace::ordinary;
-}
-
-// A trickle is read at once. Of a stream the disk comes first, as long as what waits is a second old at most; and half a
-// minute when it comes faster than one processor could read it, for then hurrying helps nobody. What is kept from the
-// processor altogether while others wait for the tables takes its share.
-Pace Digest::pace_after(std::size_t records, Duration took, Duration processor) {
-  constexpr std::size_t stream = 256;
-  constexpr Duration a_little_behind(1'000);
-  constexpr Duration far_behind(30'000);
-  constexpr Duration starved(2'000);
-  constexpr Duration for_a_while(30'000);
-  if (records < stream) return Pace::ordinary;
-  const double needs = static_cast<double>(processor.count()) / static_cast<double>(std::max(stretch_, Duration(1)).count());
-  needed_ += (std::min(needs, 10.0) - needed_) / 8;
-  const bool too_fast = needed_ >= 1;
-  if (clock_.now() - digested_until_ > (too_fast ? far_behind : a_little_behind)) return Pace::ordinary;
-  if (took >= starved) starved_at_ = Stopwatch::now();
-  if (starved_at_ && since(*starved_at_) < for_a_while) return Pace::ordinary;
-  return Pace::courteous;
 }
 
 Sequence Digest::cursor() const {

@@ -13,6 +13,7 @@
 
 #include "api/digest/batch_size.h"
 #include "api/digest/config.h"
+#include "api/digest/digest_pace.h"
 #include "api/digest/ownership.h"
 #include "api/digest/parsed_batch.h"
 #include "buffer/clock.h"
@@ -74,7 +75,6 @@ class Digest {
   };
 
   Pace step(const std::stop_token& stop);
-  Pace pace_after(std::size_t records, Duration took, Duration processor);
   void pause(const std::stop_token& stop, Duration at_most);
   buffer::Sequence cursor() const;
   Result<Read> read_batch();
@@ -93,18 +93,17 @@ class Digest {
   // Of the thread whose turn it is.
   buffer::Sequence next_ = 0;  // 0: not yet read from the tables
   BatchSize batch_size_;
+  DigestPace pace_;
   OwnershipBook ownership_;
   GroupingBook groupings_;
   bool backlog_ = false;
   buffer::Sequence trimmed_floor_ = 0;
   Time digested_until_{};  // when the newest digested record was received
   Duration stretch_{};     // from when to when the records of the last batch were received
-  double needed_ = 0;      // how much of a processor reading the stream takes, smoothed
   Time ticked_{};
   Time expired_{};
   Duration backoff_{};  // before the next attempt, after one that failed
   std::optional<std::chrono::steady_clock::time_point> logged_;      // the last failure
-  std::optional<std::chrono::steady_clock::time_point> starved_at_;  // when a courteous step took too long
 
   mutable std::mutex mutex_;
   std::condition_variable_any woken_;
