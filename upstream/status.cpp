@@ -1,6 +1,7 @@
 #include "upstream/status.h"
 
 #include "buffer/schema/rows.pb.h"
+#include "upstream/metric_text.h"
 
 #include <algorithm>
 #include <array>
@@ -18,11 +19,6 @@ struct Metric {
   std::string_view help;
   std::uint64_t (*value)(const DestinationStatus& status, Time now);
 };
-
-std::uint64_t seconds_since(const std::optional<Time>& time, Time now) {
-  if (!time || now <= *time) return 0;
-  return static_cast<std::uint64_t>((now - *time).count()) / 1'000;
-}
 
 constexpr std::array<Metric, 10> metrics = {{
     {"forwarded_envelopes_total", "counter", "Envelopes that the destination has acknowledged.",
@@ -46,10 +42,6 @@ constexpr std::array<Metric, 10> metrics = {{
     {"last_success_seconds", "gauge", "Since the last acknowledgement, 0 before the first.",
      [](const DestinationStatus& s, Time now) { return seconds_since(s.last_success, now); }},
 }};
-
-void add_head(std::string& out, const std::string& name, std::string_view kind, std::string_view help) {
-  out += "# HELP " + name + " " + std::string(help) + "\n# TYPE " + name + " " + std::string(kind) + "\n";
-}
 
 }  // namespace
 

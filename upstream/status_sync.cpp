@@ -4,6 +4,7 @@
 #include "buffer/rows.h"
 #include "buffer/thread.h"
 #include "upstream/curl_options.h"
+#include "upstream/metric_text.h"
 #include "upstream/sync_book.h"
 #include "upstream/sync_peer.h"
 
@@ -41,10 +42,7 @@ constexpr std::array<Metric, 6> metrics = {{
     {"well", "gauge", "1 while its API answers and accepts the token.",
      [](const SyncStatus& s, Time) { return s.state == "running" ? std::uint64_t{1} : std::uint64_t{0}; }},
     {"last_success_seconds", "gauge", "Since its API last answered as it should, 0 before the first time.",
-     [](const SyncStatus& s, Time now) {
-       if (!s.last_success || now <= *s.last_success) return std::uint64_t{0};
-       return static_cast<std::uint64_t>((now - *s.last_success).count()) / 1'000;
-     }},
+     [](const SyncStatus& s, Time now) { return seconds_since(s.last_success, now); }},
 }};
 
 }  // namespace
@@ -159,7 +157,7 @@ void StatusSync::add_metrics(std::string& out) const {
   if (all.empty()) return;
   for (const Metric& metric : metrics) {
     const std::string name = "picket_status_sync_" + std::string(metric.name);
-    out += "# HELP " + name + " " + std::string(metric.help) + "\n# TYPE " + name + " " + std::string(metric.kind) + "\n";
+    add_head(out, name, metric.kind, metric.help);
     for (const auto& status : all) {
       out += name + "{destination=\"" + status.destination + "\"} " + std::to_string(metric.value(status, impl_->clock.now())) + "\n";
     }
