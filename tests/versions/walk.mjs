@@ -1,6 +1,6 @@
 // node walk.mjs NAME=BINARY…, oldest first: one data folder, served by each in turn, up, down and with skips.
 // After each step: all that was ever acknowledged is there once and says the same as on the day it came, the
-// ledger balances, the journal is whole. At the end every byte that was sent is looked for in the journal.
+// ledger balances, the journal is whole. At the end the journal holds a record of each, once.
 import { spawn, spawnSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
@@ -88,7 +88,6 @@ const core = (event) => ({
 });
 
 const acknowledged = new Map(); // id → what was said of it at first
-const bodies = [];              // each with a text of its own that must be in the journal
 let sessions = 0;
 async function post(items, id) {
   const lines = [JSON.stringify({ event_id: id })];
@@ -104,10 +103,7 @@ async function traffic(round) {
     const filler = `filler-${id}-${"x".repeat((i * 997) % 40_000)}`;
     const event = { event_id: id, timestamp: Date.now() / 1000, platform: "python", level: "error", server_name: "till-7", tags: { round: String(round) }, extra: { filler },
       exception: { values: [{ type: "ValueError", value: `broke in round ${round % 3}`, stacktrace: { frames: [{ function: `f${i % 5}`, module: "app", lineno: i }] } }] } };
-    if (await post([[{ type: "event" }, event]], id)) {
-      acknowledged.set(id, null);
-      bodies.push(`filler-${id}-`);
-    }
+    if (await post([[{ type: "event" }, event]], id)) acknowledged.set(id, null);
     if (i % 10 === 0 && await post([[{ type: "session" }, { sid: randomUUID(), init: true, started: new Date().toISOString(), status: "exited", attrs: { release: "till@1.0.0" } }]], undefined)) ++sessions;
   }
 }
@@ -159,11 +155,11 @@ try {
     await stop();
   }
   const newest = versions[last];
-  let text = Buffer.alloc(0);
   const exported = verb(newest, "journal", "export");
   check(exported.code === 0, `export: ${exported.err}`);
-  text = exported.out;
-  check(bodies.every((body) => text.includes(body)), "a body that was sent is not in the journal");
+  const records = exported.out.toString("latin1").match(/^\{"sequence":\d+,.*"crc32c":"[0-9a-f]{8}"\}$/gm) ?? [];
+  const ids = records.map((line) => JSON.parse(line).event_id).filter((id) => acknowledged.has(id));
+  check(ids.length === acknowledged.size && new Set(ids).size === ids.length, `${ids.length} of ${acknowledged.size} events are in the journal`);
   code = failed === 0 ? 0 : 1;
   console.log(`${acknowledged.size} events and ${sessions} sessions over ${path.length} steps: ${path.map((index) => versions[index].name).join(" → ")}`);
 } catch (error) {
