@@ -67,7 +67,9 @@ void print_destination(std::ostream& out, const json::object& destination) {
   }
   out << "\n    forwarded " << number(destination.at("forwarded")) << " ("
       << in_bytes(static_cast<double>(number(destination.at("forwarded_bytes")))) << " sent), quarantined "
-      << number(destination.at("quarantined")) << ", expired " << number(destination.at("expired")) << "\n";
+      << number(destination.at("quarantined")) << ", expired " << number(destination.at("expired"));
+  if (const auto left = number(destination.at("not_routed")); left > 0) out << ", not routed " << left;
+  out << "\n";
   out << "    last success " << (destination.at("last_success").is_null() ? std::string("never") : std::string(destination.at("last_success").as_string())) << "\n";
   if (const auto& held = destination.at("held_reason").as_string(); !held.empty()) {
     out << "    held: " << printable(held) << "; `picket upstream resume " << printable(destination.at("name").as_string())

@@ -1,6 +1,7 @@
 #include "upstream/config.h"
 
 #include "upstream/routes.h"
+#include "upstream/selector.h"
 
 #include <algorithm>
 #include <set>
@@ -15,6 +16,15 @@ void bind(Settings& settings, DestinationConfig& config) {
   settings.text("dsn", config.dsn);
   settings.text("url", config.url);
   settings.map("projects", config.projects);
+  const auto words = [&settings](std::string_view name, WordsConfig& field) {
+    settings.list("include_" + std::string(name), field.include);
+    settings.list("exclude_" + std::string(name), field.exclude);
+  };
+  words("projects", config.routing.projects);
+  words("categories", config.routing.categories);
+  words("environments", config.routing.environments);
+  words("releases", config.routing.releases);
+  words("levels", config.routing.levels);
   settings.text("proxy", config.proxy);
   settings.text("ca_file", config.ca_file);
   settings.flag("insecure", config.insecure);
@@ -73,6 +83,7 @@ std::string problem_of(const DestinationConfig& config) {
   if (config.name.find_first_of("\"\\\n\r\t /") != std::string::npos || config.name.size() > 100) {
     return "name must be at most 100 characters, without spaces, quotes and slashes";
   }
+  if (const auto selector = Selector::make(config); !selector) return selector.error().detail;
   return sync_problem_of(config);
 }
 

@@ -13,6 +13,22 @@
 
 namespace picket::upstream {
 
+// What goes by one of an item's properties: what `include` names (empty: everything) and `exclude` does not.
+struct WordsConfig {
+  std::vector<std::string> include;
+  std::vector<std::string> exclude;
+  bool empty() const { return include.empty() && exclude.empty(); }
+};
+
+// Which items a destination is to have: those that pass every one of these (routing.h).
+struct RoutingConfig {
+  WordsConfig projects;      // ids of this Picket
+  WordsConfig categories;    // Sentry's names, and client_report, user_report, unknown
+  WordsConfig environments;  // globs, as the next two
+  WordsConfig releases;
+  WordsConfig levels;        // of events; other items have none and pass
+};
+
 struct DestinationConfig {
   // Names the cursor and the counters: a new name starts anew. Empty: the host of `dsn` or `url`.
   std::string name;
@@ -22,6 +38,9 @@ struct DestinationConfig {
   std::string url;
   // Local project id → DSN, or (with `url`) the project's id over there.
   std::vector<std::pair<std::string, std::string>> projects;
+  // What of it goes there at all. Price of environments, releases and levels: each body is opened and
+  // its payload read to find them; projects and categories are known without.
+  RoutingConfig routing;
 
   // http://, https:// or socks5:// with host and port; empty: none. The environment's proxies are not used.
   std::string proxy;

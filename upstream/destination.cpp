@@ -34,11 +34,18 @@ Routes routes_of(const DestinationConfig& config) {
   return *std::move(routes);
 }
 
+Selector selector_of(const DestinationConfig& config) {
+  auto selector = Selector::make(config);
+  if (!selector) std::abort();
+  return *std::move(selector);
+}
+
 }  // namespace
 
 Destination::Destination(DestinationConfig config, const buffer::Journal& journal, const Clock& clock)
     : config_(std::move(config)),
       routes_(routes_of(config_)),
+      selector_(selector_of(config_)),
       journal_(journal),
       clock_(clock),
       backoff_(config_.retry_min, config_.retry_max, config_.max_in_flight),
@@ -75,6 +82,7 @@ void Destination::load(const buffer::Tables& tables) {
   said_.forwarded = row.forwarded();
   said_.quarantined = row.quarantined();
   said_.expired = row.expired();
+  said_.not_routed = row.not_routed();
   said_.forwarded_bytes = row.forwarded_bytes();
   said_.last_error = row.last_error();
   if (row.last_success_ms() != 0) said_.last_success = time_from_ms(row.last_success_ms());
@@ -132,8 +140,8 @@ void Destination::retry_quarantined(const buffer::Tables& tables) {
     }
     const auto read = journal_.read_one(row.sequence());
     const bool there = read && !read->records.empty();
-    const auto parcel = there ? open_record(read->records.front(), routes_, journal_.reading_room())
-                              : Result<Parcel>(Error{Fault::not_found, "no longer in the journal"});
+    auto parcel = there ? open_record(read->records.front(), routes_, journal_.reading_room())
+                        : Result<Parcel>(Error{Fault::not_found, "no longer in the journal"});
     if (!parcel && parcel.error().fault == Fault::unavailable) {
       retry_quarantined_ = true;
       return;
@@ -143,8 +151,8 @@ void Destination::retry_quarantined(const buffer::Tables& tables) {
           {{"destination", config_.name}, {"sequence", row.sequence()}, {"reason", parcel.error().detail}});
       continue;
     }
-    ledger_.release(row.status() == 0 ? unreadable_label(row.sequence(), row.project(), time_from_ms(row.at_ms()))
-                                      : parcel->label);
+    ledger_.release(quarantined_label(row).value_or(
+        row.status() == 0 ? unreadable_label(row.sequence(), row.project(), time_from_ms(row.at_ms())) : parcel->label));
     if (said_.quarantined > 0) --said_.quarantined;
     deferred_.add(row.sequence(), {Time{}, parcel->label});
   }
@@ -330,13 +338,15 @@ bool Destination::ship_fresh(CURLM* multi) {
 
 void Destination::ship(CURLM* multi, const buffer::StoredRecord& record, Shipment shipment) {
   auto parcel = open_record(record, routes_, journal_.reading_room());
-  if (!parcel && parcel.error().fault == Fault::unavailable) return wait_for_room(std::move(shipment));
-  if (!parcel) {
+  const auto selected = parcel ? selector_.select(*parcel) : Result<void>(parcel.error());
+  if (!selected && selected.error().fault == Fault::unavailable) return wait_for_room(std::move(shipment));
+  if (!selected) {
     shipment.label = unreadable_label(record.sequence, record.project, clock_.now());
-    return refuse_unreadable(std::move(shipment), parcel.error().detail);
+    return refuse_unreadable(std::move(shipment), selected.error().detail);
   }
   shipment.label = parcel->label;
   shipment.opened = true;
+  if (shipment.label.nothing_goes()) return leave_out(shipment);
   if (const auto until = limits_.waits_until(shipment.label, clock_.now())) {
     return put_off(std::move(shipment), *until);
   }

@@ -2,7 +2,8 @@
 //
 //   journal ─► batch ─► shipment ─► transfer ─► answer ─┬─ delivered, refused ─► window ─► ledger
 //                          ▲                            ├─ failed ──────► retries
-//                          └──── retries, deferred ◄────┴─ limited, or failing alone ─► deferred
+//                 │        └──── retries, deferred ◄────┴─ limited, or failing alone ─► deferred
+//                 └─ not wanted there ─► window
 //
 // INVARIANT  Memory is bounded whatever waits: bodies exist only while they are sent.
 // INVARIANT  Every record read is settled in the window once; the ledger counts what the cursor passed.
@@ -18,6 +19,7 @@
 #include "upstream/ledger.h"
 #include "upstream/limits.h"
 #include "upstream/routes.h"
+#include "upstream/selector.h"
 #include "upstream/status.h"
 #include "upstream/transfer.h"
 #include "upstream/window.h"
@@ -110,6 +112,7 @@ class Destination {
   void refuse(const Shipment& shipment, unsigned status, std::string answer);
   void refuse_unreadable(Shipment shipment, std::string reason);
   void put_off(Shipment shipment, Time until);
+  void leave_out(const Shipment& shipment);
   void on_delivered(const Shipment& shipment, std::uint64_t bytes);
   void on_retry(Shipment shipment, const Answer& answer, const std::string& reason);
   void on_wait(Shipment shipment, const Answer& answer, const std::string& reason);
@@ -122,6 +125,7 @@ class Destination {
 
   const DestinationConfig config_;
   const Routes routes_;
+  const Selector selector_;
   const buffer::Journal& journal_;
   const Clock& clock_;
 

@@ -53,6 +53,7 @@ void Destination::count(const Settled& settled) {
       return;
     case Fate::quarantined: said_.quarantined += settled.records; return;
     case Fate::expired: said_.expired += settled.records; return;
+    case Fate::not_routed: said_.not_routed += settled.records; return;
   }
 }
 
@@ -109,6 +110,14 @@ void Destination::put_off(Shipment shipment, Time until) {
   settled.deferred_until = until;
   settled.attempts = shipment.attempts;
   settled.retry_generation = retry_generation_;
+  settled.label = shipment.label;
+  settle(shipment, std::move(settled));
+}
+
+// Nothing of it is for this destination.
+void Destination::leave_out(const Shipment& shipment) {
+  Settled settled;
+  settled.fate = Fate::not_routed;
   settled.label = shipment.label;
   settle(shipment, std::move(settled));
 }

@@ -48,6 +48,7 @@ void apply(buffer::Batch& batch, const Change& change, Time now) {
   row.set_forwarded(moved(row.forwarded(), change.forwarded));
   row.set_quarantined(moved(row.quarantined(), change.quarantined));
   row.set_expired(moved(row.expired(), change.expired));
+  row.set_not_routed(moved(row.not_routed(), change.not_routed));
   row.set_forwarded_bytes(moved(row.forwarded_bytes(), change.forwarded_bytes));
   buffer::put_row(batch, Table::destinations, change.name, row);
 
@@ -66,16 +67,34 @@ void apply(buffer::Batch& batch, const Change& change, Time now) {
   }
 }
 
-void Ledger::count(const Label& label, Fate fate, std::int64_t sign) {
-  for (const ItemCount& item : label.counts) {
-    change_.counts[{label.project, hour_of(label.received), static_cast<std::uint8_t>(item.category),
-                    static_cast<std::uint8_t>(fate)}] += sign * static_cast<std::int64_t>(item.quantity);
+std::optional<Label> quarantined_label(const schema::Quarantined& row) {
+  if (row.counts_size() == 0 && row.left_out_size() == 0) return std::nullopt;
+  Label label;
+  label.sequence = row.sequence();
+  label.project = row.project();
+  label.received = time_from_ms(row.received_ms());
+  for (int i = 0; i + 1 < row.counts_size(); i += 2) {
+    label.counts.push_back({static_cast<relay::DataCategory>(row.counts(i)), row.counts(i + 1)});
   }
+  for (int i = 0; i + 2 < row.left_out_size(); i += 3) {
+    label.left_out.push_back({static_cast<std::uint8_t>(row.left_out(i)),
+                              static_cast<relay::DataCategory>(row.left_out(i + 1)), row.left_out(i + 2)});
+  }
+  return label;
+}
+
+void Ledger::count(const Label& label, Fate fate, std::int64_t sign) {
+  const auto add = [&](relay::DataCategory category, std::uint8_t as, std::uint64_t quantity) {
+    change_.counts[{label.project, hour_of(label.received), static_cast<std::uint8_t>(category), as}] +=
+        sign * static_cast<std::int64_t>(quantity);
+  };
+  for (const auto& [category, quantity] : label.counts) add(category, static_cast<std::uint8_t>(fate), quantity);
+  for (const auto& [as, category, quantity] : label.left_out) add(category, as, quantity);
 }
 
 void Ledger::add(const Settled& settled, Time now) {
   dirty_ = true;
-  change_.settled += settled.records;
+  if (settled.fate != Fate::not_routed) change_.settled += settled.records;
   const auto records = static_cast<std::int64_t>(settled.records);
   switch (settled.fate) {
     case Fate::skipped:
@@ -85,6 +104,7 @@ void Ledger::add(const Settled& settled, Time now) {
       change_.forwarded_bytes += static_cast<std::int64_t>(settled.sent_bytes);
       break;
     case Fate::expired: change_.expired += records; break;
+    case Fate::not_routed: change_.not_routed += records; break;
     case Fate::quarantined: {
       change_.quarantined += records;
       schema::Quarantined row;
@@ -94,6 +114,16 @@ void Ledger::add(const Settled& settled, Time now) {
       row.set_status(settled.status);
       row.set_answer(settled.answer);
       row.set_bytes(settled.label.stored_bytes);
+      row.set_received_ms(to_ms(settled.label.received));
+      for (const auto& [category, quantity] : settled.label.counts) {
+        row.add_counts(static_cast<std::uint64_t>(category));
+        row.add_counts(quantity);
+      }
+      for (const auto& [fate, category, quantity] : settled.label.left_out) {
+        row.add_left_out(fate);
+        row.add_left_out(static_cast<std::uint64_t>(category));
+        row.add_left_out(quantity);
+      }
       change_.quarantine.push_back(std::move(row));
       break;
     }

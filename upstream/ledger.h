@@ -13,6 +13,7 @@
 #include <compare>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,11 +36,12 @@ struct Change {
   std::int64_t forwarded = 0;
   std::int64_t quarantined = 0;
   std::int64_t expired = 0;
+  std::int64_t not_routed = 0;
   std::int64_t forwarded_bytes = 0;
   std::map<CountKey, std::int64_t> counts;
   std::vector<schema::Quarantined> quarantine;
   std::vector<buffer::Sequence> released;  // quarantine rows that go
-  std::uint64_t settled = 0;               // records in this change
+  std::uint64_t settled = 0;               // records in this change that a crash would send again
 };
 
 void apply(buffer::Batch& batch, const Change& change, Time now);
@@ -47,11 +49,14 @@ void apply(buffer::Batch& batch, const Change& change, Time now);
 std::string cursor_name(std::string_view destination);
 std::string quarantine_key(std::string_view destination, buffer::Sequence sequence);
 
+// What a quarantine row was counted as; nothing for one of an older Picket, which did not note it.
+std::optional<Label> quarantined_label(const schema::Quarantined& row);
+
 class Ledger {
  public:
   // Counts the record with its fate; deferred and skipped ones count nothing.
   void add(const Settled& settled, Time now);
-  // Takes back that a record was quarantined.
+  // Takes back that a record was quarantined, and what was left out of it.
   void release(const Label& label);
   void touch() { dirty_ = true; }
   bool dirty() const { return dirty_; }

@@ -20,7 +20,7 @@ struct Metric {
   std::uint64_t (*value)(const DestinationStatus& status, Time now);
 };
 
-constexpr std::array<Metric, 10> metrics = {{
+constexpr std::array<Metric, 11> metrics = {{
     {"forwarded_envelopes_total", "counter", "Envelopes that the destination has acknowledged.",
      [](const DestinationStatus& s, Time) { return s.forwarded; }},
     {"forwarded_bytes_total", "counter", "Bytes of request bodies that were acknowledged, as sent.",
@@ -29,6 +29,8 @@ constexpr std::array<Metric, 10> metrics = {{
      [](const DestinationStatus& s, Time) { return s.quarantined; }},
     {"expired_records_total", "counter", "Records recycled before they could be forwarded.",
      [](const DestinationStatus& s, Time) { return s.expired; }},
+    {"not_routed_envelopes_total", "counter", "Envelopes of which nothing is for the destination.",
+     [](const DestinationStatus& s, Time) { return s.not_routed; }},
     {"failed_attempts_total", "counter", "Attempts that did not end in an acknowledgement, since start.",
      [](const DestinationStatus& s, Time) { return s.failures; }},
     {"waiting_records", "gauge", "Records that the destination has still to get.",
@@ -70,6 +72,7 @@ DestinationStatus stored_status(const buffer::Journal* journal,
   status.forwarded = stored.forwarded();
   status.quarantined = stored.quarantined();
   status.expired = stored.expired();
+  status.not_routed = stored.not_routed();
   status.forwarded_bytes = stored.forwarded_bytes();
   status.last_error = stored.last_error();
   if (stored.last_success_ms() != 0) status.last_success = time_from_ms(stored.last_success_ms());

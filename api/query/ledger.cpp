@@ -140,6 +140,7 @@ class Collector {
       if (fate == 1) onward.forwarded += quantity;
       if (fate == 2) onward.quarantined += quantity;
       if (fate == 3) onward.expired += quantity;
+      if (fate == 10) onward.not_routed += quantity;
     }
   }
 
@@ -180,7 +181,7 @@ class Collector {
   void fill_waiting() {
     for (auto& line : report_.lines) {
       for (auto& [name, onward] : line.destinations) {
-        const auto gone = onward.forwarded + onward.quarantined + onward.expired;
+        const auto gone = onward.gone();
         onward.waiting = line.stored > gone ? line.stored - gone : 0;
       }
     }
@@ -212,7 +213,7 @@ std::vector<std::string> check_ledger(const LedgerReport& report) {
       if (line.category) words += std::string(relay::wire_name(*line.category)) + ", ";
       words += "stored " + std::to_string(line.stored) + " is not forwarded " + std::to_string(onward.forwarded) +
                " + waiting " + std::to_string(onward.waiting) + " + quarantined " +
-               std::to_string(onward.quarantined) + " + expired " + std::to_string(onward.expired);
+               std::to_string(onward.quarantined) + " + expired " + std::to_string(onward.expired) + " + not routed " + std::to_string(onward.not_routed);
       wrong.push_back(std::move(words));
     }
   }

@@ -1,0 +1,43 @@
+// What of an envelope goes to one destination: nothing, all of it, or the items that are wanted.
+//
+// INVARIANT  What belongs to an event goes with it or not at all; only exclude_categories takes from it.
+// INVARIANT  Nothing is decompressed or parsed where project and categories decide.
+// THREADS    Immutable; from any thread.
+#pragma once
+
+#include "buffer/result.h"
+#include "upstream/config.h"
+#include "upstream/parcel.h"
+#include "upstream/routing.h"
+
+#include <cstdint>
+#include <vector>
+
+namespace picket::upstream {
+
+class Selector {
+ public:
+  // Fault::malformed names the key of the section and what is wrong with it.
+  static Result<Selector> make(const DestinationConfig& config);
+
+  bool takes_all() const { return routing_.takes_all(); }
+
+  // Moves what is not to go from the label's counts to its left_out, and says in the parcel which
+  // items are kept. Fault::malformed when it had to look inside and cannot, Fault::unavailable when
+  // there is no room for that just now.
+  Result<void> select(Parcel& parcel) const;
+  // All of it is left out, for a parcel that the configuration says nothing for.
+  static void leave_all_out(Label& label, std::uint8_t fate);
+  bool takes_project(relay::ProjectId project) const { return routing_.takes_project(project); }
+
+ private:
+  // By what is known without looking inside; nothing when that does not decide.
+  enum class Quick : std::uint8_t { all, none, unsure };
+  Quick judge_quickly(const Label& label) const;
+  // For each item its fate, 0 for those that go.
+  std::vector<std::uint8_t> judge_items(const relay::Envelope& envelope) const;
+
+  Routing routing_;
+};
+
+}  // namespace picket::upstream
