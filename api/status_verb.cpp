@@ -69,6 +69,7 @@ void print_destination(std::ostream& out, const json::object& destination) {
       << in_bytes(static_cast<double>(number(destination.at("forwarded_bytes")))) << " sent), quarantined "
       << number(destination.at("quarantined")) << ", expired " << number(destination.at("expired"));
   if (const auto left = number(destination.at("not_routed")); left > 0) out << ", not routed " << left;
+  if (const auto left = number(destination.at("not_sampled")); left > 0) out << ", not sampled " << left;
   out << "\n";
   out << "    last success " << (destination.at("last_success").is_null() ? std::string("never") : std::string(destination.at("last_success").as_string())) << "\n";
   if (const auto& held = destination.at("held_reason").as_string(); !held.empty()) {

@@ -25,6 +25,8 @@ void bind(Settings& settings, DestinationConfig& config) {
   words("environments", config.routing.environments);
   words("releases", config.routing.releases);
   words("levels", config.routing.levels);
+  settings.map("sample_rates", config.sample_rates);
+  settings.duration("report_unsent", config.report_unsent, milliseconds(0), hours(24));
   settings.text("proxy", config.proxy);
   settings.text("ca_file", config.ca_file);
   settings.flag("insecure", config.insecure);

@@ -41,6 +41,10 @@ struct DestinationConfig {
   // What of it goes there at all. Price of environments, releases and levels: each body is opened and
   // its payload read to find them; projects and categories are known without.
   RoutingConfig routing;
+  // Category → the part of it that goes, "0" to "1", all of a trace or nothing of it (sampling.h).
+  std::vector<std::pair<std::string, std::string>> sample_rates;
+  // How often the destination is told in a client report what routing and sampling left out; 0: never.
+  Duration report_unsent{0};
 
   // http://, https:// or socks5:// with host and port; empty: none. The environment's proxies are not used.
   std::string proxy;

@@ -48,6 +48,7 @@ Destination::Destination(DestinationConfig config, const buffer::Journal& journa
       selector_(selector_of(config_)),
       journal_(journal),
       clock_(clock),
+      unsent_(config_.report_unsent),
       backoff_(config_.retry_min, config_.retry_max, config_.max_in_flight),
       coding_(parse_coding(config_.compression)) {
   said_.name = config_.name;
@@ -83,6 +84,8 @@ void Destination::load(const buffer::Tables& tables) {
   said_.quarantined = row.quarantined();
   said_.expired = row.expired();
   said_.not_routed = row.not_routed();
+  said_.not_sampled = row.not_sampled();
+  unsent_.load(row, now);
   said_.forwarded_bytes = row.forwarded_bytes();
   said_.last_error = row.last_error();
   if (row.last_success_ms() != 0) said_.last_success = time_from_ms(row.last_success_ms());
@@ -162,6 +165,7 @@ void Destination::on_clock_leap() {
   limits_.clear();
   deferred_.hasten();
   no_fresh_before_ = {};
+  unsent_.on_clock_leap(clock_.now());
 }
 
 void Destination::forget_batch() {
@@ -201,7 +205,29 @@ void Destination::pump(CURLM* multi) {
 // What has failed often goes last, so that an envelope that only the upstream cannot stand does not
 // keep others from showing that the upstream is well.
 bool Destination::ship_next(CURLM* multi) {
-  return ship_retry(multi, patience) || ship_deferred(multi) || ship_fresh(multi) || ship_retry(multi, UINT_MAX);
+  return ship_retry(multi, patience) || ship_deferred(multi) || ship_fresh(multi) || ship_report(multi) ||
+         ship_retry(multi, UINT_MAX);
+}
+
+bool Destination::ship_report(CURLM* multi) {
+  auto report = unsent_.start(clock_.now());
+  if (!report) return false;
+  auto target = routes_.find_target(report->project, report->key);
+  if (!target) {
+    unsent_.settle(clock_.now());  // records without a key: nobody to tell
+    return true;
+  }
+  Shipment shipment;
+  shipment.report = true;
+  shipment.label.project = report->project;
+  shipment.label.received = clock_.now();
+  shipment.label.target = *std::move(target);
+  Parcel parcel;
+  parcel.label = shipment.label;
+  parcel.stored = report->envelope;
+  note_way(parcel, instance_);
+  send(multi, parcel, std::move(shipment));
+  return true;
 }
 
 bool Destination::ship_retry(CURLM* multi, unsigned below_attempts) {
@@ -362,6 +388,7 @@ void Destination::send(CURLM* multi, const Parcel& parcel, Shipment shipment) {
   shipment.retry_generation = retry_generation_;
   const Packing packing{coding_, static_cast<int>(config_.compression_level), takes_stored_};
   auto request = render_request(parcel, now, packing);
+  if (!request && shipment.report) return unsent_.put_back(now);
   if (!request && request.error().fault == Fault::unavailable) return wait_for_room(std::move(shipment));
   if (!request) return refuse_unreadable(std::move(shipment), request.error().detail);
   shipment.coding = request->coding;
@@ -402,6 +429,7 @@ std::optional<Duration> Destination::wakes_in() const {
   if (const auto look = deferred_.next_look()) consider(std::max(*look, now) - now);
   if (journal_failed_until_ > steady) consider(std::chrono::ceil<Duration>(journal_failed_until_ - steady));
   if (no_fresh_before_ > now) consider(no_fresh_before_ - now);
+  if (const auto look = unsent_.next_look()) consider(std::max(*look, now) - now);
   return least;
 }
 

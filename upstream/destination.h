@@ -22,6 +22,7 @@
 #include "upstream/selector.h"
 #include "upstream/status.h"
 #include "upstream/transfer.h"
+#include "upstream/unsent_reports.h"
 #include "upstream/window.h"
 
 #include <chrono>
@@ -76,6 +77,7 @@ class Destination {
     Label label;
     bool opened = false;    // the label says more than the sequence
     bool deferred = false;  // from the deferred list, behind the cursor
+    bool report = false;    // a client report of ours: no record
     unsigned attempts = 0;  // that failed
     std::uint64_t successes_before = 0;  // the destination's, at the first failure
     Steady::time_point not_before{};
@@ -97,6 +99,7 @@ class Destination {
   bool ship_retry(CURLM* multi, unsigned below_attempts);
   bool ship_deferred(CURLM* multi);
   bool ship_fresh(CURLM* multi);
+  bool ship_report(CURLM* multi);
   bool ship_again(CURLM* multi, Shipment shipment);
   void wait_for_room(Shipment shipment);
   void ship(CURLM* multi, const buffer::StoredRecord& record, Shipment shipment);
@@ -113,6 +116,7 @@ class Destination {
   void refuse_unreadable(Shipment shipment, std::string reason);
   void put_off(Shipment shipment, Time until);
   void leave_out(const Shipment& shipment);
+  void on_report_answered(Verdict verdict);
   void on_delivered(const Shipment& shipment, std::uint64_t bytes);
   void on_retry(Shipment shipment, const Answer& answer, const std::string& reason);
   void on_wait(Shipment shipment, const Answer& answer, const std::string& reason);
@@ -133,6 +137,7 @@ class Destination {
   Ledger ledger_;
   Limits limits_;
   Deferred deferred_;
+  UnsentReports unsent_;
   Backoff backoff_;
   std::unordered_map<Transfer*, UnderWay> under_way_;
   std::vector<std::unique_ptr<Transfer>> free_;

@@ -32,6 +32,7 @@ void Destination::on_finished(CURLM* multi, Transfer& transfer, CURLcode code) {
 
   note_limits(answer, shipment.label);
   const Judgement judgement = judge(answer);
+  if (shipment.report) return on_report_answered(judgement.verdict);
   switch (judgement.verdict) {
     case Verdict::delivered: return on_delivered(shipment, bytes);
     case Verdict::retry: return on_retry(std::move(shipment), answer, judgement.reason);
@@ -44,6 +45,9 @@ void Destination::on_finished(CURLM* multi, Transfer& transfer, CURLcode code) {
 
 void Destination::count(const Settled& settled) {
   ledger_.add(settled, clock_.now());
+  // Of what is in quarantine more may go yet, or less.
+  const bool is_final = settled.fate == Fate::forwarded || settled.label.nothing_goes();
+  if (is_final) unsent_.add(settled.label, clock_.now());
   switch (settled.fate) {
     case Fate::skipped:
     case Fate::deferred: return;
@@ -54,6 +58,7 @@ void Destination::count(const Settled& settled) {
     case Fate::quarantined: said_.quarantined += settled.records; return;
     case Fate::expired: said_.expired += settled.records; return;
     case Fate::not_routed: said_.not_routed += settled.records; return;
+    case Fate::not_sampled: said_.not_sampled += settled.records; return;
   }
 }
 
@@ -117,9 +122,20 @@ void Destination::put_off(Shipment shipment, Time until) {
 // Nothing of it is for this destination.
 void Destination::leave_out(const Shipment& shipment) {
   Settled settled;
-  settled.fate = Fate::not_routed;
+  const auto& left_out = shipment.label.left_out;
+  const bool sampled = std::any_of(left_out.begin(), left_out.end(), [](const LeftOut& one) {
+    return one.fate == static_cast<std::uint8_t>(Fate::not_sampled);
+  });
+  settled.fate = sampled ? Fate::not_sampled : Fate::not_routed;
   settled.label = shipment.label;
   settle(shipment, std::move(settled));
+}
+
+// An answer that was lost, or comes later, costs a report that is told twice; records never wait for one.
+void Destination::on_report_answered(Verdict verdict) {
+  ledger_.touch();
+  if (verdict == Verdict::delivered || verdict == Verdict::refuse || verdict == Verdict::recode) return unsent_.settle(clock_.now());
+  unsent_.put_back(clock_.now());
 }
 
 void Destination::on_reached() {
@@ -256,6 +272,7 @@ Change Destination::take_change() {
   if (said_.last_success) change.row.set_last_success_ms(to_ms(*said_.last_success));
   if (said_.last_attempt) change.row.set_last_attempt_ms(to_ms(*said_.last_attempt));
   limits_.store(change.row);
+  unsent_.store(change.row);
   for (const auto& [sequence, entry] : deferred_.entries()) change.row.add_deferred(sequence);
   being_written_ = std::max<std::uint64_t>(change.settled, 1);
   return change;

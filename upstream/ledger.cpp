@@ -49,6 +49,8 @@ void apply(buffer::Batch& batch, const Change& change, Time now) {
   row.set_quarantined(moved(row.quarantined(), change.quarantined));
   row.set_expired(moved(row.expired(), change.expired));
   row.set_not_routed(moved(row.not_routed(), change.not_routed));
+  row.set_not_sampled(moved(row.not_sampled(), change.not_sampled));
+  *row.mutable_unsent() = change.row.unsent();
   row.set_forwarded_bytes(moved(row.forwarded_bytes(), change.forwarded_bytes));
   buffer::put_row(batch, Table::destinations, change.name, row);
 
@@ -94,7 +96,7 @@ void Ledger::count(const Label& label, Fate fate, std::int64_t sign) {
 
 void Ledger::add(const Settled& settled, Time now) {
   dirty_ = true;
-  if (settled.fate != Fate::not_routed) change_.settled += settled.records;
+  if (settled.fate != Fate::not_routed && settled.fate != Fate::not_sampled) change_.settled += settled.records;
   const auto records = static_cast<std::int64_t>(settled.records);
   switch (settled.fate) {
     case Fate::skipped:
@@ -105,6 +107,7 @@ void Ledger::add(const Settled& settled, Time now) {
       break;
     case Fate::expired: change_.expired += records; break;
     case Fate::not_routed: change_.not_routed += records; break;
+    case Fate::not_sampled: change_.not_sampled += records; break;
     case Fate::quarantined: {
       change_.quarantined += records;
       schema::Quarantined row;

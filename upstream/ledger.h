@@ -37,6 +37,7 @@ struct Change {
   std::int64_t quarantined = 0;
   std::int64_t expired = 0;
   std::int64_t not_routed = 0;
+  std::int64_t not_sampled = 0;
   std::int64_t forwarded_bytes = 0;
   std::map<CountKey, std::int64_t> counts;
   std::vector<schema::Quarantined> quarantine;

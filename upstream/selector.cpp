@@ -1,9 +1,12 @@
 #include "upstream/selector.h"
 
+#include "relay/protocol/hex.h"
 #include "upstream/item_facts.h"
 #include "upstream/window.h"
 
 #include <algorithm>
+#include <optional>
+#include <string>
 #include <utility>
 
 namespace picket::upstream {
@@ -13,6 +16,7 @@ using relay::DataCategory;
 
 constexpr std::uint8_t goes = 0;
 constexpr auto not_routed = static_cast<std::uint8_t>(Fate::not_routed);
+constexpr auto not_sampled = static_cast<std::uint8_t>(Fate::not_sampled);
 
 void add_left_out(std::vector<LeftOut>& all, const LeftOut& one) {
   for (LeftOut& known : all) {
@@ -30,6 +34,9 @@ Result<Selector> Selector::make(const DestinationConfig& config) {
   auto routing = Routing::make(config.routing);
   if (!routing) return routing.error();
   selector.routing_ = *std::move(routing);
+  auto sampling = Sampling::make(config.sample_rates);
+  if (!sampling) return sampling.error();
+  selector.sampling_ = *std::move(sampling);
   return selector;
 }
 
@@ -38,28 +45,51 @@ void Selector::leave_all_out(Label& label, std::uint8_t fate) {
   label.decisive.clear();
 }
 
+bool Selector::samples(const Label& label) const {
+  return std::any_of(label.counts.begin(), label.counts.end(), [&](const ItemCount& count) {
+    return sampling_.rate_of(count.category) < 1 ||
+           (count.category == DataCategory::attachment && sampling_.rate_of(DataCategory::error) < 1);
+  });
+}
+
 Selector::Quick Selector::judge_quickly(const Label& label) const {
   if (!routing_.takes_project(label.project)) return Quick::none;
-  if (!routing_.has_categories()) return routing_.looks_inside() ? Quick::unsure : Quick::all;
+  if (!routing_.has_categories()) return routing_.looks_inside() || samples(label) ? Quick::unsure : Quick::all;
   const auto taken = [&](const ItemCount& count) { return routing_.takes_category(count.category); };
   // A crash file counts as an attachment and is an error.
   const auto could_go = [&](const ItemCount& count) {
     return taken(count) || (count.category == DataCategory::attachment && routing_.takes_category(DataCategory::error));
   };
   if (!label.counts.empty() && std::none_of(label.counts.begin(), label.counts.end(), could_go)) return Quick::none;
-  if (routing_.looks_inside()) return Quick::unsure;
+  if (routing_.looks_inside() || samples(label)) return Quick::unsure;
   return std::all_of(label.counts.begin(), label.counts.end(), taken) ? Quick::all : Quick::unsure;
 }
 
-std::vector<std::uint8_t> Selector::judge_items(const relay::Envelope& envelope) const {
+std::uint8_t Selector::judge_item(const relay::Envelope& envelope, const relay::Item& item, const Parcel& parcel) const {
+  const auto category = deciding_category(item);
+  if (!routing_.takes_category(category)) return not_routed;
+  std::optional<ItemFacts> facts;
+  if (routing_.looks_inside()) {
+    facts = read_facts(envelope, item);
+    if (!routing_.takes(*facts)) return not_routed;
+  }
+  const double rate = sampling_.rate_of(category);
+  if (rate >= 1) return goes;
+  std::string id = find_trace_id(envelope.header);
+  if (id.empty()) {
+    if (!facts) facts = read_facts(envelope, item);
+    id = facts->trace_id.value_or("");
+  }
+  if (id.empty() && envelope.fields.event_id) id = relay::render_event_id(*envelope.fields.event_id);
+  if (id.empty()) id = parcel.meta.event_id().empty() ? std::string(item.payload.substr(0, 4'096)) : relay::render_hex(parcel.meta.event_id());
+  return number_of_id(id) < rate ? goes : not_sampled;
+}
+
+std::vector<std::uint8_t> Selector::judge_items(const relay::Envelope& envelope, const Parcel& parcel) const {
   const auto leaders = find_leaders(envelope);
   std::vector<std::uint8_t> fates(envelope.items.size(), goes);
   for (std::size_t i = 0; i < fates.size(); ++i) {
-    if (leaders[i] != i) continue;
-    const relay::Item& item = envelope.items[i];
-    const bool taken = routing_.takes_category(deciding_category(item)) &&
-                       (!routing_.looks_inside() || routing_.takes(read_facts(envelope, item)));
-    if (!taken) fates[i] = not_routed;
+    if (leaders[i] == i) fates[i] = judge_item(envelope, envelope.items[i], parcel);
   }
   for (std::size_t i = 0; i < fates.size(); ++i) {
     if (leaders[i] == i) continue;
@@ -74,16 +104,20 @@ Result<void> Selector::select(Parcel& parcel) const {
   if (takes_all()) return {};
   switch (judge_quickly(parcel.label)) {
     case Quick::all: return {};
-    case Quick::none: leave_all_out(parcel.label, not_routed); return {};
+    case Quick::none:
+      leave_all_out(parcel.label, not_routed);
+      parcel.label.key = parcel.key;
+      return {};
     case Quick::unsure: break;
   }
   const auto decoded = decode(parcel);
   if (!decoded) return decoded.error();
   const auto envelope = relay::parse_envelope(*decoded, {.max_items = SIZE_MAX});
   if (!envelope) return envelope.error();
-  const auto fates = judge_items(*envelope);
+  const auto fates = judge_items(*envelope, parcel);
   if (std::all_of(fates.begin(), fates.end(), [](std::uint8_t fate) { return fate == goes; })) return {};
   parcel.label.counts.clear();
+  parcel.label.key = parcel.key;
   parcel.kept.resize(fates.size());
   for (std::size_t i = 0; i < fates.size(); ++i) {
     const relay::Item& item = envelope->items[i];

@@ -1,7 +1,8 @@
 // What of an envelope goes to one destination: nothing, all of it, or the items that are wanted.
 //
 // INVARIANT  What belongs to an event goes with it or not at all; only exclude_categories takes from it.
-// INVARIANT  Nothing is decompressed or parsed where project and categories decide.
+// INVARIANT  Nothing is decompressed or parsed where project and categories decide, no payload is
+//            read where the envelope header names the trace.
 // THREADS    Immutable; from any thread.
 #pragma once
 
@@ -9,6 +10,7 @@
 #include "upstream/config.h"
 #include "upstream/parcel.h"
 #include "upstream/routing.h"
+#include "upstream/sampling.h"
 
 #include <cstdint>
 #include <vector>
@@ -20,7 +22,7 @@ class Selector {
   // Fault::malformed names the key of the section and what is wrong with it.
   static Result<Selector> make(const DestinationConfig& config);
 
-  bool takes_all() const { return routing_.takes_all(); }
+  bool takes_all() const { return routing_.takes_all() && sampling_.empty(); }
 
   // Moves what is not to go from the label's counts to its left_out, and says in the parcel which
   // items are kept. Fault::malformed when it had to look inside and cannot, Fault::unavailable when
@@ -34,10 +36,15 @@ class Selector {
   // By what is known without looking inside; nothing when that does not decide.
   enum class Quick : std::uint8_t { all, none, unsure };
   Quick judge_quickly(const Label& label) const;
-  // For each item its fate, 0 for those that go.
-  std::vector<std::uint8_t> judge_items(const relay::Envelope& envelope) const;
+  // The fate of an item that decides for itself, 0 when it goes.
+  std::uint8_t judge_item(const relay::Envelope& envelope, const relay::Item& item, const Parcel& parcel) const;
+  // For each item its fate.
+  std::vector<std::uint8_t> judge_items(const relay::Envelope& envelope, const Parcel& parcel) const;
+
+  bool samples(const Label& label) const;
 
   Routing routing_;
+  Sampling sampling_;
 };
 
 }  // namespace picket::upstream

@@ -20,7 +20,7 @@ struct Metric {
   std::uint64_t (*value)(const DestinationStatus& status, Time now);
 };
 
-constexpr std::array<Metric, 11> metrics = {{
+constexpr std::array<Metric, 12> metrics = {{
     {"forwarded_envelopes_total", "counter", "Envelopes that the destination has acknowledged.",
      [](const DestinationStatus& s, Time) { return s.forwarded; }},
     {"forwarded_bytes_total", "counter", "Bytes of request bodies that were acknowledged, as sent.",
@@ -31,6 +31,8 @@ constexpr std::array<Metric, 11> metrics = {{
      [](const DestinationStatus& s, Time) { return s.expired; }},
     {"not_routed_envelopes_total", "counter", "Envelopes of which nothing is for the destination.",
      [](const DestinationStatus& s, Time) { return s.not_routed; }},
+    {"not_sampled_envelopes_total", "counter", "Envelopes that sampling left out.",
+     [](const DestinationStatus& s, Time) { return s.not_sampled; }},
     {"failed_attempts_total", "counter", "Attempts that did not end in an acknowledgement, since start.",
      [](const DestinationStatus& s, Time) { return s.failures; }},
     {"waiting_records", "gauge", "Records that the destination has still to get.",
@@ -73,6 +75,7 @@ DestinationStatus stored_status(const buffer::Journal* journal,
   status.quarantined = stored.quarantined();
   status.expired = stored.expired();
   status.not_routed = stored.not_routed();
+  status.not_sampled = stored.not_sampled();
   status.forwarded_bytes = stored.forwarded_bytes();
   status.last_error = stored.last_error();
   if (stored.last_success_ms() != 0) status.last_success = time_from_ms(stored.last_success_ms());

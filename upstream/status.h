@@ -34,6 +34,7 @@ struct DestinationStatus {
   std::uint64_t quarantined = 0;
   std::uint64_t expired = 0;
   std::uint64_t not_routed = 0;
+  std::uint64_t not_sampled = 0;
   std::uint64_t forwarded_bytes = 0;
   std::uint64_t failures = 0;  // attempts that failed, since start
   std::optional<Time> last_success;

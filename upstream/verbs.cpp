@@ -49,6 +49,7 @@ json::object render(const DestinationStatus& status) {
           {"quarantined", status.quarantined},
           {"expired", status.expired},
           {"not_routed", status.not_routed},
+          {"not_sampled", status.not_sampled},
           {"forwarded_bytes", status.forwarded_bytes},
           {"last_success_ms", milliseconds(status.last_success)},
           {"last_attempt_ms", milliseconds(status.last_attempt)},
@@ -59,7 +60,7 @@ void print(std::ostream& out, const DestinationStatus& status, Time now) {
   out << std::left << std::setw(24) << status.name << ' ' << std::setw(9) << state_name(status.state) << std::right
       << std::setw(10) << status.depth << std::setw(9) << render_age(status.oldest, now) << std::setw(14)
       << render_age(status.last_success, now) << std::setw(12) << status.forwarded << std::setw(12)
-      << status.quarantined << std::setw(9) << status.expired << std::setw(12) << status.not_routed << '\n';
+      << status.quarantined << std::setw(9) << status.expired << std::setw(12) << status.not_routed << std::setw(13) << status.not_sampled << '\n';
   const std::string& words = status.reason.empty() ? status.last_error : status.reason;
   if (!words.empty()) out << "  last error: " << words << '\n';
 }
@@ -76,7 +77,7 @@ ExitCode list(CommandLine& line) {
   const Time now = SystemClock().now();
   json::array rows;
   if (!line.json()) {
-    line.out << "NAME                     STATE         DEPTH   OLDEST  LAST SUCCESS   FORWARDED QUARANTINED  EXPIRED  NOT ROUTED\n";
+    line.out << "NAME                     STATE         DEPTH   OLDEST  LAST SUCCESS   FORWARDED QUARANTINED  EXPIRED  NOT ROUTED  NOT SAMPLED\n";
   }
   const auto snapshot = stored->tables->snapshot();
   auto cursor = snapshot.cursor(Table::destinations);

@@ -24,7 +24,8 @@ enum class Fate : std::uint8_t {
   quarantined = 2,
   expired = 3,   // recycled from the journal before it was forwarded
   deferred = 4,  // passed by the cursor, still waiting
-  not_routed = 10,  // the configuration says that the destination is not to have it
+  not_routed = 10,   // the configuration says that the destination is not to have it
+  not_sampled = 11,  // it is of the part that sampling leaves out
 };
 
 struct Settled {

@@ -141,6 +141,7 @@ class Collector {
       if (fate == 2) onward.quarantined += quantity;
       if (fate == 3) onward.expired += quantity;
       if (fate == 10) onward.not_routed += quantity;
+      if (fate == 11) onward.not_sampled += quantity;
     }
   }
 
@@ -213,7 +214,8 @@ std::vector<std::string> check_ledger(const LedgerReport& report) {
       if (line.category) words += std::string(relay::wire_name(*line.category)) + ", ";
       words += "stored " + std::to_string(line.stored) + " is not forwarded " + std::to_string(onward.forwarded) +
                " + waiting " + std::to_string(onward.waiting) + " + quarantined " +
-               std::to_string(onward.quarantined) + " + expired " + std::to_string(onward.expired) + " + not routed " + std::to_string(onward.not_routed);
+               std::to_string(onward.quarantined) + " + expired " + std::to_string(onward.expired) + " + not routed " + std::to_string(onward.not_routed) +
+               " + not sampled " + std::to_string(onward.not_sampled);
       wrong.push_back(std::move(words));
     }
   }

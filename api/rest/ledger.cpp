@@ -45,7 +45,8 @@ json::object render_line(const query::LedgerLine& line, const query::LedgerGroup
                                       {"waiting", onward.waiting},
                                       {"quarantined", onward.quarantined},
                                       {"expired", onward.expired},
-                                      {"notRouted", onward.not_routed}};
+                                      {"notRouted", onward.not_routed},
+                                      {"notSampled", onward.not_sampled}};
   }
   shown["destinations"] = std::move(destinations);
   return shown;

@@ -65,3 +65,41 @@ test("a list that says nothing anybody could mean is refused at the start, by th
     assert.match(said.err, words);
   }
 });
+
+test("a hub gets a part of the traces, whole, and is told of the rest", async () => {
+  const hub = await new Picket().start();
+  const edge = await new Picket({ config: configured([
+    `[[upstream]]\nname = "hub"\ndsn = "${hub.liveDsn}"\nreport_unsent = "1s"\n[upstream.sample_rates]\ntransaction = "0.5"`,
+  ]) }).start();
+  const traces = Array.from({ length: 40 }, eventId);
+  const ids = new Map();
+  for (const trace of traces) {
+    for (let i = 0; i < 2; ++i) {
+      const id = eventId(), now = Date.now() / 1000;
+      ids.set(id, trace);
+      const transaction = { event_id: id, type: "transaction", transaction: "/", start_timestamp: now - 1, timestamp: now,
+        contexts: { trace: { trace_id: trace, span_id: id.slice(0, 16) } } };
+      await post(edge, envelope(id, [[{ type: "transaction" }, transaction]], i ? { trace: { trace_id: trace, public_key: edge.public_key } } : {}));
+    }
+  }
+  await idle(edge);
+  await idle(hub);
+  const { forwarded, not_sampled } = destination(edge, "hub");
+  assert.equal(forwarded + not_sampled, 80);
+  assert.ok(forwarded >= 10 && forwarded <= 70, `${forwarded} of 80`);
+  const arrived = new Map();
+  for (const [id, trace] of ids) if (await has(hub, id)) arrived.set(trace, (arrived.get(trace) ?? 0) + 1);
+  assert.deepEqual([...new Set(arrived.values())], [2], "a trace is whole");
+  assert.equal(arrived.size * 2, forwarded);
+
+  const discarded = await until(() => {
+    const lines = JSON.parse(picket(["ledger", "--json", "--storage", hub.storage], { env: hub.env }).out);
+    const line = (lines.lines ?? lines).find((one) => one.category === "transaction");
+    return line?.clientDiscarded === not_sampled && line;
+  }, { what: "the hub's count of what was not sent" });
+  assert.equal(discarded.stored, forwarded);
+  for (const side of [edge, hub]) {
+    await assertConserved(assert, side);
+    await side.end();
+  }
+});

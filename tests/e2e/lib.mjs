@@ -243,8 +243,8 @@ export async function assertConserved(assert, subject) {
   const { received, stored, dropped } = status.ledger;
   assert.equal(received, stored + dropped, `received = stored + dropped: ${JSON.stringify(status.ledger)}`);
   for (const destination of status.destinations) {
-    const { forwarded, waiting, quarantined, expired, not_routed } = destination;
-    assert.equal(status.envelopes.stored, forwarded + waiting + quarantined + expired + not_routed,
-      `${destination.name}: stored = forwarded + waiting + quarantined + expired + not routed: ${JSON.stringify(destination)}`);
+    const { forwarded, waiting, quarantined, expired, not_routed, not_sampled } = destination;
+    assert.equal(status.envelopes.stored, forwarded + waiting + quarantined + expired + not_routed + not_sampled,
+      `${destination.name}: stored = forwarded + waiting + quarantined + expired + not routed + not sampled: ${JSON.stringify(destination)}`);
   }
 }

@@ -109,5 +109,43 @@ TEST_F(ForwarderRoutingTest, QuarantinesWhatItCannotLookInto) {
   EXPECT_EQ(upstream.requests(), 1U);
 }
 
+TEST_F(ForwarderRoutingTest, SamplesAndTellsInClientReportsWhatItLeftOut) {
+  for (int i = 0; i < 200; ++i) post({.types = {"transaction"}, .described = true});
+  post({.types = {"event", "session"}});
+  auto config = routed({.categories = {.exclude = {"session"}}});
+  config.sample_rates = {{"transaction", "0.5"}};
+  config.report_unsent = 1min;
+  start({config});
+  ASSERT_TRUE(all_written());
+  const auto sent = row().forwarded();
+  const auto left = row().not_sampled();
+  EXPECT_EQ(sent + left, 201U);
+  EXPECT_GT(sent, 60U);
+  EXPECT_GT(left, 60U);
+  EXPECT_EQ(row().unsent_size(), 2);
+  const auto requests = upstream.requests();
+  EXPECT_EQ(requests, sent);
+
+  // A report that is not taken goes again, and what is still to be told outlives a restart.
+  upstream.answer_with({.status = 503});
+  clock.advance(2min);
+  ASSERT_TRUE(upstream.wait_for_requests(requests + 1));
+  ASSERT_TRUE(soon([&] { return status().in_flight == 0; }));
+  forwarder.reset();
+  upstream.answer_with({});
+  start({config});
+  clock.advance(2min);
+  ASSERT_TRUE(soon([&] { return row().unsent_size() == 0; }));
+  const auto last = upstream.received().back();
+  EXPECT_EQ(last.project, 42U);
+  EXPECT_NE(last.envelope.find("{\"reason\":\"sample_rate\",\"category\":\"transaction\",\"quantity\":" + std::to_string(left) + "}"), std::string::npos) << last.envelope;
+  EXPECT_NE(last.envelope.find(R"({"reason":"not_routed","category":"session","quantity":1})"), std::string::npos) << last.envelope;
+  const auto told = upstream.accepted();
+  clock.advance(10min);
+  std::this_thread::sleep_for(100ms);
+  EXPECT_EQ(upstream.accepted(), told);
+  EXPECT_EQ(row().forwarded(), sent);
+}
+
 }  // namespace
 }  // namespace picket::upstream
