@@ -42,7 +42,7 @@ test("each destination gets what is for it, and the rest is on record", async ()
   assert.equal(destination(edge, "bulk").not_routed, 1);
   await assertConserved(assert, edge);
   const ledger = JSON.parse(picket(["ledger", "--json", "--storage", edge.storage], { env: edge.env }).out);
-  const lines = ledger.lines ?? ledger;
+  const lines = ledger.data;
   const errors = lines.find((line) => line.category === "error").destinations.urgent;
   assert.deepEqual([errors.forwarded, errors.notRouted], [2, 1]);
   assert.equal(lines.find((line) => line.category === "attachment").destinations.urgent.notRouted, 1);
@@ -93,8 +93,8 @@ test("a hub gets a part of the traces, whole, and is told of the rest", async ()
   assert.equal(arrived.size * 2, forwarded);
 
   const discarded = await until(() => {
-    const lines = JSON.parse(picket(["ledger", "--json", "--storage", hub.storage], { env: hub.env }).out);
-    const line = (lines.lines ?? lines).find((one) => one.category === "transaction");
+    const { data } = JSON.parse(picket(["ledger", "--json", "--storage", hub.storage], { env: hub.env }).out);
+    const line = data.find((one) => one.category === "transaction");
     return line?.clientDiscarded === not_sampled && line;
   }, { what: "the hub's count of what was not sent" });
   assert.equal(discarded.stored, forwarded);
