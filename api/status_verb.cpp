@@ -65,6 +65,12 @@ void print_destination(std::ostream& out, const json::object& destination) {
   if (number(destination.at("waiting")) > 0) {
     out << ", the oldest for " << in_time(destination.at("oldest_waiting_s").as_double());
   }
+  if (std::string_view(destination.at("mode").as_string()) == "forward-only") out << " (forward-only)";
+  if (std::string_view(destination.at("state").as_string()) == "retired") {
+    out << "\n    given up: " << number(destination.at("given_up_waiting")) << " waiting, " << number(destination.at("given_up_quarantined"))
+        << " in quarantine; `picket upstream release " << printable(destination.at("name").as_string()) << "` starts it anew\n";
+    return;
+  }
   out << "\n    forwarded " << number(destination.at("forwarded")) << " ("
       << in_bytes(static_cast<double>(number(destination.at("forwarded_bytes")))) << " sent), quarantined "
       << number(destination.at("quarantined")) << ", expired " << number(destination.at("expired"));

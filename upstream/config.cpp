@@ -16,6 +16,7 @@ void bind(Settings& settings, DestinationConfig& config) {
   settings.text("dsn", config.dsn);
   settings.text("url", config.url);
   settings.map("projects", config.projects);
+  settings.text("mode", config.mode);
   const auto words = [&settings](std::string_view name, WordsConfig& field) {
     settings.list("include_" + std::string(name), field.include);
     settings.list("exclude_" + std::string(name), field.exclude);
@@ -81,6 +82,7 @@ std::string problem_of(const DestinationConfig& config) {
   if (config.compression != "zstd" && config.compression != "gzip" && config.compression != "identity") {
     return "compression must be zstd, gzip or identity";
   }
+  if (config.mode != "mirror" && config.mode != "forward-only") return "mode must be mirror or forward-only";
   if (config.retry_max < config.retry_min) return "retry_max must not be less than retry_min";
   if (config.name.find_first_of("\"\\\n\r\t /") != std::string::npos || config.name.size() > 100) {
     return "name must be at most 100 characters, without spaces, quotes and slashes";

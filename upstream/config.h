@@ -38,6 +38,10 @@ struct DestinationConfig {
   std::string url;
   // Local project id → DSN, or (with `url`) the project's id over there.
   std::vector<std::pair<std::string, std::string>> projects;
+  // "mirror": the journal keeps what it has for storage.retention. "forward-only": it goes from the
+  // journal, a segment at a time, once the destination has it and nobody here has still to read it.
+  // Price: a segment that has gone cannot be sent to anybody again, and its events have no payload here.
+  std::string mode = "mirror";
   // What of it goes there at all. Price of environments, releases and levels: each body is opened and
   // its payload read to find them; projects and categories are known without.
   RoutingConfig routing;
@@ -89,6 +93,7 @@ struct DestinationConfig {
   std::string api_token;
   std::string api_token_file;
 
+  bool forward_only() const { return mode == "forward-only"; }
   bool syncs() const { return status_sync != "off"; }
 };
 

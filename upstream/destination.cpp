@@ -86,21 +86,54 @@ void Destination::load(const buffer::Tables& tables) {
   said_.not_routed = row.not_routed();
   said_.not_sampled = row.not_sampled();
   unsent_.load(row, now);
+  retired_ = row.retired_ms() != 0;
+  generation_ = row.generation();
+  drain_until_ = row.drain_until();
+  forward_only_ = row.forward_only() && config_.forward_only();
+  if (forward_only_) unwanted_.load(row);
+  if (forward_only_ && !cursor && window_.cursor() > 1) unwanted_.note(1, window_.cursor() - 1);
   said_.forwarded_bytes = row.forwarded_bytes();
   said_.last_error = row.last_error();
   if (row.last_success_ms() != 0) said_.last_success = time_from_ms(row.last_success_ms());
   if (row.last_attempt_ms() != 0) said_.last_attempt = time_from_ms(row.last_attempt_ms());
 }
 
+// As after a restart, because the operator has made the tables forget what was.
+void Destination::start_anew(const buffer::Tables& tables) {
+  retries_.clear();
+  forget_batch();
+  ledger_ = Ledger();
+  deferred_ = Deferred();
+  unsent_ = UnsentReports(config_.report_unsent);
+  unwanted_ = Unwanted();
+  backoff_.reset();
+  no_fresh_before_ = {};
+  at_end_ = false;
+  held_key_.clear();
+  said_ = {};
+  said_.name = config_.name;
+  load(tables);
+}
+
 void Destination::look_up(const buffer::Tables& tables) {
-  bool paused = false;
-  std::uint64_t generation = 0;
-  {
-    const auto snapshot = tables.snapshot();
-    const auto row = buffer::find_row<schema::Destination>(snapshot, buffer::Table::destinations, config_.name);
-    if (row) paused = row->paused();
-    if (row) generation = row->retry_generation();
+  const auto row = buffer::find_row<schema::Destination>(tables.snapshot(), buffer::Table::destinations, config_.name)
+                       .value_or(schema::Destination());
+  if (row.generation() != generation_ || (row.retired_ms() != 0) != retired_) {
+    // What is under way belongs to the old one: pump() lets go of it first.
+    stale_ = true;
+    if (!under_way_.empty() || being_written_ != 0) return;
+    stale_ = false;
+    start_anew(tables);
+    log(Level::info, "upstream", retired_ ? "retired" : "starts anew", {{"destination", config_.name}});
+    return;
   }
+  if (retired_) return;
+  if (row.drain_until() != drain_until_) {
+    drain_until_ = row.drain_until();
+    log(Level::info, "upstream", drain_until_ != 0 ? "drains: takes nothing new" : "takes again what arrives", {{"destination", config_.name}});
+  }
+  const bool paused = row.paused();
+  const std::uint64_t generation = row.retry_generation();
   // Handles keep buffers; a burst that is over needs none.
   if (under_way_.empty()) free_.clear();
   if (paused != paused_) {
@@ -195,6 +228,8 @@ bool Destination::fresh_may_go(Time now) const {
 }
 
 void Destination::pump(CURLM* multi) {
+  if (stale_) abandon(multi);
+  if (stale_ || retired_) return;
   if (limits_.expire(clock_.now())) ledger_.touch();
   if (!deferred_full()) no_fresh_before_ = {};
   for (int step = 0; step < steps_per_turn && may_start(clock_.now()); ++step) {
@@ -364,7 +399,10 @@ bool Destination::ship_fresh(CURLM* multi) {
 
 void Destination::ship(CURLM* multi, const buffer::StoredRecord& record, Shipment shipment) {
   auto parcel = open_record(record, routes_, journal_.reading_room());
-  const auto selected = parcel ? selector_.select(*parcel) : Result<void>(parcel.error());
+  if (parcel && !takes(record.sequence)) Selector::leave_all_out(*parcel, Fate::not_routed);
+  const auto selected = parcel && takes(record.sequence) ? selector_.select(*parcel)
+                        : parcel                         ? Result<void>()
+                                                         : Result<void>(parcel.error());
   if (!selected && selected.error().fault == Fault::unavailable) return wait_for_room(std::move(shipment));
   if (!selected) {
     shipment.label = unreadable_label(record.sequence, record.project, clock_.now());
@@ -413,7 +451,7 @@ void Destination::abandon(CURLM* multi) {
 }
 
 std::optional<Duration> Destination::wakes_in() const {
-  if (paused_) return std::nullopt;
+  if (paused_ || retired_ || stale_) return std::nullopt;
   const auto steady = Steady::now();
   const Time now = clock_.now();
   if (backoff_.waits(steady)) return backoff_.left(steady);

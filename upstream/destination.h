@@ -23,6 +23,7 @@
 #include "upstream/status.h"
 #include "upstream/transfer.h"
 #include "upstream/unsent_reports.h"
+#include "upstream/unwanted.h"
 #include "upstream/window.h"
 
 #include <chrono>
@@ -43,7 +44,7 @@ class Destination {
 
   // Where the tables say it stands; a new name starts at the journal's oldest or next record.
   void load(const buffer::Tables& tables);
-  // What the operator changed meanwhile: pause, resume, quarantined envelopes to be tried again.
+  // What the operator changed meanwhile: pause, resume, drain, retire, quarantined envelopes to be tried again.
   void look_up(const buffer::Tables& tables);
 
   // Starts what can be started now.
@@ -60,7 +61,7 @@ class Destination {
   std::optional<Duration> wakes_in() const;
   bool busy() const { return !under_way_.empty(); }
 
-  bool dirty() const { return ledger_.dirty(); }
+  bool dirty() const { return ledger_.dirty() && !retired_ && !stale_; }
   Change take_change();
   void on_written() { being_written_ = 0; }
 
@@ -89,6 +90,8 @@ class Destination {
     std::unique_ptr<Transfer> transfer;
     Shipment shipment;
   };
+
+  void start_anew(const buffer::Tables& tables);
 
   // Sending: destination.cpp. Each ship_…() is true when it got something out of the way.
   bool may_start(Time now) const;
@@ -125,6 +128,7 @@ class Destination {
   void on_reached();
   void try_later(Shipment shipment, const Answer& answer);
   void note_limits(const Answer& answer, const Label& label);
+  bool takes(buffer::Sequence sequence) const { return drain_until_ == 0 || sequence < drain_until_; }
   DestinationState state(Time now) const;
 
   const DestinationConfig config_;
@@ -152,6 +156,12 @@ class Destination {
   bool at_end_ = false;     // of the journal
   std::string instance_;    // what this Picket is called in X-Picket-Via
   bool paused_ = false;
+  bool retired_ = false;
+  bool stale_ = false;  // retired or released meanwhile: nothing more of what is in memory counts
+  std::uint64_t generation_ = 0;
+  buffer::Sequence drain_until_ = 0;
+  bool forward_only_ = false;
+  Unwanted unwanted_;  // only when forward_only_
   bool retry_quarantined_ = false;
   std::uint64_t retry_generation_ = 0;
   relay::Coding coding_;

@@ -48,6 +48,7 @@ void Destination::count(const Settled& settled) {
   // Of what is in quarantine more may go yet, or less.
   const bool is_final = settled.fate == Fate::forwarded || settled.label.nothing_goes();
   if (is_final) unsent_.add(settled.label, clock_.now());
+  if (forward_only_ && !settled.label.left_out.empty()) unwanted_.note(settled.label.sequence, settled.label.sequence);
   switch (settled.fate) {
     case Fate::skipped:
     case Fate::deferred: return;
@@ -273,22 +274,29 @@ Change Destination::take_change() {
   if (said_.last_attempt) change.row.set_last_attempt_ms(to_ms(*said_.last_attempt));
   limits_.store(change.row);
   unsent_.store(change.row);
+  change.generation = generation_;
+  unwanted_.forget_before(journal_.use().first);
+  unwanted_.store(change.row);
   for (const auto& [sequence, entry] : deferred_.entries()) change.row.add_deferred(sequence);
   being_written_ = std::max<std::uint64_t>(change.settled, 1);
   return change;
 }
 
 DestinationState Destination::state(Time now) const {
+  if (retired_) return DestinationState::retired;
   if (paused_) return DestinationState::paused;
+  const bool drained = drain_until_ != 0 && window_.cursor() >= drain_until_ && deferred_.size() == 0;
+  if (drained) return DestinationState::drained;
   if (!said_.reason.empty()) return DestinationState::held;
   if (backoff_.failing()) return DestinationState::retrying;
   if (limits_.last_until(now)) return DestinationState::limited;
-  return DestinationState::running;
+  return drain_until_ != 0 ? DestinationState::draining : DestinationState::running;
 }
 
 DestinationStatus Destination::status() const {
   DestinationStatus status = said_;
   status.state = state(clock_.now());
+  status.forward_only = forward_only_;
   status.cursor = window_.cursor();
   status.deferred = deferred_.size();
   status.in_flight = under_way_.size();

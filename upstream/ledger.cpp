@@ -31,13 +31,14 @@ std::string quarantine_key(std::string_view destination, buffer::Sequence sequen
 
 void apply(buffer::Batch& batch, const Change& change, Time now) {
   using buffer::Table;
+  auto row = buffer::find_row<schema::Destination>(batch, Table::destinations, change.name)
+                 .value_or(schema::Destination());
+  if (row.retired_ms() != 0 || row.generation() != change.generation) return;
   schema::Cursor cursor;
   cursor.set_next_sequence(change.cursor);
   cursor.set_updated_ms(to_ms(now));
   buffer::put_row(batch, Table::cursors, cursor_name(change.name), cursor);
 
-  auto row = buffer::find_row<schema::Destination>(batch, Table::destinations, change.name)
-                 .value_or(schema::Destination());
   row.set_name(change.name);
   row.set_held_reason(change.row.held_reason());
   row.set_last_success_ms(change.row.last_success_ms());
@@ -51,6 +52,7 @@ void apply(buffer::Batch& batch, const Change& change, Time now) {
   row.set_not_routed(moved(row.not_routed(), change.not_routed));
   row.set_not_sampled(moved(row.not_sampled(), change.not_sampled));
   *row.mutable_unsent() = change.row.unsent();
+  *row.mutable_unwanted() = change.row.unwanted();
   row.set_forwarded_bytes(moved(row.forwarded_bytes(), change.forwarded_bytes));
   buffer::put_row(batch, Table::destinations, change.name, row);
 

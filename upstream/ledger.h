@@ -30,7 +30,8 @@ struct CountKey {
 struct Change {
   std::string name;
   buffer::Sequence cursor = 0;
-  // The worker's fields of the row; the operator's (paused, retry_generation) stay as stored.
+  std::uint64_t generation = 0;  // of the row that it builds on: written only while that is in use
+  // The worker's fields of the row; the operator's (paused, retry_generation, drain_until …) stay as stored.
   schema::Destination row;
   // Added to the stored ones. Negative where a quarantined envelope is tried again.
   std::int64_t forwarded = 0;

@@ -2,7 +2,6 @@
 
 #include "relay/protocol/hex.h"
 #include "upstream/item_facts.h"
-#include "upstream/window.h"
 
 #include <algorithm>
 #include <optional>
@@ -40,9 +39,13 @@ Result<Selector> Selector::make(const DestinationConfig& config) {
   return selector;
 }
 
-void Selector::leave_all_out(Label& label, std::uint8_t fate) {
-  for (const auto& [category, quantity] : std::exchange(label.counts, {})) add_left_out(label.left_out, {fate, category, quantity});
+void Selector::leave_all_out(Parcel& parcel, Fate fate) {
+  Label& label = parcel.label;
+  for (const auto& [category, quantity] : std::exchange(label.counts, {})) {
+    add_left_out(label.left_out, {static_cast<std::uint8_t>(fate), category, quantity});
+  }
   label.decisive.clear();
+  label.key = parcel.key;
 }
 
 bool Selector::samples(const Label& label) const {
@@ -104,10 +107,7 @@ Result<void> Selector::select(Parcel& parcel) const {
   if (takes_all()) return {};
   switch (judge_quickly(parcel.label)) {
     case Quick::all: return {};
-    case Quick::none:
-      leave_all_out(parcel.label, not_routed);
-      parcel.label.key = parcel.key;
-      return {};
+    case Quick::none: leave_all_out(parcel, Fate::not_routed); return {};
     case Quick::unsure: break;
   }
   const auto decoded = decode(parcel);

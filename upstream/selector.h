@@ -11,6 +11,7 @@
 #include "upstream/parcel.h"
 #include "upstream/routing.h"
 #include "upstream/sampling.h"
+#include "upstream/window.h"
 
 #include <cstdint>
 #include <vector>
@@ -28,9 +29,7 @@ class Selector {
   // items are kept. Fault::malformed when it had to look inside and cannot, Fault::unavailable when
   // there is no room for that just now.
   Result<void> select(Parcel& parcel) const;
-  // All of it is left out, for a parcel that the configuration says nothing for.
-  static void leave_all_out(Label& label, std::uint8_t fate);
-  bool takes_project(relay::ProjectId project) const { return routing_.takes_project(project); }
+  static void leave_all_out(Parcel& parcel, Fate fate);
 
  private:
   // By what is known without looking inside; nothing when that does not decide.

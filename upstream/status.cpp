@@ -11,7 +11,8 @@ namespace picket::upstream {
 namespace {
 
 constexpr std::array states = {DestinationState::running, DestinationState::retrying, DestinationState::limited,
-                               DestinationState::held, DestinationState::paused};
+                               DestinationState::held, DestinationState::paused, DestinationState::draining, DestinationState::drained,
+                               DestinationState::retired};
 
 struct Metric {
   std::string_view name;
@@ -56,6 +57,9 @@ std::string_view state_name(DestinationState state) {
     case DestinationState::limited: return "limited";
     case DestinationState::held: return "held";
     case DestinationState::paused: return "paused";
+    case DestinationState::draining: return "draining";
+    case DestinationState::drained: return "drained";
+    case DestinationState::retired: return "retired";
   }
   std::abort();
 }
@@ -78,28 +82,39 @@ DestinationStatus stored_status(const buffer::Journal* journal,
   status.not_sampled = stored.not_sampled();
   status.forwarded_bytes = stored.forwarded_bytes();
   status.last_error = stored.last_error();
+  status.forward_only = stored.forward_only();
   if (stored.last_success_ms() != 0) status.last_success = time_from_ms(stored.last_success_ms());
   if (stored.last_attempt_ms() != 0) status.last_attempt = time_from_ms(stored.last_attempt_ms());
   const bool limited = std::any_of(stored.limits().begin(), stored.limits().end(), [&](const auto& limit) {
     return time_from_ms(limit.until_ms()) > now;
   });
+  if (stored.retired_ms() != 0) {
+    status.state = DestinationState::retired;
+    return status;
+  }
   if (stored.paused()) {
     status.state = DestinationState::paused;
+  } else if (stored.drain_until() != 0 && cursor >= stored.drain_until() && stored.deferred_size() == 0) {
+    status.state = DestinationState::drained;
   } else if (!status.reason.empty()) {
     status.state = DestinationState::held;
   } else if (!status.last_error.empty()) {
     status.state = DestinationState::retrying;
   } else if (limited) {
     status.state = DestinationState::limited;
+  } else if (stored.drain_until() != 0) {
+    status.state = DestinationState::draining;
   }
   if (journal != nullptr) measure_backlog(*journal, status, stored.deferred_size() > 0 ? stored.deferred(0) : 0);
   return status;
 }
 
 void measure_backlog(const buffer::Journal& journal, DestinationStatus& status, buffer::Sequence oldest_deferred) {
+  status.depth = 0;
+  status.oldest.reset();
+  if (status.state == DestinationState::retired) return;
   const auto next = journal.use().next;
   status.depth = status.deferred + (next > status.cursor ? next - status.cursor : 0);
-  status.oldest.reset();
   if (status.depth == 0) return;
   const auto read = journal.read(oldest_deferred != 0 ? oldest_deferred : status.cursor, 1, 1);
   if (read && !read->records.empty()) status.oldest = read->records.front().received;

@@ -18,6 +18,9 @@ enum class DestinationState : std::uint8_t {
   limited,   // the upstream's rate limits make some of it wait, or all
   held,      // 401, 403, 404 …: somebody has to look
   paused,    // by the operator
+  draining,  // by the operator: sends what waits and takes nothing new
+  drained,   // has sent all that waited then
+  retired,   // by the operator: its cursor, quarantine and counters are forgotten
 };
 std::string_view state_name(DestinationState state);
 
@@ -25,6 +28,7 @@ struct DestinationStatus {
   std::string name;
   DestinationState state = DestinationState::running;
   std::string reason;  // why it is held
+  bool forward_only = false;
   buffer::Sequence cursor = 0;
   std::uint64_t depth = 0;  // records that still wait, deferred ones included
   std::optional<Time> oldest;  // when the oldest of them was received

@@ -3,6 +3,7 @@
 #include "buffer/journal.h"
 #include "buffer/rows.h"
 #include "upstream/ledger.h"
+#include "upstream/life_verbs.h"
 #include "upstream/quarantine_verb.h"
 #include "upstream/status.h"
 #include "upstream/stored_state.h"
@@ -40,6 +41,7 @@ json::value render(const std::optional<SyncStatus>& sync) {
 json::object render(const DestinationStatus& status) {
   return {{"name", status.name},
           {"state", state_name(status.state)},
+          {"mode", status.forward_only ? "forward-only" : "mirror"},
           {"reason", status.reason},
           {"cursor", status.cursor},
           {"depth", status.depth},
@@ -134,7 +136,7 @@ std::vector<Command> upstream_commands() {
        "usage: picket upstream ls [--json]\n\n"
        "DEPTH counts the journal records that still wait, OLDEST is the age of the oldest of them.\n"
        "States: running, retrying (not reached, or errs), limited (by the upstream's rate limits),\n"
-       "held (401, 403, 404: somebody has to look), paused (by you).\n"
+       "held (401, 403, 404: somebody has to look), and by you: paused, draining, drained, retired.\n"
        "Where states of issues are synchronised, a line below says how that is doing.\n\n"
        "example: picket upstream ls --json\n",
        {"json"}, {}, &list},
@@ -149,6 +151,14 @@ std::vector<Command> upstream_commands() {
        "Also forgets rate limits and back-off, for when the trouble over there has been mended.\n\n"
        "example: picket upstream resume sentry.example.com\n",
        {}, {}, &resume},
+      {"upstream hold", "the same as pause",
+       "usage: picket upstream hold NAME\n\n"
+       "`picket upstream release NAME` lets it go on.\n\n"
+       "example: picket upstream hold sentry.example.com\n",
+       {}, {}, &pause},
+      release_command(),
+      drain_command(),
+      retire_command(),
       quarantine_command(),
   };
 }

@@ -114,6 +114,7 @@ class Collector {
     auto cursor = tables_.cursor(Table::destinations);
     for (bool more = cursor.first(); more; more = cursor.next()) {
       const auto row = buffer::parse_row<schema::Destination>(cursor.value());
+      if (row.retired_ms() != 0) continue;
       read_fates(row.name());
       if (end > 0) count_waiting(row, std::max(cursor_of("upstream/" + row.name()), use.first), end);
     }

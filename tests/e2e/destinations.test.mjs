@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
-import { Picket, ScriptedUpstream, assertConserved, envelope, errorEvent, eventId, picket, post, tempFolder, until } from "./lib.mjs";
+import { randomBytes } from "node:crypto";
+import { Picket, ScriptedUpstream, assertConserved, envelope, errorEvent, eventId, picket, post, sleep, tempFolder, until } from "./lib.mjs";
 
 const has = (target, id) => target.api(`projects/${target.organization}/${target.project}/events/${id}/`).then((answer) => answer.status === 200);
 const destination = (target, name) => target.status().destinations.find((one) => one.name === name);
@@ -102,4 +103,103 @@ test("a hub gets a part of the traces, whole, and is told of the rest", async ()
     await assertConserved(assert, side);
     await side.end();
   }
+});
+
+// Sends `count` events whose bodies do not compress, so that segments fill; their ids.
+async function sendLarge(target, count, bytes = 60_000) {
+  const ids = [];
+  for (let i = 0; i < count; ++i) {
+    const id = eventId();
+    const answer = await post(target, envelope(id, [[{ type: "event" }, errorEvent(id)], [{ type: "attachment", filename: "noise" }, randomBytes(bytes)]])).catch(() => null);
+    if (answer?.status === 200) ids.push(id);
+  }
+  return ids;
+}
+
+test("what a forward-only destination has goes from the journal, and nothing before, with kill -9 in between", { timeout: 300_000 }, async () => {
+  const upstream = await new ScriptedUpstream().start();
+  const port = new URL(upstream.url).port;
+  const edge = await new Picket({
+    env: { PICKET_STORAGE_SEGMENT_BYTES: "1MiB", PICKET_STORAGE_JOURNAL_MAX_BYTES: "64MiB" },
+    config: configured([`[[upstream]]\nname = "hub"\nurl = "http://127.0.0.1:${port}"\nmode = "forward-only"\nretry_min = "20ms"\nretry_max = "200ms"`]),
+  }).start();
+  const first = () => edge.status().journal.first;
+  const acknowledged = await sendLarge(edge, 60);
+  await until(() => first() > 20, { what: "segments that were moved to go" });
+  await until(() => acknowledged.every((id) => upstream.ids().includes(id)));
+
+  await upstream.stop();
+  const before = first();
+  const waiting = await sendLarge(edge, 60);
+  await sleep(1_000);
+  assert.ok(first() <= before + 20, "nothing goes while the upstream is down but what it had");
+  const held = first();
+  for (let round = 0; round < 5; ++round) {
+    await edge.kill();
+    await edge.start();
+    waiting.push(...await sendLarge(edge, 5));
+  }
+  assert.ok(first() <= 61, `record ${first()} is the oldest, and those from 61 on are nowhere else`);
+  assert.ok(first() >= held);
+
+  await upstream.start(port);
+  for (let round = 0; round < 8; ++round) {
+    await sleep(60);
+    await edge.kill();
+    await edge.start();
+  }
+  await until(() => destination(edge, "hub").waiting === 0, { what: "everything to be sent" });
+  const arrived = new Set(upstream.ids());
+  assert.deepEqual([...acknowledged, ...waiting].filter((id) => !arrived.has(id)), [], "gone here and not there");
+  await until(() => edge.status().journal.records < 40, { what: "the journal to let go" });
+  await assertConserved(assert, edge);
+  assert.match(picket(["status", "--storage", edge.storage], { env: edge.env }).out, /hub: idle, 0 waiting \(forward-only\)/);
+  await edge.end();
+  await upstream.end();
+});
+
+test("a destination is drained and retired beside a running Picket, and starts anew when released", async () => {
+  const hub = await new Picket().start();
+  const edge = await new Picket({ env: { PICKET_UPSTREAM_0_NAME: "hub", PICKET_UPSTREAM_0_DSN: hub.liveDsn, PICKET_UPSTREAM_0_RETRY_MAX: "200ms" } }).start();
+  const verb = (...words) => picket(["upstream", ...words, "--storage", edge.storage], { env: edge.env });
+  const send = async () => {
+    const id = eventId();
+    assert.equal((await post(edge, envelope(id, [[{ type: "event" }, errorEvent(id)]]))).status, 200);
+    return id;
+  };
+  const one = await send();
+  await until(() => has(hub, one), { what: "the first event" });
+
+  await hub.stop();
+  const two = await send();
+  const drained = verb("drain", "hub");
+  assert.equal(drained.code, 0, drained.err);
+  assert.match(drained.out, /1 waiting/);
+  await sleep(1_500);
+  const three = await send();
+  assert.equal(destination(edge, "hub").state === "drained", false);
+  await edge.kill();
+  await edge.start();
+  await hub.start();
+  await until(() => destination(edge, "hub").state === "drained", { what: "the drain" });
+  assert.equal(await has(hub, two), true);
+  assert.equal(destination(edge, "hub").not_routed, 1);
+  await until(() => edge.status().digest.waiting === 0);
+  await assertConserved(assert, edge);
+
+  assert.equal(verb("retire", "hub").code, 1);
+  const retired = verb("retire", "hub", "--yes");
+  assert.equal(retired.code, 0, retired.err);
+  await until(async () => /picket_upstream_state\{destination="hub",state="retired"\} 1/.test(await (await fetch(`${edge.url}/metrics`)).text()), { what: "the running one to notice" });
+  await edge.kill();
+  await edge.start();
+  assert.equal(destination(edge, "hub").state, "retired");
+  assert.equal(picket(["ledger", "--check", "--storage", edge.storage], { env: edge.env }).code, 0);
+
+  assert.equal(verb("release", "hub").code, 0);
+  await until(() => has(hub, three), { what: "what was not routed before, as it starts anew" });
+  await until(() => destination(edge, "hub").waiting === 0 && destination(edge, "hub").forwarded === 3);
+  await assertConserved(assert, edge);
+  await edge.end();
+  await hub.end();
 });
