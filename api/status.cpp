@@ -120,6 +120,19 @@ json::value render_status_sync(const buffer::Reader& tables, const std::string& 
                       {"last_error", row->held_reason().empty() ? row->last_error() : row->held_reason()}};
 }
 
+// Null where nobody asked for one.
+json::value render_resend(const schema::Resend& resend) {
+  if (resend.id() == 0) return nullptr;
+  return json::object{{"state", resend.ended_ms() == 0 ? "under way" : resend.cancelled() ? "given up" : "done"},
+                      {"records", resend.end() - resend.first()},
+                      {"looked_at", resend.next() - resend.first()},
+                      {"sent", resend.sent()},
+                      {"already_there", resend.already_there()},
+                      {"not_wanted", resend.not_wanted()},
+                      {"refused", resend.refused()},
+                      {"gone", resend.gone()}};
+}
+
 json::object render_destination(const buffer::Reader& tables, const Span& span, const schema::Destination& row) {
   const auto cursor = buffer::find_row<schema::Cursor>(tables, Table::cursors, "upstream/" + row.name());
   Backlog backlog;
@@ -147,6 +160,7 @@ json::object render_destination(const buffer::Reader& tables, const Span& span, 
           {"held_reason", row.held_reason()},
           {"given_up_waiting", row.given_up_waiting()},
           {"given_up_quarantined", row.given_up_quarantined()},
+          {"resend", render_resend(row.resend())},
           {"status_sync", render_status_sync(tables, row.name())}};
 }
 

@@ -84,6 +84,11 @@ void print_destination(std::ostream& out, const json::object& destination) {
   } else if (const auto& error = destination.at("last_error").as_string(); !error.empty()) {
     out << "    last error: " << printable(error) << "\n";
   }
+  if (const auto* resend = destination.at("resend").if_object()) {
+    out << "    resend " << std::string_view(resend->at("state").as_string()) << ": looked at " << number(resend->at("looked_at")) << " of "
+        << number(resend->at("records")) << " records, " << number(resend->at("sent")) << " sent, " << number(resend->at("already_there"))
+        << " already there\n";
+  }
   if (const auto* sync = destination.at("status_sync").if_object()) print_status_sync(out, *sync);
 }
 

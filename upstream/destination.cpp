@@ -86,6 +86,12 @@ void Destination::load(const buffer::Tables& tables) {
   said_.not_routed = row.not_routed();
   said_.not_sampled = row.not_sampled();
   unsent_.load(row, now);
+  tables_ = &tables;
+  durable_cursor_ = cursor ? window_.cursor() : 0;
+  started_ = row.started() != 0 ? row.started() : cursor ? 1 : window_.cursor();
+  resend_ = Resend();
+  resending_ = 0;
+  resend_.take_up(row);
   retired_ = row.retired_ms() != 0;
   generation_ = row.generation();
   drain_until_ = row.drain_until();
@@ -105,6 +111,7 @@ void Destination::start_anew(const buffer::Tables& tables) {
   ledger_ = Ledger();
   deferred_ = Deferred();
   unsent_ = UnsentReports(config_.report_unsent);
+  delivered_lately_.clear();
   unwanted_ = Unwanted();
   backoff_.reset();
   no_fresh_before_ = {};
@@ -128,6 +135,11 @@ void Destination::look_up(const buffer::Tables& tables) {
     return;
   }
   if (retired_) return;
+  resend_.loosen();
+  if (resend_.take_up(row)) {
+    ledger_.touch();
+    if (resend_.job().cancelled()) give_up_resend();
+  }
   if (row.drain_until() != drain_until_) {
     drain_until_ = row.drain_until();
     log(Level::info, "upstream", drain_until_ != 0 ? "drains: takes nothing new" : "takes again what arrives", {{"destination", config_.name}});
@@ -241,7 +253,47 @@ void Destination::pump(CURLM* multi) {
 // keep others from showing that the upstream is well.
 bool Destination::ship_next(CURLM* multi) {
   return ship_retry(multi, patience) || ship_deferred(multi) || ship_fresh(multi) || ship_report(multi) ||
-         ship_retry(multi, UINT_MAX);
+         ship_resend(multi) || ship_retry(multi, UINT_MAX);
+}
+
+// What is under way is still waited for, what would be tried again is not.
+void Destination::give_up_resend() {
+  for (const Shipment& shipment : retries_) {
+    if (!shipment.resend) continue;
+    --resending_;
+    resend_.settle(shipment.label.sequence, Resend::End::passed, ledger_.marks());
+  }
+  std::erase_if(retries_, [](const Shipment& shipment) { return shipment.resend; });
+}
+
+// What arrives goes first, and finds three quarters of the requests free.
+bool Destination::resend_may_go() const {
+  return resend_.may_look() && !resend_.stuck() && resending_ < std::max<std::uint64_t>(1, config_.max_in_flight / 4) &&
+         Steady::now() >= journal_failed_until_;
+}
+
+bool Destination::ship_resend(CURLM* multi) {
+  if (resend_.finish(clock_.now())) {
+    const auto& job = resend_.job();
+    log(Level::info, "upstream", job.cancelled() ? "resend given up" : "resend done",
+        {{"destination", config_.name}, {"sent", job.sent()}, {"already_there", job.already_there()}, {"refused", job.refused()}});
+    ledger_.touch();
+    return true;
+  }
+  if (!resend_may_go()) return false;
+  const auto waits = [this](buffer::Sequence sequence) {
+    return deferred_.contains(sequence) || delivered_lately_.contains(sequence) || delivered_being_written_.contains(sequence);
+  };
+  const Resend::Known known{config_.name, durable_cursor_, started_, waits};
+  const buffer::StoredRecord* record = resend_.look(journal_, *tables_, known);
+  ledger_.touch();
+  if (record == nullptr) return !resend_.stuck();
+  Shipment shipment;
+  shipment.label.sequence = record->sequence;
+  shipment.resend = true;
+  ++resending_;
+  ship(multi, *record, std::move(shipment));
+  return true;
 }
 
 bool Destination::ship_report(CURLM* multi) {
@@ -399,10 +451,9 @@ bool Destination::ship_fresh(CURLM* multi) {
 
 void Destination::ship(CURLM* multi, const buffer::StoredRecord& record, Shipment shipment) {
   auto parcel = open_record(record, routes_, journal_.reading_room());
-  if (parcel && !takes(record.sequence)) Selector::leave_all_out(*parcel, Fate::not_routed);
-  const auto selected = parcel && takes(record.sequence) ? selector_.select(*parcel)
-                        : parcel                         ? Result<void>()
-                                                         : Result<void>(parcel.error());
+  const bool taken = shipment.resend || takes(record.sequence);
+  if (parcel && !taken) Selector::leave_all_out(*parcel, Fate::not_routed);
+  const auto selected = !parcel ? Result<void>(parcel.error()) : taken ? selector_.select(*parcel) : Result<void>();
   if (!selected && selected.error().fault == Fault::unavailable) return wait_for_room(std::move(shipment));
   if (!selected) {
     shipment.label = unreadable_label(record.sequence, record.project, clock_.now());
@@ -467,6 +518,7 @@ std::optional<Duration> Destination::wakes_in() const {
   if (const auto look = deferred_.next_look()) consider(std::max(*look, now) - now);
   if (journal_failed_until_ > steady) consider(std::chrono::ceil<Duration>(journal_failed_until_ - steady));
   if (no_fresh_before_ > now) consider(no_fresh_before_ - now);
+  if (resend_may_go() || (resend_.under_way() && resend_.job().next() >= resend_.job().end())) consider(Duration(0));
   if (const auto look = unsent_.next_look()) consider(std::max(*look, now) - now);
   return least;
 }

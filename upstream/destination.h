@@ -18,6 +18,7 @@
 #include "upstream/deferred.h"
 #include "upstream/ledger.h"
 #include "upstream/limits.h"
+#include "upstream/resend.h"
 #include "upstream/routes.h"
 #include "upstream/selector.h"
 #include "upstream/status.h"
@@ -30,6 +31,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -63,7 +65,7 @@ class Destination {
 
   bool dirty() const { return ledger_.dirty() && !retired_ && !stale_; }
   Change take_change();
-  void on_written() { being_written_ = 0; }
+  void on_written();
 
   // Without the backlog: see measure_backlog().
   DestinationStatus status() const;
@@ -79,6 +81,7 @@ class Destination {
     bool opened = false;    // the label says more than the sequence
     bool deferred = false;  // from the deferred list, behind the cursor
     bool report = false;    // a client report of ours: no record
+    bool resend = false;    // of the resend: neither in the window nor in the ledger
     unsigned attempts = 0;  // that failed
     std::uint64_t successes_before = 0;  // the destination's, at the first failure
     Steady::time_point not_before{};
@@ -103,6 +106,10 @@ class Destination {
   bool ship_deferred(CURLM* multi);
   bool ship_fresh(CURLM* multi);
   bool ship_report(CURLM* multi);
+  bool ship_resend(CURLM* multi);
+  bool resend_may_go() const;
+  void give_up_resend();
+  void settle_resent(buffer::Sequence sequence, Fate fate);
   bool ship_again(CURLM* multi, Shipment shipment);
   void wait_for_room(Shipment shipment);
   void ship(CURLM* multi, const buffer::StoredRecord& record, Shipment shipment);
@@ -142,6 +149,11 @@ class Destination {
   Limits limits_;
   Deferred deferred_;
   UnsentReports unsent_;
+  Resend resend_;
+  std::size_t resending_ = 0;  // records of it under way or to be tried again
+  // Delivered behind the cursor, while the tables may still say that they never were.
+  std::set<buffer::Sequence> delivered_lately_;
+  std::set<buffer::Sequence> delivered_being_written_;
   Backoff backoff_;
   std::unordered_map<Transfer*, UnderWay> under_way_;
   std::vector<std::unique_ptr<Transfer>> free_;
@@ -149,6 +161,10 @@ class Destination {
   buffer::ReadBatch batch_;
   std::size_t next_in_batch_ = 0;
   std::size_t bytes_under_way_ = 0;
+  const buffer::Tables* tables_ = nullptr;  // from load() on
+  buffer::Sequence started_ = 1;          // the first record it was to have
+  buffer::Sequence taken_cursor_ = 0;     // of the change handed to the scribe
+  buffer::Sequence durable_cursor_ = 0;
   std::uint64_t being_written_ = 0;  // records settled, handed to the scribe, not yet durable
   std::uint64_t successes_ = 0;
   Time no_fresh_before_{};  // the deferred list is full and the next fresh one is limited

@@ -48,6 +48,8 @@ void Destination::count(const Settled& settled) {
   // Of what is in quarantine more may go yet, or less.
   const bool is_final = settled.fate == Fate::forwarded || settled.label.nothing_goes();
   if (is_final) unsent_.add(settled.label, clock_.now());
+  const bool never_sent = settled.label.nothing_goes() || settled.fate == Fate::quarantined;
+  if (never_sent && settled.records == 1) ledger_.marks().set(buffer::Mark::not_sent, settled.label.sequence);
   if (forward_only_ && !settled.label.left_out.empty()) unwanted_.note(settled.label.sequence, settled.label.sequence);
   switch (settled.fate) {
     case Fate::skipped:
@@ -65,8 +67,13 @@ void Destination::count(const Settled& settled) {
 
 void Destination::settle(const Shipment& shipment, Settled settled) {
   const buffer::Sequence sequence = shipment.label.sequence;
+  if (shipment.resend) return settle_resent(sequence, settled.fate);
   if (shipment.deferred) {
     deferred_.remove(sequence);
+    if (settled.fate == Fate::forwarded) {  // perhaps out of quarantine
+      ledger_.marks().clear(buffer::Mark::not_sent, sequence);
+      delivered_lately_.insert(sequence);
+    }
     return count(settled);
   }
   window_.settle(sequence, std::move(settled));
@@ -80,10 +87,27 @@ void Destination::settle(const Shipment& shipment, Settled settled) {
   });
 }
 
+void Destination::settle_resent(buffer::Sequence sequence, Fate fate) {
+  Resend::End end = Resend::End::gone;
+  if (fate == Fate::forwarded) end = Resend::End::sent;
+  if (fate == Fate::quarantined) end = Resend::End::refused;
+  if (fate == Fate::not_routed || fate == Fate::not_sampled) end = Resend::End::not_wanted;
+  --resending_;
+  resend_.settle(sequence, end, ledger_.marks());
+  ledger_.note_resent();
+}
+
+void Destination::on_written() {
+  being_written_ = 0;
+  delivered_being_written_.clear();
+  if (taken_cursor_ > durable_cursor_) resend_.loosen();
+  durable_cursor_ = taken_cursor_;
+}
+
 void Destination::refuse(const Shipment& shipment, unsigned status, std::string answer) {
-  log(Level::warning, "upstream", "envelope refused and put in quarantine",
+  log(Level::warning, "upstream", shipment.resend ? "envelope of a resend refused" : "envelope refused and put in quarantine",
       {{"destination", config_.name}, {"sequence", shipment.label.sequence}, {"status", status},
-       {"see", "picket upstream quarantine"}});
+       {"see", shipment.resend ? "picket journal show" : "picket upstream quarantine"}});
   Settled settled;
   settled.fate = Fate::quarantined;
   settled.label = shipment.label;
@@ -101,6 +125,12 @@ void Destination::refuse_unreadable(Shipment shipment, std::string reason) {
 
 void Destination::put_off(Shipment shipment, Time until) {
   const buffer::Sequence sequence = shipment.label.sequence;
+  if (shipment.resend) {
+    const auto wait = std::clamp(until - clock_.now(), Duration(1), std::max(config_.retry_max, Duration(1)));
+    shipment.not_before = Steady::now() + wait;
+    retries_.push_back(std::move(shipment));
+    return;
+  }
   if (shipment.deferred) {
     return deferred_.add(sequence, {until, std::move(shipment.label), shipment.attempts});
   }
@@ -275,7 +305,12 @@ Change Destination::take_change() {
   limits_.store(change.row);
   unsent_.store(change.row);
   change.generation = generation_;
-  unwanted_.forget_before(journal_.use().first);
+  change.row.set_started(started_);
+  *change.row.mutable_resend() = resend_.job();
+  change.journal_first = journal_.use().first;
+  taken_cursor_ = change.cursor;
+  delivered_being_written_.merge(delivered_lately_);
+  unwanted_.forget_before(change.journal_first);
   unwanted_.store(change.row);
   for (const auto& [sequence, entry] : deferred_.entries()) change.row.add_deferred(sequence);
   being_written_ = std::max<std::uint64_t>(change.settled, 1);
@@ -297,6 +332,7 @@ DestinationStatus Destination::status() const {
   DestinationStatus status = said_;
   status.state = state(clock_.now());
   status.forward_only = forward_only_;
+  status.resend = resend_.job();
   status.cursor = window_.cursor();
   status.deferred = deferred_.size();
   status.in_flight = under_way_.size();

@@ -53,6 +53,15 @@ void apply(buffer::Batch& batch, const Change& change, Time now) {
   row.set_not_sampled(moved(row.not_sampled(), change.not_sampled));
   *row.mutable_unsent() = change.row.unsent();
   *row.mutable_unwanted() = change.row.unwanted();
+  if (row.started() == 0) row.set_started(change.row.started());
+  if (row.resend().id() != 0 && change.row.resend().id() == row.resend().id() && row.resend().ended_ms() == 0) {
+    const bool cancelled = row.resend().cancelled() || change.row.resend().cancelled();
+    *row.mutable_resend() = change.row.resend();
+    row.mutable_resend()->set_cancelled(cancelled);
+    constexpr std::size_t rows_at_once = 10'000;  // of 4,096 records each; what is left goes with the journal
+    if (row.resend().ended_ms() != 0) buffer::remove_marks(batch, change.name, buffer::Mark::picked, rows_at_once);
+  }
+  change.marks.apply(batch, change.name, change.journal_first);
   row.set_forwarded_bytes(moved(row.forwarded_bytes(), change.forwarded_bytes));
   buffer::put_row(batch, Table::destinations, change.name, row);
 

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "buffer/schema/rows.pb.h"
+#include "buffer/sequence_marks.h"
 #include "buffer/tables.h"
 #include "upstream/window.h"
 
@@ -43,6 +44,8 @@ struct Change {
   std::map<CountKey, std::int64_t> counts;
   std::vector<schema::Quarantined> quarantine;
   std::vector<buffer::Sequence> released;  // quarantine rows that go
+  buffer::MarkChanges marks;
+  buffer::Sequence journal_first = 0;      // marks of what lies before it go
   std::uint64_t settled = 0;               // records in this change that a crash would send again
 };
 
@@ -60,6 +63,9 @@ class Ledger {
   void add(const Settled& settled, Time now);
   // Takes back that a record was quarantined, and what was left out of it.
   void release(const Label& label);
+  // A resend's: counted by the resend itself (Destination.resend).
+  void note_resent() { dirty_ = true, ++change_.settled; }
+  buffer::MarkChanges& marks() { return change_.marks; }
   void touch() { dirty_ = true; }
   bool dirty() const { return dirty_; }
   std::uint64_t settled() const { return change_.settled; }

@@ -131,7 +131,10 @@ ExitCode run_retire(CommandLine& line) {
     line.err << "picket: " << written.error().detail << "\n";
     return ExitCode::io;
   }
-  if (!remove_rows(line, *stored, Table::quarantine, *name) || !remove_rows(line, *stored, Table::forwarding, *name)) return ExitCode::io;
+  if (!remove_rows(line, *stored, Table::quarantine, *name) || !remove_rows(line, *stored, Table::forwarding, *name) ||
+      !remove_rows(line, *stored, Table::marks, *name)) {
+    return ExitCode::io;
+  }
   line.out << *name << " is retired: gave up " << status.depth << " waiting record(s) and " << status.quarantined << " in quarantine\n";
   return ExitCode::done;
 }

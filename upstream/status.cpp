@@ -14,6 +14,10 @@ constexpr std::array states = {DestinationState::running, DestinationState::retr
                                DestinationState::held, DestinationState::paused, DestinationState::draining, DestinationState::drained,
                                DestinationState::retired};
 
+std::uint64_t resend_left(const schema::Resend& resend) {
+  return resend.ended_ms() == 0 && resend.end() > resend.next() ? resend.end() - resend.next() : 0;
+}
+
 struct Metric {
   std::string_view name;
   std::string_view kind;
@@ -21,7 +25,7 @@ struct Metric {
   std::uint64_t (*value)(const DestinationStatus& status, Time now);
 };
 
-constexpr std::array<Metric, 12> metrics = {{
+constexpr std::array<Metric, 14> metrics = {{
     {"forwarded_envelopes_total", "counter", "Envelopes that the destination has acknowledged.",
      [](const DestinationStatus& s, Time) { return s.forwarded; }},
     {"forwarded_bytes_total", "counter", "Bytes of request bodies that were acknowledged, as sent.",
@@ -40,6 +44,10 @@ constexpr std::array<Metric, 12> metrics = {{
      [](const DestinationStatus& s, Time) { return s.depth; }},
     {"deferred_envelopes", "gauge", "Of those, the ones the cursor has passed (rate-limited categories).",
      [](const DestinationStatus& s, Time) { return s.deferred; }},
+    {"resend_waiting_records", "gauge", "Records that the resend under way has still to look at.",
+     [](const DestinationStatus& s, Time) { return resend_left(s.resend); }},
+    {"resent_envelopes", "gauge", "Envelopes that the last resend has sent.",
+     [](const DestinationStatus& s, Time) { return s.resend.sent(); }},
     {"in_flight_requests", "gauge", "Requests under way.",
      [](const DestinationStatus& s, Time) { return s.in_flight; }},
     {"oldest_waiting_seconds", "gauge", "Age of the oldest record that waits, 0 when none does.",
@@ -83,6 +91,7 @@ DestinationStatus stored_status(const buffer::Journal* journal,
   status.forwarded_bytes = stored.forwarded_bytes();
   status.last_error = stored.last_error();
   status.forward_only = stored.forward_only();
+  status.resend = stored.resend();
   if (stored.last_success_ms() != 0) status.last_success = time_from_ms(stored.last_success_ms());
   if (stored.last_attempt_ms() != 0) status.last_attempt = time_from_ms(stored.last_attempt_ms());
   const bool limited = std::any_of(stored.limits().begin(), stored.limits().end(), [&](const auto& limit) {

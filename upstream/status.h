@@ -3,6 +3,7 @@
 
 #include "buffer/clock.h"
 #include "buffer/journal.h"
+#include "buffer/schema/rows.pb.h"
 
 #include <cstdint>
 #include <optional>
@@ -40,6 +41,7 @@ struct DestinationStatus {
   std::uint64_t not_routed = 0;
   std::uint64_t not_sampled = 0;
   std::uint64_t forwarded_bytes = 0;
+  schema::Resend resend;  // the last one; id 0: none
   std::uint64_t failures = 0;  // attempts that failed, since start
   std::optional<Time> last_success;
   std::optional<Time> last_attempt;

@@ -38,6 +38,28 @@ json::value render(const std::optional<SyncStatus>& sync) {
                       {"last_error", sync->last_error}};
 }
 
+std::string_view resend_state(const schema::Resend& resend) {
+  if (resend.ended_ms() == 0) return "under way";
+  return resend.cancelled() ? "given up" : "done";
+}
+
+json::value render(const schema::Resend& resend) {
+  if (resend.id() == 0) return nullptr;
+  return json::object{{"id", resend.id()},
+                      {"state", resend_state(resend)},
+                      {"from_ms", resend.from_ms()},
+                      {"to_ms", resend.to_ms()},
+                      {"query", resend.query()},
+                      {"again", resend.again()},
+                      {"records", resend.end() - resend.first()},
+                      {"looked_at", resend.next() - resend.first()},
+                      {"sent", resend.sent()},
+                      {"already_there", resend.already_there()},
+                      {"not_wanted", resend.not_wanted()},
+                      {"refused", resend.refused()},
+                      {"gone", resend.gone()}};
+}
+
 json::object render(const DestinationStatus& status) {
   return {{"name", status.name},
           {"state", state_name(status.state)},
@@ -53,6 +75,7 @@ json::object render(const DestinationStatus& status) {
           {"not_routed", status.not_routed},
           {"not_sampled", status.not_sampled},
           {"forwarded_bytes", status.forwarded_bytes},
+          {"resend", render(status.resend)},
           {"last_success_ms", milliseconds(status.last_success)},
           {"last_attempt_ms", milliseconds(status.last_attempt)},
           {"last_error", status.last_error}};
@@ -65,6 +88,11 @@ void print(std::ostream& out, const DestinationStatus& status, Time now) {
       << status.quarantined << std::setw(9) << status.expired << std::setw(12) << status.not_routed << std::setw(13) << status.not_sampled << '\n';
   const std::string& words = status.reason.empty() ? status.last_error : status.reason;
   if (!words.empty()) out << "  last error: " << words << '\n';
+  if (const auto& resend = status.resend; resend.id() != 0) {
+    out << "  resend " << resend_state(resend) << ": looked at " << resend.next() - resend.first() << " of " << resend.end() - resend.first()
+        << " records, " << resend.sent() << " sent, " << resend.already_there() << " already there, " << resend.not_wanted()
+        << " not wanted there, " << resend.refused() << " refused, " << resend.gone() << " gone\n";
+  }
 }
 
 void print(std::ostream& out, const SyncStatus& sync, Time now) {
