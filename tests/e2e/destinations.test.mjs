@@ -203,3 +203,73 @@ test("a destination is drained and retired beside a running Picket, and starts a
   await edge.end();
   await hub.end();
 });
+
+test("a new destination is sent a range and a query of what is here, once, with kill -9 in between", { timeout: 300_000 }, async () => {
+  const late = await new ScriptedUpstream().start();
+  const edge = await new Picket().start();
+  const send = async (level) => {
+    const id = eventId();
+    assert.equal((await post(edge, envelope(id, [[{ type: "event" }, errorEvent(id, { level })]]), { gzip: true })).status, 200);
+    return id;
+  };
+  const fatal = [], early = [];
+  for (let i = 0; i < 40; ++i) early.push(await send("error"));
+  for (let i = 0; i < 10; ++i) fatal.push(await send("fatal"));
+  await sleep(1_100);
+  const middle = new Date().toISOString();
+  await sleep(50);
+  const after = [];
+  for (let i = 0; i < 300; ++i) after.push(await send("error"));
+  await until(() => edge.status().digest.waiting === 0, { what: "the digest" });
+  await edge.stop();
+  edge.config = configured([`[[upstream]]\nname = "late"\nurl = "${late.url}"\nbackfill = false\nretry_min = "20ms"\nmax_in_flight = 4`]);
+  await edge.start();
+  await until(() => edge.status().destinations.length === 1, { what: "the destination" });
+  const resend = (...words) => picket(["upstream", "resend", "--storage", edge.storage, "--to-destination", "late", ...words], { env: edge.env });
+  const job = () => destination(edge, "late").resend;
+  const ended = () => until(() => job()?.state === "done" && job(), { what: "the resend" });
+
+  for (const [words, code, said] of [
+    [["--from", "yesterday", "--to", "now"], 64, /--from needs a time, and "yesterday" is none/],
+    [["--from", "now", "--to", "1h"], 64, /--from must be before --to/],
+    [["--from", "1h", "--to", "now", "--project", "web"], 64, /--project takes ids/],
+    [["--from", "1h", "--to", "now", "--query", "is:unresolved"], 64, /states of issues/],
+    [["--from", "1h", "--to", "now", "--query", "(("], 64, /--query/],
+    [["--from", "20d", "--to", "10d"], 1, /holds nothing/],
+    [["--from", "1h", "--to", "now", "--query", "level:debug"], 1, /finds no event/],
+    [["--cancel"], 1, /no resend to late is under way/],
+  ]) {
+    const answer = resend(...words);
+    assert.equal(answer.code, code, `${words}: ${answer.out}${answer.err}`);
+    assert.match(answer.err, said);
+  }
+
+  let asked = resend("--from", "1h", "--to", "now", "--query", "level:fatal");
+  assert.equal(asked.code, 0, asked.err);
+  assert.match(asked.out, /10 envelopes that the query finds/);
+  assert.equal((await ended()).sent, 10);
+  assert.deepEqual(late.ids().sort(), [...fatal].sort());
+
+  assert.equal(resend("--from", "1h", "--to", middle).code, 0);
+  await ended();
+  assert.deepEqual([job().sent, job().already_there], [40, 10]);
+  assert.deepEqual(late.ids().sort(), [...fatal, ...early].sort());
+
+  asked = resend("--from", "1h", "--to", "now", "--project", String(edge.project_id));
+  assert.equal(asked.code, 0, asked.err);
+  assert.equal(resend("--from", "1h", "--to", "now").code, 1, "one at a time");
+  for (let round = 0; round < 4; ++round) {
+    await sleep(100);
+    await edge.kill();
+    await edge.start();
+  }
+  await ended();
+  assert.equal(job().sent, 300);
+  const arrived = late.ids();
+  assert.deepEqual([...new Set(arrived)].sort(), [...fatal, ...early, ...after].sort());
+  console.log(`sent again because of four kills: ${arrived.length - 350} of 350`);
+  assert.match(picket(["upstream", "ls", "--storage", edge.storage], { env: edge.env }).out, /resend done: looked at 350 of 350 records, 300 sent, 50 already there/);
+  assert.match(await (await fetch(`${edge.url}/metrics`)).text(), /picket_upstream_resent_envelopes\{destination="late"\} 300\n/);
+  await edge.end();
+  await late.end();
+});
