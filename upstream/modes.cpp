@@ -14,7 +14,7 @@ using buffer::Table;
 using Modes = std::map<std::string, bool>;  // name → forward-only
 using Rows = std::map<std::string, schema::Destination>;
 
-Rows rows_of(const buffer::Reader& tables) {
+Rows rows_by_name(const buffer::Reader& tables) {
   Rows rows;
   auto cursor = tables.cursor(Table::destinations);
   for (bool there = cursor.first(); there; there = cursor.next()) {
@@ -34,7 +34,7 @@ bool differ(const Rows& rows, const Modes& modes) {
   return false;
 }
 
-void change(buffer::Batch& batch, const std::string& name, schema::Destination row, bool forward_only) {
+void change_mode(buffer::Batch& batch, const std::string& name, schema::Destination row, bool forward_only) {
   row.set_name(name);
   row.set_forward_only(forward_only);
   row.clear_unwanted();
@@ -51,16 +51,16 @@ void change(buffer::Batch& batch, const std::string& name, schema::Destination r
 Result<void> note_modes(buffer::Tables& tables, const std::vector<DestinationConfig>& configs) {
   Modes modes;
   for (const DestinationConfig& config : configs) modes[config.name] = config.forward_only();
-  if (!differ(rows_of(tables.snapshot()), modes)) return {};
+  if (!differ(rows_by_name(tables.snapshot()), modes)) return {};
   return tables.write([&](buffer::Batch& batch) {
-    auto rows = rows_of(batch);
+    auto rows = rows_by_name(batch);
     for (const auto& [name, row] : rows) {
       const auto mode = modes.find(name);
       if (mode == modes.end() && row.retired_ms() != 0) batch.remove(Table::destinations, name);
-      else if (const bool wanted = mode != modes.end() && mode->second; wanted != row.forward_only()) change(batch, name, row, wanted);
+      else if (const bool wanted = mode != modes.end() && mode->second; wanted != row.forward_only()) change_mode(batch, name, row, wanted);
     }
     for (const auto& [name, forward_only] : modes) {
-      if (!rows.contains(name)) change(batch, name, {}, forward_only);
+      if (!rows.contains(name)) change_mode(batch, name, {}, forward_only);
     }
   });
 }

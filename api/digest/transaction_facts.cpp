@@ -13,7 +13,6 @@ namespace {
 
 using facts::Dataset;
 using facts::FactRows;
-using facts::Place;
 
 constexpr std::size_t most_spans = 20'000;  // of one transaction; SDKs stop at 1,000
 
@@ -234,7 +233,7 @@ void read_transaction_facts(JsonObject payload,
   const auto children = child_spans(payload, self);
   const auto self_times = self.compute();
   const auto duration = duration_ms(times->start_ns, times->end_ns);
-  const Place place{context.sequence, context.item, 0};
+  const facts::Place place{context.sequence, context.item, 0};
 
   const auto add_own = [&] {
     rows.id("trace", segment.trace_id);

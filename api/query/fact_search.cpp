@@ -10,12 +10,12 @@ namespace picket::query {
 namespace {
 
 using Kind = FactValue::Kind;
-struct Candidate {
+struct FoundRow {
   std::vector<FactCell> keys;  // by sort
   FoundFact fact;
 };
 
-bool comes_before(const std::vector<FactSort>& sorts, const Candidate& a, const Candidate& b) {
+bool comes_before(const std::vector<FactSort>& sorts, const FoundRow& a, const FoundRow& b) {
   for (std::size_t i = 0; i < sorts.size(); ++i) {
     const auto order = compare(a.keys[i], b.keys[i]);
     if (order != 0) return sorts[i].descending ? order > 0 : order < 0;
@@ -69,8 +69,8 @@ class RowCells {
   const FactRequest& request_;
 };
 
-std::size_t weight_of(const Candidate& candidate) {
-  std::size_t bytes = sizeof(Candidate);
+std::size_t weight_of(const FoundRow& candidate) {
+  std::size_t bytes = sizeof(FoundRow);
   for (const auto* cells : {&candidate.keys, &candidate.fact.cells}) {
     bytes += cells->capacity() * sizeof(FactCell);
     for (const auto& cell : *cells) bytes += cell.text.size();
@@ -89,15 +89,15 @@ class Best {
   // Whether a row of this time may still be on the page.
   bool may_count(std::int64_t time_ns) const { return !oldest_kept_ || time_ns >= *oldest_kept_; }
 
-  bool add(Candidate candidate) {
+  bool add(FoundRow candidate) {
     const bool room = budget_.take(weight_of(candidate));
     found_.push_back(std::move(candidate));
     if (found_.size() >= 2 * keep_ + 512) shorten();
     return room;
   }
 
-  std::vector<Candidate> sorted() && {
-    std::ranges::sort(found_, [&](const Candidate& a, const Candidate& b) { return comes_before(sorts_, a, b); });
+  std::vector<FoundRow> sorted() && {
+    std::ranges::sort(found_, [&](const FoundRow& a, const FoundRow& b) { return comes_before(sorts_, a, b); });
     return std::move(found_);
   }
 
@@ -105,7 +105,7 @@ class Best {
   void shorten() {
     const auto end = found_.begin() + static_cast<std::ptrdiff_t>(keep_);
     std::nth_element(found_.begin(), end, found_.end(),
-                     [&](const Candidate& a, const Candidate& b) { return comes_before(sorts_, a, b); });
+                     [&](const FoundRow& a, const FoundRow& b) { return comes_before(sorts_, a, b); });
     for (auto dropped = end; dropped != found_.end(); ++dropped) budget_.give_back(weight_of(*dropped));
     found_.resize(keep_);
     if (!newest_first_) return;
@@ -117,7 +117,7 @@ class Best {
   AnswerBudget& budget_;
   const std::size_t keep_;
   const bool newest_first_;
-  std::vector<Candidate> found_;
+  std::vector<FoundRow> found_;
   std::optional<std::int64_t> oldest_kept_;  // no row before it can be on the page
 };
 
@@ -133,7 +133,7 @@ Result<FactPage> list(const FactRequest& request, FactWalk& walk) {
   const auto wanted = [&](const facts::BlockView& block) { return best.may_count(block.latest_ns()); };
   const auto visit = [&](BlockFields& fields, std::size_t row) {
     if (!best.may_count(fields.time_ns(row))) return true;
-    Candidate candidate;
+    FoundRow candidate;
     for (const auto& sort : sorts) candidate.keys.push_back(cells.of(sort, fields, row));
     for (const auto& field : request.fields) candidate.fact.cells.push_back(cell_of(fields.values(field)[row]));
     for (const auto& equation : request.equations) candidate.fact.cells.push_back(cells.of(equation, fields, row));

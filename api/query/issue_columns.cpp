@@ -15,7 +15,6 @@ namespace picket::query {
 namespace {
 
 using buffer::Key;
-using buffer::KeyReader;
 using buffer::Table;
 
 constexpr char field_end = '\x1f';
@@ -59,7 +58,7 @@ std::uint64_t hash_row(std::string_view row) {
 }
 
 std::uint64_t id_of(std::string_view key) {
-  return KeyReader(key).u64();
+  return buffer::KeyReader(key).u64();
 }
 
 }  // namespace
@@ -274,7 +273,7 @@ void scan(const buffer::Reader& reader, std::span<const std::uint64_t> projects,
   };
   const auto read = [](Walk& walk) {
     if (!walk.cursor.valid()) return false;
-    KeyReader key(walk.cursor.key());
+    buffer::KeyReader key(walk.cursor.key());
     if (key.u64() != walk.project) return false;
     walk.last_seen_ms = static_cast<std::int64_t>(key.descending());
     walk.issue = key.u64();

@@ -11,7 +11,6 @@ namespace picket::query {
 namespace {
 
 using buffer::Key;
-using buffer::KeyReader;
 using buffer::Table;
 
 constexpr std::string_view digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
@@ -31,7 +30,7 @@ std::optional<std::uint64_t> parse_base32(std::string_view text) {
 std::optional<EventPlace> find_in_project(const buffer::Reader& reader, std::uint64_t project, std::string_view raw_id) {
   const auto stored = reader.get(Table::event_ids, Key().u64(project).raw(raw_id));
   if (!stored) return std::nullopt;
-  KeyReader value(*stored);
+  buffer::KeyReader value(*stored);
   EventPlace place{project};
   place.sequence = value.u64();
   place.item = value.u16();
@@ -66,7 +65,7 @@ std::optional<std::uint64_t> find_short_id(const buffer::Reader& reader,
     const auto row = buffer::find_row<schema::Project>(reader, Table::projects, Key().u64(project));
     if (!row || row->slug() != slug) continue;
     const auto stored = reader.get(Table::short_ids, Key().u64(project).u64(*number));
-    if (stored) return resolve_issue(reader, KeyReader(*stored).u64());
+    if (stored) return resolve_issue(reader, buffer::KeyReader(*stored).u64());
   }
   return std::nullopt;
 }

@@ -9,7 +9,6 @@ namespace picket::query {
 namespace {
 
 using buffer::Key;
-using buffer::KeyReader;
 using buffer::Table;
 
 constexpr std::uint8_t team_slugs = 3;  // Table::slugs
@@ -43,7 +42,7 @@ void add_teams_of(const buffer::Reader& reader, const SearchScope& scope, Owners
   if (own_member == 0) return;
   auto cursor = reader.cursor(Table::team_members);
   for (bool more = cursor.first(); more; more = cursor.next()) {
-    KeyReader key(cursor.key());
+    buffer::KeyReader key(cursor.key());
     const auto team = key.u64();
     if (key.u64() != own_member) continue;
     const auto row = buffer::find_row<schema::Team>(reader, Table::teams, Key().u64(team));
@@ -71,7 +70,7 @@ std::optional<schema::Team> find_team(const buffer::Reader& reader, std::uint64_
   if (!id) {
     const auto stored = reader.get(Table::slugs, Key().u8(team_slugs).u64(organization).text(name));
     if (!stored) return std::nullopt;
-    id = KeyReader(*stored).u64();
+    id = buffer::KeyReader(*stored).u64();
   }
   auto team = buffer::find_row<schema::Team>(reader, Table::teams, Key().u64(*id));
   if (team && team->organization() != organization) return std::nullopt;

@@ -9,7 +9,6 @@ namespace picket::query {
 namespace {
 
 using buffer::Key;
-using buffer::KeyReader;
 using buffer::Table;
 
 // A look-up costs about as much as reading 30 postings.
@@ -27,7 +26,7 @@ bool tagged(const buffer::Reader& reader, std::uint64_t issue, const TagTest& te
   const auto prefix = Key().u64(issue).text(test.key);
   auto cursor = reader.cursor(Table::issue_tags);
   for (bool more = cursor.seek(prefix); more && cursor.key().starts_with(prefix.view()); more = cursor.next()) {
-    if (asks_any(test) || test.matches(KeyReader(cursor.key().substr(prefix.size())).text())) return true;
+    if (asks_any(test) || test.matches(buffer::KeyReader(cursor.key().substr(prefix.size())).text())) return true;
     if (deadline.over()) return false;
   }
   return false;
@@ -50,7 +49,7 @@ bool read_matching(const buffer::Reader& reader, std::uint64_t project, const Ta
   bool more = cursor.seek(key_prefix);
   while (more && cursor.key().starts_with(key_prefix.view())) {
     if (deadline.over()) return false;
-    const std::string value(KeyReader(cursor.key().substr(key_prefix.size())).text());
+    const std::string value(buffer::KeyReader(cursor.key().substr(key_prefix.size())).text());
     const auto prefix = Key(key_prefix).text(value);
     if (asks_any(test) || test.matches(value)) {
       if (!read_postings(cursor, prefix, issues, deadline)) return false;
