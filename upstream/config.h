@@ -15,16 +15,16 @@ namespace picket::upstream {
 
 // What goes by one of an item's properties: what `include` names (empty: everything) and `exclude` does not.
 struct WordsConfig {
-  std::vector<std::string> include;
-  std::vector<std::string> exclude;
+  std::vector<std::string> include = {};
+  std::vector<std::string> exclude = {};
   bool empty() const { return include.empty() && exclude.empty(); }
 };
 
 // Which items a destination is to have: those that pass every one of these (routing.h).
 struct RoutingConfig {
-  WordsConfig projects;      // ids of this Picket
-  WordsConfig categories;    // Sentry's names, and client_report, user_report, unknown
-  WordsConfig environments;  // globs, as the next two
+  WordsConfig projects = {};      // ids of this Picket
+  WordsConfig categories = {};    // Sentry's names, and client_report, user_report, unknown
+  WordsConfig environments = {};  // globs, as the next two
   WordsConfig releases;
   WordsConfig levels;        // of events; other items have none and pass
 };
