@@ -25,8 +25,8 @@ struct RoutingConfig {
   WordsConfig projects = {};      // ids of this Picket
   WordsConfig categories = {};    // Sentry's names, and client_report, user_report, unknown
   WordsConfig environments = {};  // globs, as the next two
-  WordsConfig releases;
-  WordsConfig levels;        // of events; other items have none and pass
+  WordsConfig releases = {};
+  WordsConfig levels = {};        // of events; other items have none and pass
 };
 
 struct DestinationConfig {

@@ -140,6 +140,7 @@ void Destination::look_up(const buffer::Tables& tables) {
     ledger_.touch();
     if (resend_.job().cancelled()) give_up_resend();
   }
+  end_resend();
   if (row.drain_until() != drain_until_) {
     drain_until_ = row.drain_until();
     log(Level::info, "upstream", drain_until_ != 0 ? "drains: takes nothing new" : "takes again what arrives", {{"destination", config_.name}});
@@ -272,14 +273,18 @@ bool Destination::resend_may_go() const {
          Steady::now() >= journal_failed_until_;
 }
 
+// True when it has just ended.
+bool Destination::end_resend() {
+  if (!resend_.finish(clock_.now())) return false;
+  const auto& job = resend_.job();
+  log(Level::info, "upstream", job.cancelled() ? "resend given up" : "resend done",
+      {{"destination", config_.name}, {"sent", job.sent()}, {"already_there", job.already_there()}, {"refused", job.refused()}});
+  ledger_.touch();
+  return true;
+}
+
 bool Destination::ship_resend(CURLM* multi) {
-  if (resend_.finish(clock_.now())) {
-    const auto& job = resend_.job();
-    log(Level::info, "upstream", job.cancelled() ? "resend given up" : "resend done",
-        {{"destination", config_.name}, {"sent", job.sent()}, {"already_there", job.already_there()}, {"refused", job.refused()}});
-    ledger_.touch();
-    return true;
-  }
+  if (end_resend()) return true;
   if (!resend_may_go()) return false;
   const auto waits = [this](buffer::Sequence sequence) {
     return deferred_.contains(sequence) || delivered_lately_.contains(sequence) || delivered_being_written_.contains(sequence);

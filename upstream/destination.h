@@ -109,6 +109,7 @@ class Destination {
   bool ship_resend(CURLM* multi);
   bool resend_may_go() const;
   void give_up_resend();
+  bool end_resend();
   void settle_resent(buffer::Sequence sequence, Fate fate);
   bool ship_again(CURLM* multi, Shipment shipment);
   void wait_for_room(Shipment shipment);

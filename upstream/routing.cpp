@@ -1,6 +1,7 @@
 #include "upstream/routing.h"
 
-#include <functional>
+#include <tuple>
+#include <utility>
 
 namespace picket::upstream {
 namespace {

@@ -129,17 +129,15 @@ test("what a forward-only destination has goes from the journal, and nothing bef
   await until(() => acknowledged.every((id) => upstream.ids().includes(id)));
 
   await upstream.stop();
-  const before = first();
   const waiting = await sendLarge(edge, 60);
   await sleep(1_000);
-  assert.ok(first() <= before + 20, "nothing goes while the upstream is down but what it had");
   const held = first();
   for (let round = 0; round < 5; ++round) {
     await edge.kill();
     await edge.start();
     waiting.push(...await sendLarge(edge, 5));
   }
-  assert.ok(first() <= 61, `record ${first()} is the oldest, and those from 61 on are nowhere else`);
+  assert.ok(first() <= acknowledged.length + 1, `record ${first()} is the oldest, and those from 61 on are nowhere else`);
   assert.ok(first() >= held);
 
   await upstream.start(port);

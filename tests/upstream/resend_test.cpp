@@ -3,6 +3,7 @@
 #include "forwarder_fixture.h"
 
 #include <algorithm>
+#include <atomic>
 #include <set>
 
 namespace picket::upstream {
