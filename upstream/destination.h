@@ -120,7 +120,7 @@ class Destination {
   void forget_batch();
   void retry_quarantined(const buffer::Tables& tables);
 
-  // What came of it: destination_answers.cpp.
+  // What came of it: destination_answers.cpp; of resends and reports: destination_extras.cpp.
   void settle(const Shipment& shipment, Settled settled);
   void count(const Settled& settled);
   void refuse(const Shipment& shipment, unsigned status, std::string answer);

@@ -87,16 +87,6 @@ void Destination::settle(const Shipment& shipment, Settled settled) {
   });
 }
 
-void Destination::settle_resent(buffer::Sequence sequence, Fate fate) {
-  Resend::End end = Resend::End::gone;
-  if (fate == Fate::forwarded) end = Resend::End::sent;
-  if (fate == Fate::quarantined) end = Resend::End::refused;
-  if (fate == Fate::not_routed || fate == Fate::not_sampled) end = Resend::End::not_wanted;
-  --resending_;
-  resend_.settle(sequence, end, ledger_.marks());
-  ledger_.note_resent();
-}
-
 void Destination::on_written() {
   being_written_ = 0;
   delivered_being_written_.clear();
@@ -160,13 +150,6 @@ void Destination::leave_out(const Shipment& shipment) {
   settled.fate = sampled ? Fate::not_sampled : Fate::not_routed;
   settled.label = shipment.label;
   settle(shipment, std::move(settled));
-}
-
-// An answer that was lost, or comes later, costs a report that is told twice; records never wait for one.
-void Destination::on_report_answered(Verdict verdict) {
-  ledger_.touch();
-  if (verdict == Verdict::delivered || verdict == Verdict::refuse || verdict == Verdict::recode) return unsent_.settle(clock_.now());
-  unsent_.put_back(clock_.now());
 }
 
 void Destination::on_reached() {
