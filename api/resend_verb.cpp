@@ -4,6 +4,7 @@
 #include "api/query/search_language.h"
 #include "api/rest/event_filter.h"
 #include "api/rest/event_view.h"
+#include "api/rest/router.h"
 #include "api/verb_support.h"
 #include "buffer/journal.h"
 #include "buffer/keys.h"
