@@ -79,11 +79,12 @@ TEST_F(ForwarderRoutingTest, KeepsTheSumsWhenAPartIsRefusedAndTriedAgainUnderOth
 }
 
 TEST_F(ForwarderRoutingTest, PassesWhatIsNotForItWhileNothingElseIsThere) {
-  for (int i = 0; i < 10'000; ++i) post({.types = {"session"}, .described = true});
+  // More than may be sent and not yet recorded.
+  for (int i = 0; i < 5'000; ++i) post({.types = {"session"}, .described = true});
   start({routed({.categories = {.include = {"error"}}})});
-  ASSERT_TRUE(all_written());
+  ASSERT_TRUE(soon([&] { return cursor() == journal.use().next; }, 3min)) << describe();
   EXPECT_EQ(upstream.requests(), 0U);
-  EXPECT_EQ(row().not_routed(), 10'000U);
+  EXPECT_EQ(row().not_routed(), 5'000U);
 }
 
 TEST_F(ForwarderRoutingTest, ALimitOnWhatIsLeftOutDelaysNothing) {
