@@ -8,6 +8,7 @@
 #include "api/rest/router.h"
 #include "api/rest/setup.h"
 #include "api/ledger_verb.h"
+#include "api/resend_verb.h"
 #include "api/status.h"
 #include "api/stream_verbs.h"
 #include "api/verbs.h"
@@ -348,7 +349,7 @@ std::vector<Command> all_commands() {
        "SIGHUP re-reads destinations, geoip.path and log level after a check.\n\n"
        "Example: picket serve --config /etc/picket/picket.toml\n",
        {}, {"listen"}, &serve, true}};
-  for (auto& more : {rest::api_commands(), std::vector<Command>{api::status_command(), api::ledger_command(), upstream::send_command(),
+  for (auto& more : {rest::api_commands(), std::vector<Command>{api::status_command(), api::ledger_command(), api::resend_command(), upstream::send_command(),
                                                                                  api::export_command(), api::import_command(&journal_import)},
                      upstream::upstream_commands(), buffer::buffer_commands(), buffer::general_commands(), buffer::version_commands()}) {
     commands.insert(commands.end(), more.begin(), more.end());
