@@ -215,6 +215,10 @@ Result<void> JournalFiles::write(BlockKey key,
     const bool go_on = abandon_ && active_ && active_->fits(bytes);
     if (!rotated && !go_on) return rotated;
   }
+  if (leftover_) {
+    if (auto withdrawn = folder_->withdraw(*leftover_); !withdrawn) return withdrawn;
+    leftover_.reset();
+  }
   auto written = active_->append(key, bytes, fill);
   if (!written) reopen_after_failure();
   return written;
@@ -223,6 +227,10 @@ Result<void> JournalFiles::write(BlockKey key,
 Result<void> JournalFiles::rotate(BlockKey name) {
   const auto last = newest();
   if (last && last->name() > name) return refused("an unusable segment cannot be removed");
+  if (leftover_ && *leftover_ != name) {
+    if (auto withdrawn = folder_->withdraw(*leftover_); !withdrawn) return withdrawn;
+    leftover_.reset();
+  }
   // Of the same name: it holds nothing but parts of a record that was not stored whole.
   const bool replaces = last && last->name() == name;
   if (replaces) {
@@ -236,6 +244,7 @@ Result<void> JournalFiles::rotate(BlockKey name) {
     const std::lock_guard lock(segments_mutex_);
     segments_.back() = segment;
   }
+  if (!replaces) leftover_ = name;
   if (!taken) return taken;
   if (auto opened = segment->open(); !opened) {
     // What cannot be opened just now is replaced when there is a next time.
@@ -245,6 +254,7 @@ Result<void> JournalFiles::rotate(BlockKey name) {
   if (active_) active_->seal();
   active_ = segment;
   to_reopen_ = nullptr;
+  leftover_.reset();
   abandon_ = false;
   const std::lock_guard lock(segments_mutex_);
   if (!replaces) segments_.push_back(segment);

@@ -99,6 +99,7 @@ class JournalFiles final : public Journal {
   SegmentPtr to_reopen_;    // the newest, when that could not be done after a failed commit
   Sequence next_ = 1;
   bool failing_ = false;    // the last commit failed
+  std::optional<BlockKey> leftover_;  // may lie in the folder since a rotation that failed: SegmentFolder::withdraw()
   bool abandon_ = false;    // a commit into the active segment failed: take another when possible
   Sequence discard_ = 0;    // parts of this sequence must go before the next commit
 

@@ -289,6 +289,14 @@ Result<void> SegmentFolder::take_free(const std::filesystem::path& free, BlockKe
   return unlock(rename_to(free, name));
 }
 
+Result<void> SegmentFolder::withdraw(BlockKey name) {
+  const auto path = path_of(name);
+  std::error_code ignored;
+  std::filesystem::remove(lock_of(path), ignored);
+  if (!remove(path)) return Error{Fault::unavailable, path.string() + " cannot be removed"};
+  return sync_folder(options_.path);
+}
+
 Result<void> SegmentFolder::retire(BlockKey name) {
   const auto path = path_of(name);
   std::error_code ignored;

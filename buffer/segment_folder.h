@@ -62,6 +62,9 @@ class SegmentFolder {
   // A new, empty segment under that name, in place of one that has it (which nobody in this process
   // may have open). Fault::unavailable when there is no room for one.
   Result<void> take(BlockKey name);
+  // Undoes what a take() that failed may have left under that name. Until that has succeeded nothing may be
+  // added to an older segment: after a restart the one of that name would hide it.
+  Result<void> withdraw(BlockKey name);
   // Makes a segment a free file, or removes it when there are enough of them.
   // REQUIRES: nobody in this process has it open.
   Result<void> retire(BlockKey name);
