@@ -266,7 +266,7 @@ void IssueColumns::read_one(const buffer::Snapshot& snapshot, std::uint64_t id) 
 void scan(const buffer::Reader& reader, std::span<const std::uint64_t> projects, std::size_t chunk,
           const std::function<bool(const ColumnSet&)>& use) {
   struct Walk {
-    buffer::Cursor cursor;
+    buffer::RowCursor cursor;
     std::uint64_t project = 0;
     std::int64_t last_seen_ms = 0;
     std::uint64_t issue = 0;
