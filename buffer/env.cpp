@@ -188,6 +188,13 @@ std::uint64_t Txn::entries(TableHandle table) const {
   return stat.ms_entries;
 }
 
+std::uint64_t Txn::pages(TableHandle table) const {
+  MDB_stat stat{};
+  const int rc = mdb_stat(txn_.get(), table, &stat);
+  if (rc != 0 && !doomed(rc)) broken_read(rc);
+  return stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages;
+}
+
 std::uint64_t Txn::number() const {
   return mdb_txn_id(txn_.get());
 }

@@ -115,6 +115,7 @@ class Txn {
   std::optional<std::string_view> get(TableHandle table, std::string_view key) const;
   Cursor cursor(TableHandle table) const;  // must not outlive the transaction
   std::uint64_t entries(TableHandle table) const;
+  std::uint64_t pages(TableHandle table) const;  // that it takes
   // Of a read transaction the last committed one it sees, of a write transaction its own.
   std::uint64_t number() const;
 

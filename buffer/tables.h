@@ -16,6 +16,7 @@
 #include "buffer/disk_gauge.h"
 #include "buffer/env.h"
 #include "buffer/file_check.h"
+#include "buffer/packed_rows.h"
 #include "buffer/result.h"
 
 #include <array>
@@ -23,6 +24,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -104,16 +106,48 @@ enum class Table : std::uint8_t {
   issue_links_due,
   status_syncs,
   marks,
+  event_id_runs,
 };
-constexpr std::size_t table_count = static_cast<std::size_t>(Table::marks) + 1;
+constexpr std::size_t table_count = static_cast<std::size_t>(Table::event_id_runs) + 1;
 std::string_view table_name(Table table);
 
-// Reading, shared by Snapshot and Batch. Views die with the snapshot, or with the batch's next write.
+// Whether several of the table's rows lie in one value (packed_block.h). No other than this file's
+// users need to know, but for how long views into such a table live.
+bool is_packed(Table table);
+
+// A place in one table. Positioning calls return false at the end (or beginning) of the table, after
+// which key() and value() must not be read. Views live as the reader's; of packed tables until the
+// cursor moves.
+class RowCursor {
+ public:
+  bool first() { return packed_ ? packed_->first() : rows_->first(); }
+  bool last() { return packed_ ? packed_->last() : rows_->last(); }
+  bool seek(std::string_view key) { return packed_ ? packed_->seek(key) : rows_->seek(key); }  // the first row >= key
+  bool seek_before(std::string_view key) {  // the last row < key
+    return packed_ ? packed_->seek_before(key) : rows_->seek_before(key);
+  }
+  bool next() { return packed_ ? packed_->next() : rows_->next(); }
+  bool previous() { return packed_ ? packed_->previous() : rows_->previous(); }
+  bool valid() const { return packed_ ? packed_->valid() : rows_->valid(); }
+  std::string_view key() const { return packed_ ? packed_->key() : rows_->key(); }
+  std::string_view value() const { return packed_ ? packed_->value() : rows_->value(); }
+
+ private:
+  friend class Reader;
+  explicit RowCursor(Cursor rows) : rows_(std::move(rows)) {}
+  explicit RowCursor(PackedCursor rows) : packed_(std::move(rows)) {}
+  std::optional<Cursor> rows_;
+  std::optional<PackedCursor> packed_;
+};
+
+// Reading, shared by Snapshot and Batch. Views die with the snapshot, or with the batch's next write;
+// those into packed tables with the next get() of the same table, too.
 class Reader {
  public:
   std::optional<std::string_view> get(Table table, std::string_view key) const;
-  Cursor cursor(Table table) const;
-  std::uint64_t entries(Table table) const;
+  RowCursor cursor(Table table) const;
+  std::uint64_t entries(Table table) const;  // of a packed table: reads all of it
+  std::uint64_t pages(Table table) const { return txn_->pages(handle(table)); }  // that it takes on the disk
   // Numbers rise by one per committed batch; of a snapshot the newest it sees.
   std::uint64_t transaction() const { return txn_->number(); }
 
@@ -121,11 +155,21 @@ class Reader {
   using Handles = std::array<TableHandle, table_count>;
   Reader(const Txn& txn, const Handles& handles) : txn_(&txn), handles_(&handles) {}
   ~Reader() = default;
-  Reader(const Reader&) = default;
-  Reader& operator=(const Reader&) = default;
+  Reader(Reader&&) = default;
+  Reader& operator=(Reader&&) = default;
+
+  TableHandle handle(Table table) const { return (*handles_)[static_cast<std::size_t>(table)]; }
+  PackedEditor* packed_editor(Table table) const;  // nothing within a snapshot
 
   const Txn* txn_;
   const Handles* handles_;
+
+ private:
+  friend class Batch;
+  WriteTxn* changing_ = nullptr;  // a batch's
+  // By table: what a batch holds back, and what get() found.
+  mutable std::map<Table, std::unique_ptr<PackedEditor>> editors_;
+  mutable std::map<Table, std::string> kept_;
 };
 
 // The environment with its tables, while somebody uses it.
@@ -149,16 +193,18 @@ class Batch;
 // outlive its batch, and not be mixed with other changes to the same table between find() and put().
 class TableEditor {
  public:
-  std::optional<std::string_view> find(std::string_view key) { return editor_.find(key); }
+  std::optional<std::string_view> find(std::string_view key) {
+    return packed_ != nullptr ? packed_->find(key) : editor_->find(key);
+  }
   void put(std::string_view key, std::string_view value);  // a failure fails the batch
 
  private:
   friend class Batch;
-  TableEditor(Batch& batch, Table table, Editor editor)
-      : batch_(&batch), table_(table), editor_(std::move(editor)) {}
+  TableEditor(Batch& batch, Table table) : batch_(&batch), table_(table) {}
   Batch* batch_;
   Table table_;
-  Editor editor_;
+  std::optional<Editor> editor_;
+  PackedEditor* packed_ = nullptr;  // instead
 };
 
 // The first failing call decides the batch: later calls do nothing and write() returns that error.
@@ -170,13 +216,14 @@ class Batch : public Reader {
   // The next number of a named sequence, from 1, never given twice: "issue", "project", …
   std::uint64_t next_number(std::string_view sequence);
   void fail(Error error);
-  bool failed() const { return failure_.has_value(); }
+  bool failed() const;
 
  private:
   friend class Tables;
   friend class TableEditor;
-  Batch(WriteTxn& txn, const Handles& handles) : Reader(txn, handles), writer_(&txn) {}
+  Batch(WriteTxn& txn, const Handles& handles) : Reader(txn, handles), writer_(&txn) { changing_ = &txn; }
   void note(Table table, std::string_view key);
+  void settle();  // writes what packed tables hold back
   WriteTxn* writer_;
   std::optional<Error> failure_;
   std::vector<std::string> touched_;  // keys of the watched tables

@@ -48,7 +48,6 @@ DigestedEvent& add_event(ParsedBatch& batch,
   added.has_issue = event.type != EventType::transaction;
   added.release = text.keep(event.release);
   added.environment = text.keep(event.environment);
-  added.trace_id = text.keep(event.trace_id);
   if (!added.has_issue) return added;
   added.handled = event.handled();
   added.type = wire_name(event.type);

@@ -98,11 +98,6 @@ class IssueWriter {
     std::erase_if(context_.kept, [&](std::uint32_t index) {
       return std::ranges::binary_search(context_.discarded, index);
     });
-    for (const auto index : context_.discarded) {
-      const auto& event = context_.event(index);
-      const auto key = Key().u64(event.place.project).raw(relay::raw_bytes(event.id));
-      batch_.remove(Table::event_ids, key);
-    }
   }
 
   // 0 when there is none, or it has been deleted.

@@ -66,7 +66,6 @@ struct DigestedEvent {
   std::string_view logger;
   std::string_view release;
   std::string_view environment;
-  std::string_view trace_id;
   std::string_view issue_type;    // Sentry's word; empty: error
   std::string_view payload_json;  // of our own
   std::optional<std::uint32_t> user;  // the tag that says who

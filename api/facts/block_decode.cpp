@@ -1,5 +1,5 @@
 #include "api/facts/block.h"
-#include "api/facts/bytes.h"
+#include "buffer/byte_stream.h"
 #include "relay/protocol/content_encoding.h"
 
 #include <algorithm>
@@ -8,6 +8,9 @@
 
 namespace picket::facts {
 namespace {
+
+using buffer::ByteReader;
+using buffer::unzigzag;
 
 constexpr std::uint64_t most_rows = std::uint64_t{1} << 16;
 constexpr std::uint64_t most_columns = std::uint64_t{1} << 12;

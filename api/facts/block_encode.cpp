@@ -1,6 +1,6 @@
 #include "api/facts/block.h"
 #include "api/facts/bloom.h"
-#include "api/facts/bytes.h"
+#include "buffer/byte_stream.h"
 #include "relay/protocol/content_encoding.h"
 
 #include <algorithm>
@@ -8,6 +8,9 @@
 
 namespace picket::facts {
 namespace {
+
+using buffer::ByteWriter;
+using buffer::zigzag;
 
 constexpr std::size_t summary_text_bytes = 32;
 constexpr std::size_t least_compressed_bytes = 64;

@@ -1,5 +1,6 @@
 #include "api/query/issue_names.h"
 
+#include "api/digest/event_ids.h"
 #include "api/query/pattern.h"
 #include "buffer/keys.h"
 #include "buffer/rows.h"
@@ -28,13 +29,9 @@ std::optional<std::uint64_t> parse_base32(std::string_view text) {
 }
 
 std::optional<EventPlace> find_in_project(const buffer::Reader& reader, std::uint64_t project, std::string_view raw_id) {
-  const auto stored = reader.get(Table::event_ids, Key().u64(project).raw(raw_id));
-  if (!stored) return std::nullopt;
-  buffer::KeyReader value(*stored);
-  EventPlace place{project};
-  place.sequence = value.u64();
-  place.item = value.u16();
-  return place;
+  const auto spot = digest::find_event_id(reader, project, raw_id);
+  if (!spot) return std::nullopt;
+  return EventPlace{project, spot->sequence, spot->item};
 }
 
 }  // namespace

@@ -26,7 +26,7 @@ class LastSeenWalk {
 
  private:
   struct Run {
-    buffer::Cursor cursor;
+    buffer::RowCursor cursor;
     std::uint64_t project = 0;
     Place place{};
   };

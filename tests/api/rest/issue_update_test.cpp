@@ -188,7 +188,7 @@ TEST_F(IssueUpdate, ADeletedIssueLeavesNothingBehind) {
   EXPECT_EQ(get(project_path("events/")).json.as_array().size(), 1U);
   const auto snapshot = tables_->snapshot();
   using buffer::Table;
-  for (const auto table : {Table::issues, Table::issue_counters, Table::events, Table::event_ids, Table::events_by_issue,
+  for (const auto table : {Table::issues, Table::issue_counters, Table::events, Table::events_by_issue,
                            Table::events_by_project, Table::short_ids, Table::issue_hashes, Table::hashes_by_issue, Table::issues_by_last_seen}) {
     EXPECT_EQ(snapshot.entries(table), 1U) << buffer::table_name(table);
   }

@@ -1,4 +1,4 @@
-// The bytes of blocks: varints, fixed numbers, texts with their length. Reading past the end gives
+// Bytes written and read one after another: varints, fixed numbers, texts with their length. Reading past the end gives
 // zeros and marks the reader as failed; it never reads beyond.
 #pragma once
 
@@ -7,8 +7,9 @@
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <utility>
 
-namespace picket::facts {
+namespace picket::buffer {
 
 inline std::uint64_t zigzag(std::int64_t value) {
   return (static_cast<std::uint64_t>(value) << 1) ^ static_cast<std::uint64_t>(value >> 63);
@@ -39,6 +40,7 @@ class ByteWriter {
   }
   const std::string& bytes() const { return bytes_; }
   std::string take() { return std::move(bytes_); }
+  void clear() { bytes_.clear(); }  // keeps the memory: for what comes next
 
  private:
   std::string bytes_;
@@ -114,4 +116,4 @@ class ByteReader {
   bool failed_ = false;
 };
 
-}  // namespace picket::facts
+}  // namespace picket::buffer
