@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <bitset>
+#include <cctype>
 #include <charconv>
 #include <set>
 #include <utility>
@@ -30,6 +31,31 @@ using Handler = Made (*)(const Compiler&, const Condition&);
 IssueTest by_column(bool negate, ColumnTest test) {
   return {.kind = IssueTest::Kind::column, .negated = negate, .column = std::move(test)};
 }
+using TextsTest = std::function<bool(const IssueTexts&)>;
+
+// `may_hold` says without decoding that a row cannot pass; none: it may.
+IssueTest by_texts(bool negate, TextsTest test, std::function<bool(std::string_view)> may_hold = {}) {
+  auto made = by_column(negate, [test](const ColumnSet& set, const IssueColumn& issue) { return test(set.texts(issue)); });
+  made.row = [test, may_hold = std::move(may_hold)](const buffer::Reader& reader, const Candidate& candidate) {
+    const auto bytes = reader.get(buffer::Table::issues, buffer::Key().u64(candidate.id));
+    if (!bytes || (may_hold && !may_hold(*bytes))) return false;
+    return test(IssueTexts(render_texts(buffer::parse_row<schema::Issue>(*bytes))));
+  };
+  return made;
+}
+
+// The longest part of a text that is the same in every encoding that rows use.
+std::string plain_run(std::string_view text) {
+  std::string_view longest;
+  for (std::size_t from = 0; from < text.size(); ++from) {
+    auto to = from;
+    while (to < text.size() && (std::isalnum(static_cast<unsigned char>(text[to])) != 0 || text[to] == '_' || text[to] == '.')) ++to;
+    if (to - from > longest.size()) longest = text.substr(from, to - from);
+    from = to;
+  }
+  return std::string(longest);
+}
+
 IssueTest by_row(bool negate, RowTest test) {
   return {.kind = IssueTest::Kind::row, .negated = negate, .row = std::move(test)};
 }
@@ -70,8 +96,8 @@ Made match_word(const Compiler&, const Condition& term, std::uint32_t IssueColum
 
 Made match_text(const Compiler&, const Condition& term, TextField field) {
   auto patterns = patterns_of(term, true);
-  return by_column(term.asks_not(), [field, patterns = std::move(patterns)](const ColumnSet& set, const IssueColumn& issue) {
-    const auto text = set.text(issue, field);
+  return by_texts(term.asks_not(), [field, patterns = std::move(patterns)](const IssueTexts& texts) {
+    const auto text = texts.field(field);
     return std::any_of(patterns.begin(), patterns.end(), [&](const Pattern& pattern) { return pattern.matches_lower(text); });
   });
 }
@@ -79,10 +105,16 @@ Made match_text(const Compiler&, const Condition& term, TextField field) {
 // Anywhere in the texts, ignoring case.
 Made match_message(const Compiler&, const Condition& term) {
   auto patterns = patterns_of(term, true);
-  return by_column(term.asks_not(), [patterns = std::move(patterns)](const ColumnSet& set, const IssueColumn& issue) {
-    return std::any_of(patterns.begin(), patterns.end(),
-                       [&](const Pattern& pattern) { return pattern.found_in_lower(set.texts(issue)); });
-  });
+  std::vector<std::string> runs;
+  for (const auto& pattern : patterns) runs.push_back(pattern.has_wildcard() ? std::string() : plain_run(pattern.plain()));
+  auto may_hold = [runs = std::move(runs)](std::string_view row) {
+    const auto lower = lower_ascii(row);
+    return std::ranges::any_of(runs, [&](const std::string& run) { return lower.find(run) != std::string::npos; });
+  };
+  auto test = [patterns = std::move(patterns)](const IssueTexts& texts) {
+    return std::ranges::any_of(patterns, [&](const Pattern& pattern) { return pattern.found_in_lower(texts.all()); });
+  };
+  return by_texts(term.asks_not(), std::move(test), std::move(may_hold));
 }
 
 bool looks_like_address(std::string_view text) {
@@ -279,7 +311,7 @@ Made match_has(const Compiler&, const Condition& term) {
     const auto field = key == "error.type" ? TextField::error_type
                        : key == "culprit"  ? TextField::culprit
                                            : TextField::error_value;
-    return by_column(term.negated, [field](const ColumnSet& set, const IssueColumn& issue) { return !set.text(issue, field).empty(); });
+    return by_texts(term.negated, [field](const IssueTexts& texts) { return !texts.field(field).empty(); });
   }
   static const std::set<std::string, std::less<>> always = {
       "level", "status", "title", "message", "issue", "issue.id", "id", "project", "issue.category", "issue.type",
@@ -350,6 +382,11 @@ Handler handler_of(std::string_view key) {
 }
 
 }  // namespace
+
+void read_texts_from_rows(IssueTest& test) {
+  if (test.kind == IssueTest::Kind::column && test.row) test.kind = IssueTest::Kind::row;
+  for (auto& part : test.parts) read_texts_from_rows(part);
+}
 
 bool any_matches(const std::vector<Pattern>& patterns, std::string_view text) {
   return std::any_of(patterns.begin(), patterns.end(), [&](const Pattern& pattern) { return pattern.matches(text); });

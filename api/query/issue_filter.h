@@ -49,8 +49,11 @@ struct IssueTest {
   std::vector<IssueTest> parts{};  // of all, any
   ColumnTest column{};
   TagTest tag{};
-  RowTest row{};
+  RowTest row{};  // of a column that is a text, too: the same, from the issue's row
 };
+
+// Where the columns are without texts.
+void read_texts_from_rows(IssueTest& test);
 
 // Fault::malformed with the words for a 400. `reader` resolves names: users, teams, releases.
 Result<IssueTest> make_issue_test(const buffer::Reader& reader, const SearchScope& scope, const Condition& condition);

@@ -97,15 +97,22 @@ std::vector<std::uint64_t> issues_of_event(const buffer::Reader& reader,
   return issues;
 }
 
-std::optional<std::uint64_t> resolve_issue(const buffer::Reader& reader, std::uint64_t id) {
+std::optional<schema::Issue> find_issue(const buffer::Reader& reader, std::uint64_t id) {
   // Merges point at an unmerged issue; a few steps cover merges of merges, a circle ends.
   for (int steps = 0; steps < 10; ++steps) {
-    const auto row = buffer::find_row<schema::Issue>(reader, Table::issues, Key().u64(id));
-    if (!row) return std::nullopt;
-    if (row->merged_into() == 0) return id;
+    auto row = buffer::find_row<schema::Issue>(reader, Table::issues, Key().u64(id));
+    if (!row || row->merged_into() == 0) {
+      if (row) row->set_id(id);
+      return row;
+    }
     id = row->merged_into();
   }
   return std::nullopt;
+}
+
+std::optional<std::uint64_t> resolve_issue(const buffer::Reader& reader, std::uint64_t id) {
+  const auto row = find_issue(reader, id);
+  return row ? std::optional(row->id()) : std::nullopt;
 }
 
 }  // namespace picket::query
