@@ -117,6 +117,13 @@ Result<void> Env::copy_to(const std::filesystem::path& target) const {
   return {};
 }
 
+bool Env::broken() const {
+  MDB_txn* txn = nullptr;
+  const int rc = mdb_txn_begin(env_.get(), nullptr, MDB_RDONLY, &txn);
+  if (rc == 0) mdb_txn_abort(txn);
+  return rc == MDB_PANIC;
+}
+
 int Env::check_readers() {
   int dead = 0;
   mdb_reader_check(env_.get(), &dead);

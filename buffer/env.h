@@ -56,6 +56,9 @@ class Env {
   // Writes a consistent copy of the newest committed state to `target`, which must not exist.
   Result<void> copy_to(const std::filesystem::path& target) const;
 
+  // A commit's last write failed: LMDB refuses everything until the file is opened anew.
+  bool broken() const;
+
   // Frees reader slots that dead processes left behind. Returns how many.
   int check_readers();
 

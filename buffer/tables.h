@@ -6,19 +6,25 @@
 //
 // INVARIANT  write() is atomic and durable: when it has returned success, it survives a power cut.
 // INVARIANT  A snapshot never sees half a batch, and never waits for a writer.
+// INVARIANT  A batch that failed is not there, now or after a restart. When the disk failed the last
+//            write of a commit, LMDB wants the file opened anew: done here, once no snapshot is left.
 // THREADS    All members from any thread. Batches are serialised; a Snapshot belongs to one thread
 //            at a time and must be short: it pins the pages that writers free meanwhile.
 #pragma once
 
 #include "buffer/change_feed.h"
+#include "buffer/disk_gauge.h"
 #include "buffer/env.h"
+#include "buffer/file_check.h"
 #include "buffer/result.h"
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -122,11 +128,18 @@ class Reader {
   const Handles* handles_;
 };
 
+// The environment with its tables, while somebody uses it.
+struct OpenTables {
+  Env env;
+  std::array<TableHandle, table_count> handles;
+};
+
 class Snapshot : public Reader {
  private:
   friend class Tables;
-  Snapshot(std::unique_ptr<ReadTxn> txn, const Handles& handles)
-      : Reader(*txn, handles), owned_(std::move(txn)) {}
+  Snapshot(std::unique_ptr<ReadTxn> txn, std::shared_ptr<OpenTables> opened)
+      : Reader(*txn, opened->handles), opened_(std::move(opened)), owned_(std::move(txn)) {}
+  std::shared_ptr<OpenTables> opened_;  // outlives the transaction
   std::unique_ptr<ReadTxn> owned_;
 };
 
@@ -173,6 +186,12 @@ struct TablesOptions {
   std::filesystem::path path;  // the file
   std::uint64_t map_bytes = std::uint64_t{256} << 30;  // address space, not disk
   bool read_only = false;
+  // Disk that the file is promised behind its last page, so that deletes and cursors can be written
+  // when there is none left.
+  std::uint64_t reserve_bytes = 0;
+  // With less than this free on the file system may_grow() says no.
+  std::uint64_t least_free_bytes = 0;
+  DiskFree disk_free = {};  // instead of the file system's own word
 };
 
 class Tables {
@@ -185,8 +204,10 @@ class Tables {
   // the batch and passes on.
   Result<void> write(const std::function<void(Batch&)>& change);
 
-  Result<void> copy_to(const std::filesystem::path& target) const { return env_.copy_to(target); }
-  EnvUse use() const { return env_.use(); }
+  Result<void> copy_to(const std::filesystem::path& target) const { return opened()->env.copy_to(target); }
+  // May what only adds rows be written? On a full disk what is left is for deletes and cursors.
+  bool may_grow() const;
+  EnvUse use() const { return opened()->env.use(); }
 
   // The keys of `issues`, `issue_counters` (both the issue's number) that batches after transaction
   // `from` up to `to` touched, with repetitions; nothing when that is no longer known.
@@ -195,10 +216,20 @@ class Tables {
   }
 
  private:
-  Tables(Env env, std::array<TableHandle, table_count> handles)
-      : env_(std::move(env)), handles_(handles) {}
-  Env env_;
-  std::array<TableHandle, table_count> handles_;
+  Tables(const TablesOptions& options, std::shared_ptr<OpenTables> opened)
+      : options_(options), disk_(options.path.parent_path(), options.disk_free), opened_(std::move(opened)) {}
+  static Result<std::shared_ptr<OpenTables>> open_file(const TablesOptions& options);
+  std::shared_ptr<OpenTables> opened() const;
+  bool open_again(std::shared_ptr<OpenTables> broken) const;
+  void note_failed_commit(const OpenTables& opened, std::uint64_t number);
+  void keep_reserve(const OpenTables& opened) const;
+
+  const TablesOptions options_;
+  const DiskGauge disk_;
+  mutable std::atomic<std::uint64_t> reserved_until_{0};
+  mutable std::mutex opened_mutex_;
+  mutable std::shared_ptr<OpenTables> opened_;       // guarded by opened_mutex_
+  mutable std::optional<NewestMeta> to_take_back_;   // guarded by opened_mutex_: of a commit that failed
   // 2 MiB: some 60,000 touched issues, then readers start over.
   std::unique_ptr<ChangeFeed> issue_changes_ = std::make_unique<ChangeFeed>(std::size_t{2} << 20);
 };
