@@ -95,9 +95,14 @@ void Destination::on_written() {
 }
 
 void Destination::refuse(const Shipment& shipment, unsigned status, std::string answer) {
-  log(Level::warning, "upstream", shipment.resend ? "envelope of a resend refused" : "envelope refused and put in quarantine",
-      {{"destination", config_.name}, {"sequence", shipment.label.sequence}, {"status", status},
-       {"see", shipment.resend ? "picket journal show" : "picket upstream quarantine"}});
+  if (shipment.resend) {
+    log(Level::warning, "upstream", "envelope of a resend refused",
+        {{"destination", config_.name}, {"sequence", shipment.label.sequence}, {"status", status}, {"see", "picket journal show"}});
+  } else {
+    log(Level::warning, "upstream", "envelope refused and put in quarantine",
+        {{"destination", config_.name}, {"sequence", shipment.label.sequence}, {"status", status},
+         {"see", "picket upstream quarantine"}});
+  }
   Settled settled;
   settled.fate = Fate::quarantined;
   settled.label = shipment.label;

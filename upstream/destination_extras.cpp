@@ -28,8 +28,8 @@ bool Destination::resend_may_go() const {
 bool Destination::end_resend() {
   if (!resend_.finish(clock_.now())) return false;
   const auto& job = resend_.job();
-  log(Level::info, "upstream", job.cancelled() ? "resend given up" : "resend done",
-      {{"destination", config_.name}, {"sent", job.sent()}, {"already_there", job.already_there()}, {"refused", job.refused()}});
+  log(Level::info, "upstream", "resend ended",
+      {{"cancelled", job.cancelled() ? "yes" : "no"}, {"destination", config_.name}, {"sent", job.sent()}, {"already_there", job.already_there()}, {"refused", job.refused()}});
   ledger_.touch();
   return true;
 }
