@@ -2,6 +2,7 @@
 
 #include "buffer/keys.h"
 #include "buffer/logger.h"
+#include "buffer/moved.h"
 #include "buffer/rows.h"
 #include "buffer/thread.h"
 
@@ -65,6 +66,7 @@ Retention::Retention(Tables& tables,
 bool Retention::may_go(const SegmentUse& oldest) const {
   // Without a time (its blocks cannot be read) it goes when others push it out.
   if (to_ms(oldest.newest) > 0 && oldest.newest + age_ < clock_.now()) return true;
+  if (is_moved(tables_.snapshot(), oldest.first, oldest.last)) return true;
   if (journal_.use().spare) return false;
   return when_full_ == WhenFull::drop_oldest || oldest.last < smallest_cursor(tables_);
 }

@@ -1,6 +1,7 @@
 // Decides which records the journal may forget, makes the decision durable, then has them recycled.
 //
 //   too old (config.retention)                                    ──► forgotten, read or unread
+//   all of it moved to forward-only destinations (moved.h)        ──► forgotten
 //   room needed, every consumer has read it                       ──► forgotten
 //   room needed, unread, when_full = "drop_oldest"                ──► forgotten
 //   room needed, unread, when_full = "refuse"                     ──► kept; the journal refuses new ones

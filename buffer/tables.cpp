@@ -33,7 +33,7 @@ constexpr std::array<std::string_view, table_count> names = {
     "ownership",       "shares",
     "saved_queries",
     "issue_changes",   "issue_wishes",   "issue_links",
-    "issue_links_due", "status_syncs",
+    "issue_links_due", "status_syncs",   "marks",
 };
 
 }  // namespace

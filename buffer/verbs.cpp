@@ -2,6 +2,7 @@
 
 #include "buffer/backup.h"
 #include "buffer/journal.h"
+#include "buffer/repair_verb.h"
 
 #include <boost/json.hpp>
 
@@ -292,6 +293,7 @@ std::vector<Command> buffer_commands() {
        .flags = {"json"},
        .options = {},
        .run = verify},
+      repair_command(),
       {.name = "backup",
        .summary = "copy all data into a new folder, while Picket serves",
        .help = "usage: picket backup TARGET_DIR [--json] [--storage DIR]\n\n"

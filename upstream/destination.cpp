@@ -34,13 +34,21 @@ Routes routes_of(const DestinationConfig& config) {
   return *std::move(routes);
 }
 
+Selector selector_of(const DestinationConfig& config) {
+  auto selector = Selector::make(config);
+  if (!selector) std::abort();
+  return *std::move(selector);
+}
+
 }  // namespace
 
 Destination::Destination(DestinationConfig config, const buffer::Journal& journal, const Clock& clock)
     : config_(std::move(config)),
       routes_(routes_of(config_)),
+      selector_(selector_of(config_)),
       journal_(journal),
       clock_(clock),
+      unsent_(config_.report_unsent),
       backoff_(config_.retry_min, config_.retry_max, config_.max_in_flight),
       coding_(parse_coding(config_.compression)) {
   said_.name = config_.name;
@@ -75,21 +83,70 @@ void Destination::load(const buffer::Tables& tables) {
   said_.forwarded = row.forwarded();
   said_.quarantined = row.quarantined();
   said_.expired = row.expired();
+  said_.not_routed = row.not_routed();
+  said_.not_sampled = row.not_sampled();
+  unsent_.load(row, now);
+  tables_ = &tables;
+  durable_cursor_ = cursor ? window_.cursor() : 0;
+  started_ = row.started() != 0 ? row.started() : cursor ? 1 : window_.cursor();
+  resend_ = Resend();
+  resending_ = 0;
+  resend_.take_up(row);
+  retired_ = row.retired_ms() != 0;
+  generation_ = row.generation();
+  drain_until_ = row.drain_until();
+  forward_only_ = row.forward_only() && config_.forward_only();
+  if (forward_only_) unwanted_.load(row);
+  if (forward_only_ && !cursor && window_.cursor() > 1) unwanted_.note(1, window_.cursor() - 1);
   said_.forwarded_bytes = row.forwarded_bytes();
   said_.last_error = row.last_error();
   if (row.last_success_ms() != 0) said_.last_success = time_from_ms(row.last_success_ms());
   if (row.last_attempt_ms() != 0) said_.last_attempt = time_from_ms(row.last_attempt_ms());
 }
 
+// As after a restart, because the operator has made the tables forget what was.
+void Destination::start_anew(const buffer::Tables& tables) {
+  retries_.clear();
+  forget_batch();
+  ledger_ = Ledger();
+  deferred_ = Deferred();
+  unsent_ = UnsentReports(config_.report_unsent);
+  delivered_lately_.clear();
+  unwanted_ = Unwanted();
+  backoff_.reset();
+  no_fresh_before_ = {};
+  at_end_ = false;
+  held_key_.clear();
+  said_ = {};
+  said_.name = config_.name;
+  load(tables);
+}
+
 void Destination::look_up(const buffer::Tables& tables) {
-  bool paused = false;
-  std::uint64_t generation = 0;
-  {
-    const auto snapshot = tables.snapshot();
-    const auto row = buffer::find_row<schema::Destination>(snapshot, buffer::Table::destinations, config_.name);
-    if (row) paused = row->paused();
-    if (row) generation = row->retry_generation();
+  const auto row = buffer::find_row<schema::Destination>(tables.snapshot(), buffer::Table::destinations, config_.name)
+                       .value_or(schema::Destination());
+  if (row.generation() != generation_ || (row.retired_ms() != 0) != retired_) {
+    // What is under way belongs to the old one: pump() lets go of it first.
+    stale_ = true;
+    if (!under_way_.empty() || being_written_ != 0) return;
+    stale_ = false;
+    start_anew(tables);
+    log(Level::info, "upstream", retired_ ? "retired" : "starts anew", {{"destination", config_.name}});
+    return;
   }
+  if (retired_) return;
+  resend_.loosen();
+  if (resend_.take_up(row)) {
+    ledger_.touch();
+    if (resend_.job().cancelled()) give_up_resend();
+  }
+  end_resend();
+  if (row.drain_until() != drain_until_) {
+    drain_until_ = row.drain_until();
+    log(Level::info, "upstream", drain_until_ != 0 ? "drains: takes nothing new" : "takes again what arrives", {{"destination", config_.name}});
+  }
+  const bool paused = row.paused();
+  const std::uint64_t generation = row.retry_generation();
   // Handles keep buffers; a burst that is over needs none.
   if (under_way_.empty()) free_.clear();
   if (paused != paused_) {
@@ -132,8 +189,8 @@ void Destination::retry_quarantined(const buffer::Tables& tables) {
     }
     const auto read = journal_.read_one(row.sequence());
     const bool there = read && !read->records.empty();
-    const auto parcel = there ? open_record(read->records.front(), routes_, journal_.reading_room())
-                              : Result<Parcel>(Error{Fault::not_found, "no longer in the journal"});
+    auto parcel = there ? open_record(read->records.front(), routes_, journal_.reading_room())
+                        : Result<Parcel>(Error{Fault::not_found, "no longer in the journal"});
     if (!parcel && parcel.error().fault == Fault::unavailable) {
       retry_quarantined_ = true;
       return;
@@ -143,8 +200,8 @@ void Destination::retry_quarantined(const buffer::Tables& tables) {
           {{"destination", config_.name}, {"sequence", row.sequence()}, {"reason", parcel.error().detail}});
       continue;
     }
-    ledger_.release(row.status() == 0 ? unreadable_label(row.sequence(), row.project(), time_from_ms(row.at_ms()))
-                                      : parcel->label);
+    ledger_.release(quarantined_label(row).value_or(
+        row.status() == 0 ? unreadable_label(row.sequence(), row.project(), time_from_ms(row.at_ms())) : parcel->label));
     if (said_.quarantined > 0) --said_.quarantined;
     deferred_.add(row.sequence(), {Time{}, parcel->label});
   }
@@ -154,6 +211,7 @@ void Destination::on_clock_leap() {
   limits_.clear();
   deferred_.hasten();
   no_fresh_before_ = {};
+  unsent_.on_clock_leap(clock_.now());
 }
 
 void Destination::forget_batch() {
@@ -183,6 +241,8 @@ bool Destination::fresh_may_go(Time now) const {
 }
 
 void Destination::pump(CURLM* multi) {
+  if (stale_) abandon(multi);
+  if (stale_ || retired_) return;
   if (limits_.expire(clock_.now())) ledger_.touch();
   if (!deferred_full()) no_fresh_before_ = {};
   for (int step = 0; step < steps_per_turn && may_start(clock_.now()); ++step) {
@@ -193,7 +253,8 @@ void Destination::pump(CURLM* multi) {
 // What has failed often goes last, so that an envelope that only the upstream cannot stand does not
 // keep others from showing that the upstream is well.
 bool Destination::ship_next(CURLM* multi) {
-  return ship_retry(multi, patience) || ship_deferred(multi) || ship_fresh(multi) || ship_retry(multi, UINT_MAX);
+  return ship_retry(multi, patience) || ship_deferred(multi) || ship_fresh(multi) || ship_report(multi) ||
+         ship_resend(multi) || ship_retry(multi, UINT_MAX);
 }
 
 bool Destination::ship_retry(CURLM* multi, unsigned below_attempts) {
@@ -330,13 +391,17 @@ bool Destination::ship_fresh(CURLM* multi) {
 
 void Destination::ship(CURLM* multi, const buffer::StoredRecord& record, Shipment shipment) {
   auto parcel = open_record(record, routes_, journal_.reading_room());
-  if (!parcel && parcel.error().fault == Fault::unavailable) return wait_for_room(std::move(shipment));
-  if (!parcel) {
+  const bool taken = shipment.resend || takes(record.sequence);
+  if (parcel && !taken) Selector::leave_all_out(*parcel, Fate::not_routed);
+  const auto selected = !parcel ? Result<void>(parcel.error()) : taken ? selector_.select(*parcel) : Result<void>();
+  if (!selected && selected.error().fault == Fault::unavailable) return wait_for_room(std::move(shipment));
+  if (!selected) {
     shipment.label = unreadable_label(record.sequence, record.project, clock_.now());
-    return refuse_unreadable(std::move(shipment), parcel.error().detail);
+    return refuse_unreadable(std::move(shipment), selected.error().detail);
   }
   shipment.label = parcel->label;
   shipment.opened = true;
+  if (shipment.label.nothing_goes()) return leave_out(shipment);
   if (const auto until = limits_.waits_until(shipment.label, clock_.now())) {
     return put_off(std::move(shipment), *until);
   }
@@ -352,6 +417,7 @@ void Destination::send(CURLM* multi, const Parcel& parcel, Shipment shipment) {
   shipment.retry_generation = retry_generation_;
   const Packing packing{coding_, static_cast<int>(config_.compression_level), takes_stored_};
   auto request = render_request(parcel, now, packing);
+  if (!request && shipment.report) return unsent_.put_back(now);
   if (!request && request.error().fault == Fault::unavailable) return wait_for_room(std::move(shipment));
   if (!request) return refuse_unreadable(std::move(shipment), request.error().detail);
   shipment.coding = request->coding;
@@ -376,7 +442,7 @@ void Destination::abandon(CURLM* multi) {
 }
 
 std::optional<Duration> Destination::wakes_in() const {
-  if (paused_) return std::nullopt;
+  if (paused_ || retired_ || stale_) return std::nullopt;
   const auto steady = Steady::now();
   const Time now = clock_.now();
   if (backoff_.waits(steady)) return backoff_.left(steady);
@@ -392,6 +458,8 @@ std::optional<Duration> Destination::wakes_in() const {
   if (const auto look = deferred_.next_look()) consider(std::max(*look, now) - now);
   if (journal_failed_until_ > steady) consider(std::chrono::ceil<Duration>(journal_failed_until_ - steady));
   if (no_fresh_before_ > now) consider(no_fresh_before_ - now);
+  if (resend_may_go() || (resend_.under_way() && resend_.job().next() >= resend_.job().end())) consider(Duration(0));
+  if (const auto look = unsent_.next_look()) consider(std::max(*look, now) - now);
   return least;
 }
 

@@ -32,6 +32,7 @@ void Destination::on_finished(CURLM* multi, Transfer& transfer, CURLcode code) {
 
   note_limits(answer, shipment.label);
   const Judgement judgement = judge(answer);
+  if (shipment.report) return on_report_answered(judgement.verdict);
   switch (judgement.verdict) {
     case Verdict::delivered: return on_delivered(shipment, bytes);
     case Verdict::retry: return on_retry(std::move(shipment), answer, judgement.reason);
@@ -44,6 +45,12 @@ void Destination::on_finished(CURLM* multi, Transfer& transfer, CURLcode code) {
 
 void Destination::count(const Settled& settled) {
   ledger_.add(settled, clock_.now());
+  // Of what is in quarantine more may go yet, or less.
+  const bool is_final = settled.fate == Fate::forwarded || settled.label.nothing_goes();
+  if (is_final) unsent_.add(settled.label, clock_.now());
+  const bool never_sent = settled.label.nothing_goes() || settled.fate == Fate::quarantined;
+  if (never_sent && settled.records == 1) ledger_.marks().set(buffer::Mark::not_sent, settled.label.sequence);
+  if (forward_only_ && !settled.label.left_out.empty()) unwanted_.note(settled.label.sequence, settled.label.sequence);
   switch (settled.fate) {
     case Fate::skipped:
     case Fate::deferred: return;
@@ -53,13 +60,20 @@ void Destination::count(const Settled& settled) {
       return;
     case Fate::quarantined: said_.quarantined += settled.records; return;
     case Fate::expired: said_.expired += settled.records; return;
+    case Fate::not_routed: said_.not_routed += settled.records; return;
+    case Fate::not_sampled: said_.not_sampled += settled.records; return;
   }
 }
 
 void Destination::settle(const Shipment& shipment, Settled settled) {
   const buffer::Sequence sequence = shipment.label.sequence;
+  if (shipment.resend) return settle_resent(sequence, settled.fate);
   if (shipment.deferred) {
     deferred_.remove(sequence);
+    if (settled.fate == Fate::forwarded) {  // perhaps out of quarantine
+      ledger_.marks().clear(buffer::Mark::not_sent, sequence);
+      delivered_lately_.insert(sequence);
+    }
     return count(settled);
   }
   window_.settle(sequence, std::move(settled));
@@ -73,10 +87,17 @@ void Destination::settle(const Shipment& shipment, Settled settled) {
   });
 }
 
+void Destination::on_written() {
+  being_written_ = 0;
+  delivered_being_written_.clear();
+  if (taken_cursor_ > durable_cursor_) resend_.loosen();
+  durable_cursor_ = taken_cursor_;
+}
+
 void Destination::refuse(const Shipment& shipment, unsigned status, std::string answer) {
-  log(Level::warning, "upstream", "envelope refused and put in quarantine",
+  log(Level::warning, "upstream", shipment.resend ? "envelope of a resend refused" : "envelope refused and put in quarantine",
       {{"destination", config_.name}, {"sequence", shipment.label.sequence}, {"status", status},
-       {"see", "picket upstream quarantine"}});
+       {"see", shipment.resend ? "picket journal show" : "picket upstream quarantine"}});
   Settled settled;
   settled.fate = Fate::quarantined;
   settled.label = shipment.label;
@@ -94,6 +115,12 @@ void Destination::refuse_unreadable(Shipment shipment, std::string reason) {
 
 void Destination::put_off(Shipment shipment, Time until) {
   const buffer::Sequence sequence = shipment.label.sequence;
+  if (shipment.resend) {
+    const auto wait = std::clamp(until - clock_.now(), Duration(1), std::max(config_.retry_max, Duration(1)));
+    shipment.not_before = Steady::now() + wait;
+    retries_.push_back(std::move(shipment));
+    return;
+  }
   if (shipment.deferred) {
     return deferred_.add(sequence, {until, std::move(shipment.label), shipment.attempts});
   }
@@ -109,6 +136,18 @@ void Destination::put_off(Shipment shipment, Time until) {
   settled.deferred_until = until;
   settled.attempts = shipment.attempts;
   settled.retry_generation = retry_generation_;
+  settled.label = shipment.label;
+  settle(shipment, std::move(settled));
+}
+
+// Nothing of it is for this destination.
+void Destination::leave_out(const Shipment& shipment) {
+  Settled settled;
+  const auto& left_out = shipment.label.left_out;
+  const bool sampled = std::any_of(left_out.begin(), left_out.end(), [](const LeftOut& one) {
+    return one.fate == static_cast<std::uint8_t>(Fate::not_sampled);
+  });
+  settled.fate = sampled ? Fate::not_sampled : Fate::not_routed;
   settled.label = shipment.label;
   settle(shipment, std::move(settled));
 }
@@ -247,22 +286,36 @@ Change Destination::take_change() {
   if (said_.last_success) change.row.set_last_success_ms(to_ms(*said_.last_success));
   if (said_.last_attempt) change.row.set_last_attempt_ms(to_ms(*said_.last_attempt));
   limits_.store(change.row);
+  unsent_.store(change.row);
+  change.generation = generation_;
+  change.row.set_started(started_);
+  *change.row.mutable_resend() = resend_.job();
+  change.journal_first = journal_.use().first;
+  taken_cursor_ = change.cursor;
+  delivered_being_written_.merge(delivered_lately_);
+  unwanted_.forget_before(change.journal_first);
+  unwanted_.store(change.row);
   for (const auto& [sequence, entry] : deferred_.entries()) change.row.add_deferred(sequence);
   being_written_ = std::max<std::uint64_t>(change.settled, 1);
   return change;
 }
 
 DestinationState Destination::state(Time now) const {
+  if (retired_) return DestinationState::retired;
   if (paused_) return DestinationState::paused;
+  const bool drained = drain_until_ != 0 && window_.cursor() >= drain_until_ && deferred_.size() == 0;
+  if (drained) return DestinationState::drained;
   if (!said_.reason.empty()) return DestinationState::held;
   if (backoff_.failing()) return DestinationState::retrying;
   if (limits_.last_until(now)) return DestinationState::limited;
-  return DestinationState::running;
+  return drain_until_ != 0 ? DestinationState::draining : DestinationState::running;
 }
 
 DestinationStatus Destination::status() const {
   DestinationStatus status = said_;
   status.state = state(clock_.now());
+  status.forward_only = forward_only_;
+  status.resend = resend_.job();
   status.cursor = window_.cursor();
   status.deferred = deferred_.size();
   status.in_flight = under_way_.size();
