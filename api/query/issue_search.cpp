@@ -94,16 +94,21 @@ class Collector {
   // few thousand are enough. False when the deadline came first.
   bool decide(const buffer::Reader& reader, Deadline& deadline) {
     if (plan_.columns_decide()) return !deadline.over();
-    auto part = plan_.reads_little_each() ? 2 * cut_.least_enough() : candidates_.size();
+    const auto all = candidates_.size();
+    auto part = plan_.reads_little_each() ? 2 * cut_.least_enough() : all;
+    std::size_t passed = 0;
     std::vector<Candidate> tried;
     for (auto rest = std::span(candidates_); !rest.empty() && !cut_.enough(); part *= part_growth) {
-      const auto count = std::min(part, rest.size());
+      // Where few pass, all that are left are needed: at once is cheaper than in parts.
+      const bool rare = passed * all < cut_.least_enough() * (all - rest.size());
+      const auto count = rare ? rest.size() : std::min(part, rest.size());
       const auto end = rest.begin() + static_cast<std::ptrdiff_t>(count);
       if (count < rest.size()) std::nth_element(rest.begin(), end, rest.end(), comes_first);
       tried.assign(rest.begin(), end);
       std::ranges::sort(tried, {}, &Candidate::id);
       if (!plan_.keep_passing(reader, request_.scope.projects, marks_, tried, deadline)) return false;
       for (const auto& candidate : tried) cut_.add(candidate);
+      passed += tried.size();
       rest = rest.subspan(count);
     }
     return !deadline.over();
