@@ -274,8 +274,11 @@ TEST_F(IssueLife, TheSameRecordsSayTheSameInAnyBatches) {
   for (const std::size_t batch_records : {1U, 3U, 4000U}) {
     tables = open_tables(folder / ("tables" + std::to_string(batch_records) + ".mdb"));
     add_project(test_project, "shop");
-    // One Picket each time: what it is called in stamps is drawn once.
-    ASSERT_TRUE(tables->write([](buffer::Batch& batch) { batch.put(buffer::Table::meta, "instance", "0123456789abcdef"); }));
+    // One Picket each time: what it is called in stamps, and the key of its ids' hashes, are drawn once.
+    ASSERT_TRUE(tables->write([](buffer::Batch& batch) {
+      batch.put(buffer::Table::meta, "instance", "0123456789abcdef");
+      batch.put(buffer::Table::meta, "event_id_secret", "0123456789abcdef");
+    }));
     ASSERT_TRUE(Digest(journal, *tables, clock, {.batch_records = 1}).run_once());
     clock.set(start);
     archive({.count = 9, .window_min = 30, .users = 3});
