@@ -34,6 +34,7 @@ constexpr std::array<std::string_view, table_count> names = {
     "saved_queries",
     "issue_changes",   "issue_wishes",   "issue_links",
     "issue_links_due", "status_syncs",
+    "awaited_releases", "issue_texts",
 };
 
 }  // namespace

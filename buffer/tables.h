@@ -97,8 +97,10 @@ enum class Table : std::uint8_t {
   issue_links,
   issue_links_due,
   status_syncs,
+  awaited_releases,
+  issue_texts,
 };
-constexpr std::size_t table_count = static_cast<std::size_t>(Table::status_syncs) + 1;
+constexpr std::size_t table_count = static_cast<std::size_t>(Table::issue_texts) + 1;
 std::string_view table_name(Table table);
 
 // Reading, shared by Snapshot and Batch. Views die with the snapshot, or with the batch's next write.

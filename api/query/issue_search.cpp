@@ -114,6 +114,18 @@ bool enough(const IssueRequest& request, const std::vector<Candidate>& found) {
   return static_cast<std::size_t>(after) > request.most;
 }
 
+Result<IssuePlan> make_plan(const buffer::Reader& reader, const IssueRequest& request, bool walks) {
+  auto scope = request.scope;
+  scope.texts_at_once = walks;
+  auto test = make_issue_test(reader, scope, request.condition);
+  if (!test) return test.error();
+  IssuePlan plan(*std::move(test));
+  if (!request.environments.empty()) {
+    plan.add({.kind = IssueTest::Kind::tag, .tag = {.key = "environment", .exact = request.environments, .matches = {}}});
+  }
+  return plan;
+}
+
 Error too_slow() {
   return Error{Fault::unavailable, "The search took too long; name a project, a shorter period or fewer wildcards."};
 }
@@ -134,15 +146,15 @@ std::optional<IssueSort> parse_issue_sort(std::string_view word) {
 Result<IssuePage> IssueSearch::find(const buffer::Tables& tables, const IssueRequest& request) {
   Deadline deadline(deadline_);
   auto terms_snapshot = tables.snapshot();
-  auto test = make_issue_test(terms_snapshot, request.scope, request.condition);
-  if (!test) return test.error();
-  IssuePlan plan(*std::move(test));
-  if (!request.environments.empty()) {
-    plan.add({.kind = IssueTest::Kind::tag, .tag = {.key = "environment", .exact = request.environments, .matches = {}}});
-  }
+  auto made = make_plan(terms_snapshot, request, false);
+  if (!made) return made.error();
+  IssuePlan plan = *std::move(made);
   Collector collector(request, plan);
   auto shown = columns_.with(tables, [&](const ColumnSet& set) { collector.collect(set); });
   if (!shown.complete) {
+    made = make_plan(terms_snapshot, request, true);
+    if (!made) return made.error();
+    plan = *std::move(made);
     bool late = false;
     scan(shown.snapshot, request.scope.projects, chunk, [&](const ColumnSet& set) {
       collector.collect(set);
