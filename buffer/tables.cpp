@@ -40,6 +40,7 @@ constexpr std::array<std::string_view, table_count> names = {
     "saved_queries",
     "issue_changes",   "issue_wishes",   "issue_links",
     "issue_links_due", "status_syncs",   "marks",           "event_id_runs",
+    "awaited_releases", "issue_texts",
 };
 
 // LMDB makes a file in several steps, and takes one that a power cut left between them for none of its

@@ -107,8 +107,10 @@ enum class Table : std::uint8_t {
   status_syncs,
   marks,
   event_id_runs,
+  awaited_releases,
+  issue_texts,
 };
-constexpr std::size_t table_count = static_cast<std::size_t>(Table::event_id_runs) + 1;
+constexpr std::size_t table_count = static_cast<std::size_t>(Table::issue_texts) + 1;
 std::string_view table_name(Table table);
 
 // Whether several of the table's rows lie in one value (packed_block.h). No other than this file's

@@ -58,6 +58,10 @@ void describe(const Event& event, Mover& mover) {
     const auto suffix = Key().text(tag.key).text(tag.value);
     mover.tags.emplace_back(suffix.view());
   }
+  for (const auto& flag : flag_tags_of(event, arena)) {
+    const auto suffix = Key().text(flag.key).text(flag.value);
+    mover.tags.emplace_back(suffix.view());
+  }
   mover.title = title_of(event);
   mover.type = wire_name(event.type);
   mover.platform = event.platform.empty() ? "other" : event.platform;
@@ -275,6 +279,11 @@ std::uint64_t split_issue(Batch& batch, const schema::Issue& source, std::span<c
   schema::IssueCounters counters;
   counters.set_last_seen_ms(source.first_seen_ms());
   batch.put(Table::short_ids, Key().u64(source.project()).u64(number), Key().u64(issue.id()));
+  // Which of the texts are whose is not known: each keeps all.
+  if (const auto texts = find_row<schema::IssueTexts>(batch, Table::issue_texts, Key().u64(source.id()))) {
+    put_row(batch, Table::issue_texts, Key().u64(issue.id()), *texts);
+    issue.set_text_signature(source.text_signature());
+  }
   put_row(batch, Table::issues, Key().u64(issue.id()), issue);
   put_row(batch, Table::issue_counters, Key().u64(issue.id()), counters);
   move_last_seen(batch, issue, -1, counters.last_seen_ms());

@@ -69,6 +69,21 @@ void link_user_report(buffer::Batch& batch,
   put(batch, *row);
 }
 
+void remove_user_report(buffer::Batch& batch, std::uint64_t project, std::string_view raw_event_id) {
+  const auto id = batch.get(Table::user_reports_by_event, Key().u64(project).raw(raw_event_id));
+  if (id) remove_user_report(batch, project, KeyReader(*id).u64());
+}
+
+void remove_user_report(buffer::Batch& batch, std::uint64_t project, std::uint64_t id) {
+  const auto row = find_row<schema::UserReport>(batch, Table::user_reports, report_key(project, id));
+  if (!row) return;
+  const auto by_event = Key().u64(project).raw(row->event_id());
+  if (const auto named = batch.get(Table::user_reports_by_event, by_event); named && KeyReader(*named).u64() == id)
+    batch.remove(Table::user_reports_by_event, by_event);
+  if (row->issue() != 0) batch.remove(Table::user_reports_by_issue, Key().u64(row->issue()).descending(id));
+  batch.remove(Table::user_reports, report_key(project, id));
+}
+
 std::uint64_t count_user_reports(const buffer::Reader& reader, std::uint64_t issue) {
   const auto prefix = Key().u64(issue);
   std::uint64_t count = 0;

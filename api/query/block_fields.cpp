@@ -172,6 +172,15 @@ const IssueNames::Name& IssueNames::find(std::uint64_t issue) {
   return known_.emplace(issue, std::move(name)).first->second;
 }
 
+bool IssueNames::has_frame(std::uint64_t issue, const Pattern& pattern) {
+  auto& known = frames_[&pattern];
+  if (const auto found = known.find(issue); found != known.end()) return found->second;
+  const auto id = find(issue).id;
+  const auto texts = id == 0 ? std::nullopt
+                             : buffer::find_row<schema::IssueTexts>(reader_, buffer::Table::issue_texts, buffer::Key().u64(id));
+  return known.emplace(issue, texts && pattern.found_in_lower(texts->frames())).first->second;
+}
+
 std::vector<std::string_view> columns_of_field(Dataset dataset, std::string_view name) {
   std::vector<std::string_view> names;
   for (const auto& alias : aliases) {
@@ -456,6 +465,19 @@ const std::vector<FactValue>& BlockFields::values(const FieldExpression& field) 
     for (const auto name : columns_of_field(dataset_, field.name)) fill_column(name, field.type, values);
   }
   return loaded_.emplace(field.text, std::move(values)).first->second;
+}
+
+bool BlockFields::has(const FieldExpression& field) const {
+  const auto names = columns_of_field(dataset_, field.name);
+  return std::ranges::any_of(block_.columns(), [&](const facts::ColumnSummary& column) {
+    return std::ranges::find(names, column.name) != names.end();
+  });
+}
+
+bool BlockFields::issue_has_frame(std::size_t row, const Pattern& pattern) {
+  const auto* column = this->column("issue.id", ValueType::integer);
+  const auto at = column ? column->at(row) : std::nullopt;
+  return at && issues_.has_frame(static_cast<std::uint64_t>(column->integers[*at]), pattern);
 }
 
 std::int64_t BlockFields::time_ns(std::size_t row) {

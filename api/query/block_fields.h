@@ -7,6 +7,7 @@
 #include "api/facts/block.h"
 #include "api/query/answer_budget.h"
 #include "api/query/condition.h"
+#include "api/query/pattern.h"
 #include "buffer/tables.h"
 
 #include <array>
@@ -53,10 +54,13 @@ class IssueNames {
     std::string short_id;
   };
   const Name& find(std::uint64_t issue);
+  // Whether a frame of the issue holds the text; remembered. REQUIRES: the pattern stays where it is.
+  bool has_frame(std::uint64_t issue, const Pattern& pattern);
 
  private:
   const buffer::Reader& reader_;
   std::unordered_map<std::uint64_t, Name> known_;
+  std::map<const Pattern*, std::unordered_map<std::uint64_t, bool>> frames_;
 };
 
 struct FactProject {
@@ -101,6 +105,9 @@ class BlockFields {
   const std::vector<double>& numbers(const FieldExpression& field);  // by row; NaN: none
   // By row: what stands for the value where distinct ones are counted (facts::distinct_hash() of its text); -1: none.
   std::span<const std::int64_t> hashes(const FieldExpression& field);
+  bool has(const FieldExpression& field) const;  // false: no row has a value
+  // Whether the row is an event of an issue that has such a frame.
+  bool issue_has_frame(std::size_t row, const Pattern& pattern);
   std::int64_t time_ns(std::size_t row);
   facts::Place place(std::size_t row);
   std::size_t rows() const { return block_.rows(); }

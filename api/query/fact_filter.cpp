@@ -1,6 +1,7 @@
 #include "api/query/fact_filter.h"
 
 #include "api/facts/bloom.h"
+#include "api/query/issue_free_text.h"
 #include "api/query/search_values.h"
 #include "relay/protocol/hex.h"
 
@@ -35,8 +36,10 @@ bool is_special(const FieldExpression& field) {
 std::vector<FieldExpression> text_fields(Dataset dataset) {
   std::vector<std::string_view> names;
   switch (dataset) {
-    case Dataset::errors: names = {"title", "message", "culprit", "error.value"}; break;
-    case Dataset::transactions: names = {"transaction"}; break;
+    case Dataset::errors: 
+      names = {"title", "message", "culprit", "error.type", "error.value", "url", "user.email", "user.username", "user.id", "user.ip"};
+      break;
+    case Dataset::transactions: names = {"transaction", "url", "user.email", "user.username", "user.id", "user.ip"}; break;
     case Dataset::spans: names = {"span.description", "span.name"}; break;
     case Dataset::logs: names = {"message"}; break;
     case Dataset::metrics: names = {"metric.name"}; break;
@@ -292,11 +295,16 @@ void FactFilter::evaluate(const Node& node, BlockFields& fields, std::vector<std
     case ConditionKind::free_text: {
       std::fill(result.begin(), result.end(), std::uint8_t{0});
       std::vector<std::uint8_t> part(result.size());
+      const auto& pattern = node.values.front().pattern;
       for (const auto& field : node.texts) {
-        judge(fields, field, part, [&](const FactValue& row) {
-          return row.there() && node.values.front().pattern.found_in_lower(lower_ascii(row.text));
-        });
+        if (!fields.has(field)) continue;
+        judge(fields, field, part, [&](const FactValue& row) { return row.there() && pattern.found_in_lower(lower_ascii(row.text)); });
         for (std::size_t row = 0; row < result.size(); ++row) result[row] = static_cast<std::uint8_t>(result[row] | part[row]);
+      }
+      // As with issues: shorter texts are not looked for in frames.
+      if (dataset_ != Dataset::errors || signature_of(pattern).empty()) break;
+      for (std::size_t row = 0; row < result.size(); ++row) {
+        if (result[row] == 0 && fields.issue_has_frame(row, pattern)) result[row] = 1;
       }
       break;
     }

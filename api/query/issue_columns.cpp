@@ -121,6 +121,7 @@ IssueColumn ColumnSet::make(std::uint64_t id, std::string_view issue_row, std::s
   column.handled_known = issue.handled_known();
   column.unhandled = issue.unhandled();
   column.listed = issue.merged_into() == 0;
+  column.signature = digest::TextSignature(issue.text_signature());
   const auto texts = lean_ ? std::string() : render_texts(issue);
   column.text_at = static_cast<std::uint32_t>(texts_.size());
   column.text_bytes = static_cast<std::uint32_t>(texts.size());

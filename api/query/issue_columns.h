@@ -10,6 +10,7 @@
 // THREADS    All members from any thread; with() holds a lock while `use` runs, which must be brief.
 #pragma once
 
+#include "api/digest/issue_texts.h"
 #include "buffer/schema/rows.pb.h"
 #include "buffer/tables.h"
 
@@ -50,6 +51,7 @@ struct IssueColumn {
   bool handled_known = false;
   bool unhandled = false;
   bool listed = false;  // false: removed, or merged into another
+  digest::TextSignature signature{};  // of its IssueTexts
 };
 
 // The searchable texts of an issue, lower case: title, culprit, error type, error value, and the

@@ -2,6 +2,7 @@
 
 #include "api/digest/event.h"
 #include "api/digest/issue_state.h"
+#include "api/query/issue_free_text.h"
 #include "api/query/issue_names.h"
 #include "api/query/issue_states.h"
 #include "api/query/people.h"
@@ -117,33 +118,11 @@ Made match_message(const Compiler&, const Condition& term) {
   return by_texts(term.asks_not(), std::move(test), std::move(may_hold));
 }
 
-bool looks_like_address(std::string_view text) {
-  return text.find_first_of("0123456789") != std::string_view::npos && text.find_first_of(".:") != std::string_view::npos &&
-         text.find_first_not_of("0123456789abcdefABCDEF.:*") == std::string_view::npos;
-}
-
-// Within the values of a tag, ignoring case; of users without the word before the colon.
-IssueTest found_in_tag(std::string_view key, const std::vector<Pattern>& patterns) {
-  return by_tag(false, {.key = std::string(key), .exact = {}, .matches = [patterns, user = key == "user"](std::string_view value) {
-                          if (user) value.remove_prefix(std::min(value.size(), value.find(':') + 1));
-                          const auto text = lower_ascii(value);
-                          return std::ranges::any_of(patterns, [&](const Pattern& each) { return each.found_in_lower(text); });
-                        }});
-}
-
-// Free text: in the issue's texts; what looks like a part of a URL, an e-mail or an IP address also in
-// the tags that hold these, which costs reading every value of the tag.
-Made match_anywhere(const Compiler& compiler, const Condition& term) {
+Made match_free_text(const Compiler& compiler, const Condition& term) {
   auto in_texts = match_message(compiler, term);
-  const auto& text = term.values.front().text;
-  const bool url = text.find('/') != std::string::npos;
-  const bool user = text.find('@') != std::string::npos || looks_like_address(text);
-  if (!in_texts || (!url && !user)) return in_texts;
-  IssueTest anywhere{.kind = IssueTest::Kind::any, .negated = std::exchange(in_texts->negated, false)};
-  anywhere.parts.push_back(*std::move(in_texts));
-  if (url) anywhere.parts.push_back(found_in_tag("url", patterns_of(term, true)));
-  if (user) anywhere.parts.push_back(found_in_tag("user", patterns_of(term, true)));
-  return anywhere;
+  if (!in_texts) return in_texts;
+  in_texts->negated = false;
+  return free_text_test(compiler.reader, compiler.scope, term, *std::move(in_texts));
 }
 
 bool compare(Operator op, double left, double right) {
@@ -407,7 +386,7 @@ Result<IssueTest> make_issue_test(const buffer::Reader& reader, const SearchScop
   if (condition.field.is_function()) {
     return refuse(condition, "Aggregate filters (" + condition.field.function + ") are not supported in issue searches.");
   }
-  const Handler handler = condition.kind == ConditionKind::free_text ? match_anywhere
+  const Handler handler = condition.kind == ConditionKind::free_text ? match_free_text
                           : condition.kind == ConditionKind::is      ? match_is
                           : condition.kind == ConditionKind::has     ? match_has
                           : condition.field.explicit_tag             ? match_tag

@@ -159,9 +159,11 @@ class Collector {
   bool partial_ = false;              // only the newest were looked at
 };
 
-Result<IssuePlan> make_plan(const buffer::Tables& tables, const IssueRequest& request, bool lean) {
-  const auto snapshot = tables.snapshot();
-  auto test = make_issue_test(snapshot, request.scope, request.condition);
+// `lean`: the columns have no texts. `at_once`: there are no columns, and issues are read in the list's order.
+Result<IssuePlan> make_plan(const buffer::Reader& reader, const IssueRequest& request, bool lean, bool at_once) {
+  auto scope = request.scope;
+  scope.texts_at_once = at_once;
+  auto test = make_issue_test(reader, scope, request.condition);
   if (!test) return test.error();
   if (lean) read_texts_from_rows(*test);
   IssuePlan plan(*std::move(test));
@@ -211,8 +213,10 @@ std::optional<IssueSort> parse_issue_sort(std::string_view word) {
 Result<IssuePage> IssueSearch::find(const buffer::Tables& tables, const IssueRequest& request) {
   Deadline deadline(deadline_);
   bool lean = columns_.lean();
+  bool at_once = false;
   for (bool walks = true;;) {
-    const auto plan = make_plan(tables, request, lean);
+    const auto terms = tables.snapshot();
+    const auto plan = make_plan(terms, request, lean, at_once);
     if (!plan) return plan.error();
     Collector collector(request, *plan);
     bool surprised = false;
@@ -223,6 +227,11 @@ Result<IssuePage> IssueSearch::find(const buffer::Tables& tables, const IssueReq
     });
     if (surprised) {
       lean = true;
+      continue;
+    }
+    if (!shown.complete && !at_once) {
+      at_once = true;
+      lean = false;
       continue;
     }
     if (!shown.complete && !collect_all(shown.snapshot, request, collector, deadline)) return too_slow();
