@@ -121,11 +121,9 @@ IssueColumn ColumnSet::make(std::uint64_t id, std::string_view issue_row, std::s
   column.handled_known = issue.handled_known();
   column.unhandled = issue.unhandled();
   column.listed = issue.merged_into() == 0;
-  column.signature = digest::TextSignature(issue.text_signature());
-  const auto texts = lean_ ? std::string() : render_texts(issue);
   column.text_at = static_cast<std::uint32_t>(texts_.size());
-  column.text_bytes = static_cast<std::uint32_t>(texts.size());
-  texts_ += texts;
+  if (!lean_) texts_ += digest::TextSignature(issue.text_signature()).render() + render_texts(issue);
+  column.text_bytes = static_cast<std::uint32_t>(texts_.size() - column.text_at);
   count(column, counters_row);
   return column;
 }
@@ -171,7 +169,7 @@ void ColumnSet::tidy() {
   std::string kept;
   kept.reserve(texts_.size() - unused_text_bytes_);
   for (auto& column : issues_) {
-    const auto text = texts(column).all();
+    const auto text = kept_of(column);
     column.text_at = static_cast<std::uint32_t>(kept.size());
     kept += text;
   }

@@ -51,7 +51,6 @@ struct IssueColumn {
   bool handled_known = false;
   bool unhandled = false;
   bool listed = false;  // false: removed, or merged into another
-  digest::TextSignature signature{};  // of its IssueTexts
 };
 
 // The searchable texts of an issue, lower case: title, culprit, error type, error value, and the
@@ -86,7 +85,11 @@ class ColumnSet {
 
   // REQUIRES: !lean()
   IssueTexts texts(const IssueColumn& column) const {
-    return IssueTexts(std::string_view(texts_).substr(column.text_at, column.text_bytes));
+    return IssueTexts(kept_of(column).substr(digest::TextSignature::bytes));
+  }
+  // Whether the issue's row of further texts may hold what has this signature; true where that is not known.
+  bool may_hold(const IssueColumn& column, const digest::TextSignature& wanted) const {
+    return lean_ || digest::TextSignature(kept_of(column).substr(0, digest::TextSignature::bytes)).may_hold(wanted);
   }
   bool lean() const { return lean_; }  // without texts
   const std::string& word(std::uint32_t number) const { return words_[number]; }
@@ -97,6 +100,9 @@ class ColumnSet {
   friend class IssueColumns;
   friend void scan(const buffer::Reader&, std::span<const std::uint64_t>, std::size_t,
                    const std::function<bool(const ColumnSet&)>&);
+  std::string_view kept_of(const IssueColumn& column) const {
+    return std::string_view(texts_).substr(column.text_at, column.text_bytes);
+  }
   std::uint32_t number_of(std::string_view word);
   IssueColumn* find_own(std::uint64_t id) { return const_cast<IssueColumn*>(find(id)); }
   void insert(IssueColumn column);
@@ -107,7 +113,7 @@ class ColumnSet {
 
   std::vector<IssueColumn> issues_;  // ascending by id
   bool lean_ = false;
-  std::string texts_;
+  std::string texts_;  // of each issue the signature of its further texts, then its own
   std::size_t unused_text_bytes_ = 0;
   std::size_t unlisted_ = 0;
   std::vector<std::string> words_;

@@ -54,7 +54,7 @@ IssueTest held_where_signed(const Pattern& pattern, const digest::TextSignature&
   IssueTest both{.kind = IssueTest::Kind::all};
   auto& signed_so = both.parts.emplace_back();
   signed_so.kind = IssueTest::Kind::column;
-  signed_so.column = [signature](const ColumnSet&, const IssueColumn& issue) { return issue.signature.may_hold(signature); };
+  signed_so.column = [signature](const ColumnSet& set, const IssueColumn& issue) { return set.may_hold(issue, signature); };
   auto& held = both.parts.emplace_back();
   held.kind = IssueTest::Kind::row;
   held.row = [pattern](const buffer::Reader& reader, const Candidate& issue) { return held_in_texts(reader, issue.id, pattern); };
@@ -64,8 +64,8 @@ IssueTest held_where_signed(const Pattern& pattern, const digest::TextSignature&
 // The same, read while the issues are looked at one after another.
 IssueTest held_at_once(const buffer::Reader& reader, const Pattern& pattern, const digest::TextSignature& signature) {
   IssueTest test{.kind = IssueTest::Kind::column};
-  test.column = [&reader, pattern, signature](const ColumnSet&, const IssueColumn& issue) {
-    return issue.signature.may_hold(signature) && held_in_texts(reader, issue.id, pattern);
+  test.column = [&reader, pattern, signature](const ColumnSet& set, const IssueColumn& issue) {
+    return set.may_hold(issue, signature) && held_in_texts(reader, issue.id, pattern);
   };
   return test;
 }

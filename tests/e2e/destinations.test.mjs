@@ -158,7 +158,7 @@ test("what a forward-only destination has goes from the journal, and nothing bef
 
 test("a destination is drained and retired beside a running Picket, and starts anew when released", async () => {
   const hub = await new Picket().start();
-  const edge = await new Picket({ env: { PICKET_UPSTREAM_0_NAME: "hub", PICKET_UPSTREAM_0_DSN: hub.liveDsn, PICKET_UPSTREAM_0_RETRY_MAX: "200ms" } }).start();
+  const edge = await new Picket({ env: { PICKET_UPSTREAM_0_NAME: "hub", PICKET_UPSTREAM_0_DSN: hub.liveDsn, PICKET_UPSTREAM_0_RETRY_MIN: "50ms", PICKET_UPSTREAM_0_RETRY_MAX: "200ms" } }).start();
   const verb = (...words) => picket(["upstream", ...words, "--storage", edge.storage], { env: edge.env });
   const send = async () => {
     const id = eventId();

@@ -23,6 +23,13 @@ class IssueLife : public DigestTest {
     event();
     digest_all();
   }
+  // What every Picket draws once: what it is called in stamps, and the key of its ids' hashes.
+  void be_one_picket() {
+    ASSERT_TRUE(tables->write([](buffer::Batch& batch) {
+      batch.put(buffer::Table::meta, "instance", "0123456789abcdef");
+      batch.put(buffer::Table::meta, "event_id_secret", "0123456789abcdef");
+    }));
+  }
   void archive(Substatus substatus, const ArchiveConditions& conditions = {}, std::string_view details = "") {
     const auto written = tables->write([&](buffer::Batch& batch) {
       auto issue = only_issue();
@@ -275,11 +282,7 @@ TEST_F(IssueLife, TheSameRecordsSayTheSameInAnyBatches) {
   for (const std::size_t batch_records : {1U, 3U, 4000U}) {
     tables = open_tables(folder / ("tables" + std::to_string(batch_records) + ".mdb"));
     add_project(test_project, "shop");
-    // One Picket each time: what it is called in stamps, and the key of its ids' hashes, are drawn once.
-    ASSERT_TRUE(tables->write([](buffer::Batch& batch) {
-      batch.put(buffer::Table::meta, "instance", "0123456789abcdef");
-      batch.put(buffer::Table::meta, "event_id_secret", "0123456789abcdef");
-    }));
+    be_one_picket();
     ASSERT_TRUE(Digest(journal, *tables, clock, {.batch_records = 1}).run_once());
     clock.set(start);
     archive({.count = 9, .window_min = 30, .users = 3});
@@ -309,6 +312,7 @@ TEST_F(IssueLife, AnIssueOutgrowsItsPastWithTheSameEventInAnyBatches) {
   for (const std::size_t batch_records : {1U, 7U, 4000U}) {
     tables = open_tables(folder / ("tables" + std::to_string(batch_records) + ".mdb"));
     add_project(test_project, "shop");
+    be_one_picket();
     for (int batch = 0; batch < 160; ++batch)
       ASSERT_TRUE(Digest(journal, *tables, clock, {.batch_records = batch_records}).run_once());
     EXPECT_EQ(substatus(), Substatus::escalating);
