@@ -2,6 +2,7 @@
 
 #include "api/rest/changes.h"
 #include "buffer/crc32c.h"
+#include "buffer/event_ids.h"
 #include "buffer/keys.h"
 #include "buffer/rows.h"
 #include "relay/protocol/data_category.h"
@@ -184,7 +185,7 @@ class Import {
     if (identity.kind != 1) return false;
     // The journal may have forgotten an event that can still be read here.
     const auto meta = buffer::parse_row<schema::IntakeMeta>(record.meta);
-    return tables_.snapshot().get(Table::event_ids, buffer::Key().u64(record.project).raw(meta.event_id())).has_value();
+    return buffer::find_event_id(tables_.snapshot(), record.project, meta.event_id()).has_value();
   }
 
   std::optional<Error> take(buffer::Record record) {

@@ -1,5 +1,6 @@
 #include "upstream/resend.h"
 
+#include "buffer/event_ids.h"
 #include "buffer/keys.h"
 #include "buffer/rows.h"
 #include "relay/protocol/data_category.h"
@@ -110,9 +111,9 @@ bool Resend::is_duplicate(const buffer::StoredRecord& record, const buffer::Read
   schema::IntakeMeta meta;
   meta.ParseFromArray(record.meta.data(), static_cast<int>(record.meta.size()));
   if (meta.event_id().size() != 16 || !holds_event(meta)) return false;
-  const auto found = tables.get(Table::event_ids, buffer::Key().u64(record.project).raw(meta.event_id()));
+  const auto found = buffer::find_event_id(tables, record.project, meta.event_id());
   if (!found) return false;
-  const Sequence first = buffer::KeyReader(*found).u64();
+  const Sequence first = found->sequence;
   if (first == 0 || first >= record.sequence) return false;
   const bool in_this_one = first >= job_.first() && first < record.sequence && !job_.picked();
   return in_this_one || acknowledged(first, tables, known);

@@ -1,6 +1,6 @@
 #include "api/digest/batch_writer.h"
 
-#include "api/digest/event_ids.h"
+#include "buffer/event_ids.h"
 #include "buffer/keys.h"
 #include "buffer/rows.h"
 
@@ -55,7 +55,7 @@ void keep_first_of_each_id(WriteContext& context) {
     return std::tie(events[a].place.project, events[a].id.bytes) <
            std::tie(events[b].place.project, events[b].id.bytes);
   });
-  EventIdLookup known(context.batch);
+  buffer::EventIdLookup known(context.batch);
   const DigestedEvent* before = nullptr;
   for (const auto index : order) {
     const auto& event = events[index];
@@ -77,14 +77,14 @@ void keep_first_of_each_id(WriteContext& context) {
 }
 
 void write_event_ids(WriteContext& context) {
-  std::map<std::uint64_t, std::vector<NewEventId>> by_project;
+  std::map<std::uint64_t, std::vector<buffer::NewEventId>> by_project;
   for (const auto index : context.kept) {
     const auto& event = context.event(index);
     by_project[event.place.project].push_back(
         {relay::raw_bytes(event.id), {event.place.sequence, event.place.item}});
   }
   for (const auto& [project, ids] : by_project)
-    add_event_ids(context.batch, project, ids);
+    buffer::add_event_ids(context.batch, project, ids);
 }
 
 void count_events(WriteContext& context) {

@@ -1,6 +1,6 @@
 #include "api/digest/deletion.h"
 
-#include "api/digest/event_ids.h"
+#include "buffer/event_ids.h"
 #include "api/digest/issue_archive.h"
 #include "api/digest/issue_release.h"
 #include "api/digest/postings.h"
@@ -155,7 +155,7 @@ std::size_t hide_some(Batch& batch, std::uint64_t project, std::size_t most) {
 // Removes at most `most` rows of a project without issues. Fewer than `most`: all are gone.
 std::size_t remove_project_rows(Batch& batch, std::uint64_t project, std::size_t most) {
   const auto prefix = Key().u64(project);
-  auto removed = remove_events_of_project(batch, project, most);
+  auto removed = buffer::remove_events_of_project(batch, project, most);
   for (const auto& entry : keys_under(batch, Table::event_ids, prefix, most - removed)) {
     const std::string place(batch.get(Table::event_ids, entry).value_or(""));
     batch.remove(Table::events, place);

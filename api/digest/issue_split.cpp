@@ -3,7 +3,7 @@
 // (deleted, trimmed) it leaves alone.
 #include "api/digest/derived_tags.h"
 #include "api/digest/event.h"
-#include "api/digest/event_ids.h"
+#include "buffer/event_ids.h"
 #include "api/digest/issue_move.h"
 #include "api/digest/issue_state.h"
 #include "api/digest/payload.h"
@@ -200,7 +200,7 @@ std::optional<schema::EventRow> event_at(const buffer::Reader& reader, std::stri
 
 // Whether the event that an issue names as its first or last is still its own.
 bool is_of(const buffer::Reader& reader, const schema::Issue& issue, const std::string& event_id) {
-  const auto spot = find_event_id(reader, issue.project(), event_id);
+  const auto spot = buffer::find_event_id(reader, issue.project(), event_id);
   if (!spot) return true;  // the journal has let go of it
   const auto row = find_row<schema::EventRow>(reader, Table::events, Key().u64(spot->sequence).u16(spot->item));
   return !row || row->issue() == issue.id();

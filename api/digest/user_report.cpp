@@ -1,6 +1,6 @@
 #include "api/digest/user_report.h"
 
-#include "api/digest/event_ids.h"
+#include "buffer/event_ids.h"
 #include "buffer/keys.h"
 #include "buffer/rows.h"
 
@@ -19,7 +19,7 @@ Key report_key(std::uint64_t project, std::uint64_t id) {
 }
 
 std::uint64_t issue_of_event(const buffer::Reader& reader, std::uint64_t project, std::string_view raw_event_id) {
-  const auto spot = find_event_id(reader, project, raw_event_id);
+  const auto spot = buffer::find_event_id(reader, project, raw_event_id);
   if (!spot) return 0;
   const auto event = find_row<schema::EventRow>(reader, Table::events, Key().u64(spot->sequence).u16(spot->item));
   return event ? event->issue() : 0;

@@ -1,6 +1,6 @@
 #include "api/query/issue_names.h"
 
-#include "api/digest/event_ids.h"
+#include "buffer/event_ids.h"
 #include "api/query/pattern.h"
 #include "buffer/keys.h"
 #include "buffer/rows.h"
@@ -29,7 +29,7 @@ std::optional<std::uint64_t> parse_base32(std::string_view text) {
 }
 
 std::optional<EventPlace> find_in_project(const buffer::Reader& reader, std::uint64_t project, std::string_view raw_id) {
-  const auto spot = digest::find_event_id(reader, project, raw_id);
+  const auto spot = buffer::find_event_id(reader, project, raw_id);
   if (!spot) return std::nullopt;
   return EventPlace{project, spot->sequence, spot->item};
 }

@@ -3,7 +3,7 @@
 
 #include "api/digest/batch_writer.h"
 #include "api/digest/digest.h"
-#include "api/digest/event_ids.h"
+#include "buffer/event_ids.h"
 #include "api/digest/issue_state.h"
 #include "api/facts/block.h"
 #include "buffer/keys.h"
@@ -108,7 +108,7 @@ class DigestTest : public ::testing::Test {
   // Whether an event has this id.
   bool knows(std::string_view id, std::uint64_t project = test_project) const {
     const auto parsed = relay::parse_event_id(id);
-    return parsed && find_event_id(tables->snapshot(), project, relay::raw_bytes(*parsed));
+    return parsed && buffer::find_event_id(tables->snapshot(), project, relay::raw_bytes(*parsed));
   }
 
   std::vector<schema::Issue> issues() const {
@@ -187,9 +187,9 @@ class DigestTest : public ::testing::Test {
   static void add_ids(std::string_view key,
                       std::string_view value,
                       std::map<std::pair<int, std::string>, std::string>& all) {
-    const auto run = IdRun::parse(value);
+    const auto run = buffer::IdRun::parse(value);
     ASSERT_TRUE(run);
-    std::vector<HashedId> ids;
+    std::vector<buffer::HashedId> ids;
     run->read(ids);
     for (const auto& id : ids) {
       const auto name = buffer::Key().raw(key.substr(0, 8)).u64(id.sequence).u16(id.item);

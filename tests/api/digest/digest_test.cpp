@@ -54,7 +54,7 @@ TEST_F(DigestTest, WritesEveryIndexOfAnEvent) {
   const auto place = Key().u64(1).u16(0);
   const auto raw = relay::raw_bytes(id);
   const auto snapshot = tables->snapshot();
-  EXPECT_EQ(find_event_id(snapshot, test_project, raw), (EventSpot{1, 0}));
+  EXPECT_EQ(buffer::find_event_id(snapshot, test_project, raw), (buffer::EventSpot{1, 0}));
   EXPECT_TRUE(snapshot.get(Table::events_by_issue, Key().u64(issue.id()).u64(now).raw(place)));
   EXPECT_TRUE(snapshot.get(Table::events_by_project, Key().u64(test_project).u64(now).raw(place)));
   EXPECT_TRUE(snapshot.get(Table::issues_by_last_seen,

@@ -1,4 +1,4 @@
-#include "api/digest/event_ids.h"
+#include "buffer/event_ids.h"
 
 #include "api/digest/deletion.h"
 #include "api/digest/digest_fixture.h"
@@ -17,37 +17,37 @@ using buffer::Table;
 TEST(IdHash, IsSipHash13) {
   // Of the 16 bytes 0 to 15 under the key 0 to 15. The value is another implementation's, which gives
   // the published value of no bytes under that key, abac0158050fc4dc.
-  const IdHashSecret secret{0x0706050403020100U, 0x0f0e0d0c0b0a0908U};
+  const buffer::IdHashSecret secret{0x0706050403020100U, 0x0f0e0d0c0b0a0908U};
   std::string bytes;
   for (char c = 0; c < 16; ++c) bytes += c;
-  EXPECT_EQ(id_hash(secret, bytes), 0xcc4fdd1a7d908b66U >> 28);
+  EXPECT_EQ(buffer::id_hash(secret, bytes), 0xcc4fdd1a7d908b66U >> 28);
 }
 
-std::vector<HashedId> some_ids(std::mt19937_64& random, std::size_t count) {
-  std::vector<HashedId> ids;
+std::vector<buffer::HashedId> some_ids(std::mt19937_64& random, std::size_t count) {
+  std::vector<buffer::HashedId> ids;
   for (std::size_t i = 0; i < count; ++i) {
-    ids.push_back({random() >> (64 - id_hash_bits), 1'000'000 + random() % (3 * count),
+    ids.push_back({random() >> (64 - buffer::id_hash_bits), 1'000'000 + random() % (3 * count),
                    static_cast<std::uint16_t>(random() % 5 == 0 ? random() % 20'000 : 0)});
   }
   std::ranges::sort(ids);
   return ids;
 }
 
-TEST(IdRun, ReadsBackWhatItWroteAndFindsEachOfIt) {
+TEST(buffer::IdRun, ReadsBackWhatItWroteAndFindsEachOfIt) {
   std::mt19937_64 random(5);
   for (const std::size_t count : {1U, 2U, 15U, 16U, 33U, 700U, 5'000U, 65'535U}) {
     const auto ids = some_ids(random, count);
-    const auto bytes = render_id_run(ids);
-    const auto run = IdRun::parse(bytes);
+    const auto bytes = buffer::render_id_run(ids);
+    const auto run = buffer::IdRun::parse(bytes);
     ASSERT_TRUE(run);
     EXPECT_EQ(run->size(), count);
-    EXPECT_EQ(run->first_sequence(), std::ranges::min_element(ids, {}, &HashedId::sequence)->sequence);
-    EXPECT_EQ(run->last_sequence(), std::ranges::max_element(ids, {}, &HashedId::sequence)->sequence);
-    std::vector<HashedId> all;
+    EXPECT_EQ(run->first_sequence(), std::ranges::min_element(ids, {}, &buffer::HashedId::sequence)->sequence);
+    EXPECT_EQ(run->last_sequence(), std::ranges::max_element(ids, {}, &buffer::HashedId::sequence)->sequence);
+    std::vector<buffer::HashedId> all;
     run->read(all);
     EXPECT_EQ(all, ids);
     for (const auto& id : ids) {
-      std::vector<HashedId> found;
+      std::vector<buffer::HashedId> found;
       run->find(id.hash, found);
       ASSERT_NE(std::ranges::find(found, id), found.end());
       for (const auto& each : found) ASSERT_EQ(each.hash, id.hash);
@@ -55,31 +55,31 @@ TEST(IdRun, ReadsBackWhatItWroteAndFindsEachOfIt) {
   }
 }
 
-TEST(IdRun, TakesSevenBytesAnId) {
+TEST(buffer::IdRun, TakesSevenBytesAnId) {
   std::mt19937_64 random(5);
-  std::vector<HashedId> ids;
-  for (std::size_t i = 0; i < 50'000; ++i) ids.push_back({random() >> (64 - id_hash_bits), 9'000'000 + i, 0});
+  std::vector<buffer::HashedId> ids;
+  for (std::size_t i = 0; i < 50'000; ++i) ids.push_back({random() >> (64 - buffer::id_hash_bits), 9'000'000 + i, 0});
   std::ranges::sort(ids);
-  EXPECT_LT(render_id_run(ids).size(), 50'000U * 7);
+  EXPECT_LT(buffer::render_id_run(ids).size(), 50'000U * 7);
 }
 
-TEST(IdRun, DamagedBytesAreNoRunOrReadWithinThemselves) {
+TEST(buffer::IdRun, DamagedBytesAreNoRunOrReadWithinThemselves) {
   std::mt19937_64 random(9);
   const auto ids = some_ids(random, 400);
-  const auto bytes = render_id_run(ids);
+  const auto bytes = buffer::render_id_run(ids);
   for (int round = 0; round < 5'000; ++round) {
     auto changed = bytes;
     for (auto changes = 1 + random() % 4; changes > 0; --changes)
       changed[random() % (round % 2 == 0 ? 100 : changed.size())] = static_cast<char>(random());
     if (random() % 4 == 0) changed.resize(random() % changed.size());
     const std::vector<char> exact(changed.begin(), changed.end());
-    const auto run = IdRun::parse({exact.data(), exact.size()});
+    const auto run = buffer::IdRun::parse({exact.data(), exact.size()});
     if (!run) continue;
-    std::vector<HashedId> all;
+    std::vector<buffer::HashedId> all;
     run->read(all);
     EXPECT_EQ(all.size(), run->size());
-    std::vector<HashedId> found;
-    run->find(random() >> (64 - id_hash_bits), found);
+    std::vector<buffer::HashedId> found;
+    run->find(random() >> (64 - buffer::id_hash_bits), found);
   }
 }
 
@@ -89,11 +89,11 @@ class EventIds : public DigestTest {
     return std::string(relay::raw_bytes(*relay::parse_event_id(id_text(number))));
   }
   // With the rows that say whose the ids are.
-  void add(std::uint64_t project, const std::vector<std::pair<std::uint64_t, EventSpot>>& events) {
+  void add(std::uint64_t project, const std::vector<std::pair<std::uint64_t, buffer::EventSpot>>& events) {
     std::vector<std::string> raws;
     for (const auto& [number, spot] : events) raws.push_back(raw(number));
     ASSERT_TRUE(tables->write([&](buffer::Batch& batch) {
-      std::vector<NewEventId> ids;
+      std::vector<buffer::NewEventId> ids;
       for (std::size_t i = 0; i < events.size(); ++i) {
         ids.push_back({raws[i], events[i].second});
         schema::EventRow row;
@@ -101,7 +101,7 @@ class EventIds : public DigestTest {
         row.set_event_id(raws[i]);
         buffer::put_row(batch, Table::events, Key().u64(events[i].second.sequence).u16(events[i].second.item), row);
       }
-      add_event_ids(batch, project, ids);
+      buffer::add_event_ids(batch, project, ids);
     }));
   }
   std::vector<std::size_t> run_sizes(std::uint64_t project) const {
@@ -109,7 +109,7 @@ class EventIds : public DigestTest {
     const auto snapshot = tables->snapshot();
     auto cursor = snapshot.cursor(Table::event_id_runs);
     for (bool there = cursor.seek(Key().u64(project)); there; there = cursor.next()) {
-      if (buffer::KeyReader(cursor.key()).u64() == project) sizes.push_back(IdRun::parse(cursor.value())->size());
+      if (buffer::KeyReader(cursor.key()).u64() == project) sizes.push_back(buffer::IdRun::parse(cursor.value())->size());
     }
     return sizes;
   }
@@ -118,15 +118,15 @@ class EventIds : public DigestTest {
 // Random batches, removals and trims against a map.
 TEST_F(EventIds, AreWhatAMapIs) {
   std::mt19937_64 random(21);
-  std::map<std::pair<std::uint64_t, std::uint64_t>, EventSpot> model;
+  std::map<std::pair<std::uint64_t, std::uint64_t>, buffer::EventSpot> model;
   std::uint64_t sequence = 1;
   std::uint64_t floor = 1;
   for (int batch = 0; batch < 150; ++batch) {
     const auto project = 1 + random() % 3;
-    std::vector<std::pair<std::uint64_t, EventSpot>> events;
+    std::vector<std::pair<std::uint64_t, buffer::EventSpot>> events;
     for (auto count = 1 + random() % 60; count > 0; --count) {
       const auto number = 1 + random() % 4'000;
-      const EventSpot spot{sequence, static_cast<std::uint16_t>(random() % 3)};
+      const buffer::EventSpot spot{sequence, static_cast<std::uint16_t>(random() % 3)};
       if (!model.emplace(std::pair(project, number), spot).second) continue;
       events.emplace_back(number, spot);
       ++sequence;
@@ -149,7 +149,7 @@ TEST_F(EventIds, AreWhatAMapIs) {
       model.erase(chosen);
     }
     const auto snapshot = tables->snapshot();
-    EventIdLookup lookup(snapshot);
+    buffer::EventIdLookup lookup(snapshot);
     for (int looks = 0; looks < 100; ++looks) {
       const auto of = std::pair(1 + random() % 3, 1 + random() % 4'000);
       const auto known = model.find(of);
@@ -179,9 +179,9 @@ TEST_F(EventIds, AnIdIsOfItsProject) {
   add(1, {{5, {1, 0}}});
   add(2, {{5, {2, 0}}});
   const auto snapshot = tables->snapshot();
-  EXPECT_EQ(find_event_id(snapshot, 1, raw(5)), (EventSpot{1, 0}));
-  EXPECT_EQ(find_event_id(snapshot, 2, raw(5)), (EventSpot{2, 0}));
-  EXPECT_FALSE(find_event_id(snapshot, 3, raw(5)));
+  EXPECT_EQ(buffer::find_event_id(snapshot, 1, raw(5)), (buffer::EventSpot{1, 0}));
+  EXPECT_EQ(buffer::find_event_id(snapshot, 2, raw(5)), (buffer::EventSpot{2, 0}));
+  EXPECT_FALSE(buffer::find_event_id(snapshot, 3, raw(5)));
 }
 
 TEST_F(EventIds, ARunThatMakesNoSenseHidesItsOwnAndIsNotMerged) {
@@ -227,14 +227,14 @@ TEST_F(EventIds, ADuplicateIsFoundAfterARestartAndAmongMany) {
 }
 
 TEST_F(EventIds, EventsOfADeletedProjectGoInStepsAndLeaveOthersAlone) {
-  std::vector<std::pair<std::uint64_t, EventSpot>> events;
-  for (std::uint64_t i = 1; i <= 1'000; ++i) events.emplace_back(i, EventSpot{2 * i, 0});
+  std::vector<std::pair<std::uint64_t, buffer::EventSpot>> events;
+  for (std::uint64_t i = 1; i <= 1'000; ++i) events.emplace_back(i, buffer::EventSpot{2 * i, 0});
   add(1, events);
   for (auto& [number, spot] : events) ++spot.sequence;
   add(2, events);
   int steps = 0;
   for (std::size_t removed = 300; removed == 300; ++steps) {
-    ASSERT_TRUE(tables->write([&](buffer::Batch& batch) { removed = remove_events_of_project(batch, 1, 300); }));
+    ASSERT_TRUE(tables->write([&](buffer::Batch& batch) { removed = buffer::remove_events_of_project(batch, 1, 300); }));
   }
   EXPECT_EQ(steps, 4);
   EXPECT_EQ(rows(Table::events), 1'000U);

@@ -22,7 +22,7 @@
 #include <string_view>
 #include <vector>
 
-namespace picket::digest {
+namespace picket::buffer {
 
 constexpr std::size_t most_run_ids = 65'535;
 constexpr unsigned id_hash_bits = 36;
@@ -71,4 +71,4 @@ class IdRun {
   std::string_view places_;
 };
 
-}  // namespace picket::digest
+}  // namespace picket::buffer

@@ -1,10 +1,10 @@
-#include "api/digest/event_id_run.h"
+#include "buffer/event_id_run.h"
 
 #include <algorithm>
 #include <bit>
 #include <cstdlib>
 
-namespace picket::digest {
+namespace picket::buffer {
 namespace {
 
 constexpr std::uint8_t run_version = 1;
@@ -160,4 +160,4 @@ void IdRun::read(std::vector<HashedId>& all) const {
   }
 }
 
-}  // namespace picket::digest
+}  // namespace picket::buffer

@@ -1,4 +1,4 @@
-#include "api/digest/event_ids.h"
+#include "buffer/event_ids.h"
 
 #include "buffer/keys.h"
 #include "buffer/logger.h"
@@ -8,16 +8,13 @@
 #include <random>
 #include <string>
 
-namespace picket::digest {
+namespace picket::buffer {
 namespace {
 
-using buffer::Key;
-using buffer::KeyReader;
-using buffer::Table;
 
 constexpr std::string_view id_secret_key = "event_id_secret";
 
-std::optional<IdHashSecret> find_id_secret(const buffer::Reader& reader) {
+std::optional<IdHashSecret> find_id_secret(const Reader& reader) {
   const auto stored = reader.get(Table::meta, id_secret_key);
   if (!stored) return std::nullopt;
   KeyReader halves(*stored);
@@ -25,7 +22,7 @@ std::optional<IdHashSecret> find_id_secret(const buffer::Reader& reader) {
   return IdHashSecret{first, halves.u64()};
 }
 
-IdHashSecret id_secret_of(buffer::Batch& batch) {
+IdHashSecret id_secret_of(Batch& batch) {
   if (const auto known = find_id_secret(batch)) return *known;
   std::random_device random;
   const auto draw = [&] { return (std::uint64_t{random()} << 32) ^ random(); };
@@ -39,14 +36,14 @@ Key spot_key(const EventSpot& spot) {
 }
 
 // The event there is the one that was asked for.
-bool is_event(const buffer::Reader& reader, const EventSpot& spot, std::uint64_t project, std::string_view raw_id) {
-  const auto row = buffer::find_row<schema::EventRow>(reader, Table::events, spot_key(spot));
+bool is_event(const Reader& reader, const EventSpot& spot, std::uint64_t project, std::string_view raw_id) {
+  const auto row = find_row<schema::EventRow>(reader, Table::events, spot_key(spot));
   return row && row->project() == project && row->event_id() == raw_id;
 }
 
 // Runs of a project, newest first, until `visit` returns false. One that makes no sense is passed over.
 template <class Visit>
-void for_each_run(const buffer::Reader& reader, std::uint64_t project, Visit visit) {
+void for_each_run(const Reader& reader, std::uint64_t project, Visit visit) {
   const auto prefix = Key().u64(project);
   auto cursor = reader.cursor(Table::event_id_runs);
   bool there = cursor.seek_before(Key(prefix).u64(~std::uint64_t{0}).u8(0));
@@ -61,7 +58,7 @@ void for_each_run(const buffer::Reader& reader, std::uint64_t project, Visit vis
 
 }  // namespace
 
-EventIdLookup::EventIdLookup(const buffer::Reader& reader)
+EventIdLookup::EventIdLookup(const Reader& reader)
     : reader_(reader), secret_(find_id_secret(reader)), old_rows_(reader.entries(Table::event_ids) > 0) {}
 
 std::optional<EventSpot> EventIdLookup::find(std::uint64_t project, std::string_view raw_id) {
@@ -93,11 +90,11 @@ std::optional<EventSpot> EventIdLookup::find(std::uint64_t project, std::string_
   return std::nullopt;
 }
 
-std::optional<EventSpot> find_event_id(const buffer::Reader& reader, std::uint64_t project, std::string_view raw_id) {
+std::optional<EventSpot> find_event_id(const Reader& reader, std::uint64_t project, std::string_view raw_id) {
   return EventIdLookup(reader).find(project, raw_id);
 }
 
-void add_event_ids(buffer::Batch& batch, std::uint64_t project, const std::vector<NewEventId>& ids) {
+void add_event_ids(Batch& batch, std::uint64_t project, const std::vector<NewEventId>& ids) {
   if (ids.empty()) return;
   const auto secret = id_secret_of(batch);
   std::vector<HashedId> all;
@@ -128,7 +125,7 @@ namespace {
 
 // Calls `doomed` with the keys of runs before the floor; false once it returns false.
 template <class Doomed>
-bool for_each_run_before(const buffer::Reader& reader, std::uint64_t floor, Doomed doomed) {
+bool for_each_run_before(const Reader& reader, std::uint64_t floor, Doomed doomed) {
   auto cursor = reader.cursor(Table::event_id_runs);
   bool there = cursor.first();
   while (there) {
@@ -147,7 +144,7 @@ bool for_each_run_before(const buffer::Reader& reader, std::uint64_t floor, Doom
 
 }  // namespace
 
-TrimmedIdRuns trim_event_ids(buffer::Batch& batch, std::uint64_t floor, std::size_t most) {
+TrimmedIdRuns trim_event_ids(Batch& batch, std::uint64_t floor, std::size_t most) {
   std::vector<std::string> keys;
   TrimmedIdRuns trimmed;
   trimmed.done = for_each_run_before(batch, floor, [&](std::string_view key) {
@@ -160,11 +157,11 @@ TrimmedIdRuns trim_event_ids(buffer::Batch& batch, std::uint64_t floor, std::siz
   return trimmed;
 }
 
-bool any_event_ids_before(const buffer::Reader& reader, std::uint64_t floor) {
+bool any_event_ids_before(const Reader& reader, std::uint64_t floor) {
   return !for_each_run_before(reader, floor, [](std::string_view) { return false; });
 }
 
-std::size_t remove_events_of_project(buffer::Batch& batch, std::uint64_t project, std::size_t most) {
+std::size_t remove_events_of_project(Batch& batch, std::uint64_t project, std::size_t most) {
   std::size_t removed = 0;
   while (removed < most) {
     std::string newest;
@@ -193,7 +190,7 @@ std::size_t remove_events_of_project(buffer::Batch& batch, std::uint64_t project
       return a.sequence != b.sequence ? a.sequence < b.sequence : a.item < b.item;
     });
     for (const auto& spot : spots) {
-      const auto row = buffer::find_row<schema::EventRow>(batch, Table::events, spot_key(spot));
+      const auto row = find_row<schema::EventRow>(batch, Table::events, spot_key(spot));
       if (row && row->project() == project) batch.remove(Table::events, spot_key(spot));
     }
     removed += ids.size();
@@ -201,4 +198,4 @@ std::size_t remove_events_of_project(buffer::Batch& batch, std::uint64_t project
   return removed;
 }
 
-}  // namespace picket::digest
+}  // namespace picket::buffer

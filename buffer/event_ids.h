@@ -11,7 +11,7 @@
 // THREADS    add_event_ids(), trim and removal within a batch; looking up in any snapshot.
 #pragma once
 
-#include "api/digest/event_id_run.h"
+#include "buffer/event_id_run.h"
 #include "buffer/tables.h"
 
 #include <cstddef>
@@ -20,7 +20,7 @@
 #include <string_view>
 #include <vector>
 
-namespace picket::digest {
+namespace picket::buffer {
 
 struct EventSpot {
   std::uint64_t sequence = 0;
@@ -32,36 +32,36 @@ struct EventSpot {
 // its reader, nor a change to the tables.
 class EventIdLookup {
  public:
-  explicit EventIdLookup(const buffer::Reader& reader);
+  explicit EventIdLookup(const Reader& reader);
   std::optional<EventSpot> find(std::uint64_t project, std::string_view raw_id);
 
  private:
-  const buffer::Reader& reader_;
+  const Reader& reader_;
   std::optional<IdHashSecret> secret_;  // none: there are no runs
   bool old_rows_;
   std::optional<std::uint64_t> project_;  // that the runs are of
   std::vector<IdRun> runs_;               // newest first
   std::vector<HashedId> candidates_;
 };
-std::optional<EventSpot> find_event_id(const buffer::Reader& reader, std::uint64_t project, std::string_view raw_id);
+std::optional<EventSpot> find_event_id(const Reader& reader, std::uint64_t project, std::string_view raw_id);
 
 struct NewEventId {
   std::string_view raw_id;
   EventSpot spot;
 };
 // REQUIRES: none of them is there.
-void add_event_ids(buffer::Batch& batch, std::uint64_t project, const std::vector<NewEventId>& ids);
+void add_event_ids(Batch& batch, std::uint64_t project, const std::vector<NewEventId>& ids);
 
 struct TrimmedIdRuns {
   std::size_t runs = 0;
   bool done = true;
 };
 // Removes runs that name no record from `floor` on, `most` at most.
-TrimmedIdRuns trim_event_ids(buffer::Batch& batch, std::uint64_t floor, std::size_t most);
-bool any_event_ids_before(const buffer::Reader& reader, std::uint64_t floor);
+TrimmedIdRuns trim_event_ids(Batch& batch, std::uint64_t floor, std::size_t most);
+bool any_event_ids_before(const Reader& reader, std::uint64_t floor);
 
 // Removes up to `most` events of a project that is deleted, and the runs that name them. Fewer than
 // `most`: all are gone.
-std::size_t remove_events_of_project(buffer::Batch& batch, std::uint64_t project, std::size_t most);
+std::size_t remove_events_of_project(Batch& batch, std::uint64_t project, std::size_t most);
 
-}  // namespace picket::digest
+}  // namespace picket::buffer
