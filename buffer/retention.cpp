@@ -114,8 +114,12 @@ void Retention::tell_room() {
   room.set_disk_free_bytes(use.disk_free_bytes);
   if (moved && room.step() != logged_step_) {
     logged_step_ = room.step();
-    const auto level = use.step == RoomStep::ample ? Level::info : Level::warning;
-    log(level, "buffer", "room for new records", {{"step", name_of(use.step)}, {"room_bytes", use.room_bytes}, {"disk_free_bytes", use.disk_free_bytes}});
+    const std::initializer_list<Field> fields = {{"step", name_of(use.step)}, {"room_bytes", use.room_bytes}, {"disk_free_bytes", use.disk_free_bytes}};
+    if (use.step == RoomStep::ample) {
+      log(Level::info, "buffer", "room for new records", fields);
+    } else {
+      log(Level::warning, "buffer", "room for new records", fields);
+    }
   }
   const auto written = tables_.write([&room](Batch& batch) { put_row(batch, Table::meta, room_key, room); });
   if (written) told_ = room;

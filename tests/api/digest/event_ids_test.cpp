@@ -33,7 +33,7 @@ std::vector<buffer::HashedId> some_ids(std::mt19937_64& random, std::size_t coun
   return ids;
 }
 
-TEST(buffer::IdRun, ReadsBackWhatItWroteAndFindsEachOfIt) {
+TEST(IdRun, ReadsBackWhatItWroteAndFindsEachOfIt) {
   std::mt19937_64 random(5);
   for (const std::size_t count : {1U, 2U, 15U, 16U, 33U, 700U, 5'000U, 65'535U}) {
     const auto ids = some_ids(random, count);
@@ -55,7 +55,7 @@ TEST(buffer::IdRun, ReadsBackWhatItWroteAndFindsEachOfIt) {
   }
 }
 
-TEST(buffer::IdRun, TakesSevenBytesAnId) {
+TEST(IdRun, TakesSevenBytesAnId) {
   std::mt19937_64 random(5);
   std::vector<buffer::HashedId> ids;
   for (std::size_t i = 0; i < 50'000; ++i) ids.push_back({random() >> (64 - buffer::id_hash_bits), 9'000'000 + i, 0});
@@ -63,7 +63,7 @@ TEST(buffer::IdRun, TakesSevenBytesAnId) {
   EXPECT_LT(buffer::render_id_run(ids).size(), 50'000U * 7);
 }
 
-TEST(buffer::IdRun, DamagedBytesAreNoRunOrReadWithinThemselves) {
+TEST(IdRun, DamagedBytesAreNoRunOrReadWithinThemselves) {
   std::mt19937_64 random(9);
   const auto ids = some_ids(random, 400);
   const auto bytes = buffer::render_id_run(ids);
