@@ -3,7 +3,7 @@
 #include "buffer/logger.h"
 #include "buffer/stamp.h"
 #include "buffer/thread.h"
-#include "upstream/curl_options.h"
+#include "upstream/curl_loop.h"
 #include "upstream/destination.h"
 #include "upstream/modes.h"
 #include "upstream/scribe.h"
@@ -22,11 +22,11 @@ namespace {
 // Wakes the worker from other threads; outlives it, because the journal keeps its listeners.
 class Bell {
  public:
-  explicit Bell(CURLM* multi) : multi_(multi) {}
+  explicit Bell(CurlLoop& loop) : loop_(&loop) {}
 
   void ring() {
     const std::lock_guard lock(mutex_);
-    if (multi_ != nullptr) curl_multi_wakeup(multi_);
+    if (loop_ != nullptr) loop_->wake();
   }
   void on_commit() {
     commits_.fetch_add(1);
@@ -40,14 +40,14 @@ class Bell {
   std::uint64_t commits() const { return commits_.load(); }
   void silence() {
     const std::lock_guard lock(mutex_);
-    multi_ = nullptr;
+    loop_ = nullptr;
   }
 
  private:
   std::atomic<std::uint64_t> commits_{0};
   std::atomic<bool> wanted_{false};
   std::mutex mutex_;
-  CURLM* multi_;  // guarded by mutex_
+  CurlLoop* loop_;  // guarded by mutex_
 };
 
 // In a stream each commit holds a few records: those of this long are read at once.
@@ -59,8 +59,7 @@ struct Forwarder::Impl {
   using Steady = std::chrono::steady_clock;
 
   Impl(buffer::Journal& from, buffer::Tables& rows, const Clock& time, ForwarderOptions chosen)
-      : journal(from), tables(rows), clock(time), options(chosen), multi(make_multi()),
-        bell(std::make_shared<Bell>(multi.get())) {}
+      : journal(from), tables(rows), clock(time), options(chosen), bell(std::make_shared<Bell>(loop)) {}
 
   void run();
   bool turn();
@@ -77,7 +76,7 @@ struct Forwarder::Impl {
   const Clock& clock;
   const ForwarderOptions options;
   std::vector<DestinationConfig> configs;
-  std::unique_ptr<CURLM, CloseMulti> multi;
+  CurlLoop loop;
   std::shared_ptr<Bell> bell;
   std::vector<std::unique_ptr<Destination>> destinations;
   std::unique_ptr<Scribe> scribe;
@@ -111,7 +110,7 @@ Forwarder::Forwarder(buffer::Journal& journal,
     impl_->destinations.push_back(std::make_unique<Destination>(std::move(config), journal, clock));
   }
   // The default would close and reopen connections when many are in use.
-  curl_multi_setopt(impl_->multi.get(), CURLMOPT_MAXCONNECTS, static_cast<long>(connections + 1));
+  curl_multi_setopt(impl_->loop.multi(), CURLMOPT_MAXCONNECTS, static_cast<long>(connections + 1));
 }
 
 Forwarder::~Forwarder() {
@@ -179,28 +178,23 @@ void Forwarder::Impl::run() {
       next_listen = now + between_commits;
       for (auto& destination : destinations) destination->on_commit();
     }
-    for (auto& destination : destinations) destination->pump(multi.get());
+    for (auto& destination : destinations) destination->pump(loop.multi());
     collect();
     write(now);
     look(now);
     if (now >= next_publish) publish();
     const Duration sleep = sleep_for(now);
     if (sleep.count() > 0 && now >= next_listen && bell->missed(seen_commits)) continue;
-    curl_multi_poll(multi.get(), nullptr, 0, static_cast<int>(sleep.count()), nullptr);
+    loop.wait(sleep);
   }
   drain();
 }
 
 void Forwarder::Impl::collect() {
-  int running = 0;
-  curl_multi_perform(multi.get(), &running);
-  int queued = 0;
-  while (const CURLMsg* message = curl_multi_info_read(multi.get(), &queued)) {
-    if (message->msg != CURLMSG_DONE) continue;
-    const CURLcode code = message->data.result;
-    Transfer& transfer = Transfer::of(message->easy_handle);
-    transfer.owner().on_finished(multi.get(), transfer, code);
-  }
+  loop.collect([&](CURL* easy, CURLcode code) {
+    Transfer& transfer = Transfer::of(easy);
+    transfer.owner().on_finished(loop.multi(), transfer, code);
+  });
 }
 
 std::vector<Change> Forwarder::Impl::take_changes() {
@@ -268,10 +262,10 @@ void Forwarder::Impl::drain() {
     return std::any_of(destinations.begin(), destinations.end(), [](const auto& d) { return d->busy(); });
   };
   while (busy() && Steady::now() < deadline) {
-    curl_multi_poll(multi.get(), nullptr, 0, 50, nullptr);
+    loop.wait(std::chrono::milliseconds(50));
     collect();
   }
-  for (auto& destination : destinations) destination->abandon(multi.get());
+  for (auto& destination : destinations) destination->abandon(loop.multi());
   scribe->stop(take_changes());
   publish();
 }

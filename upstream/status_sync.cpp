@@ -3,7 +3,7 @@
 #include "buffer/logger.h"
 #include "buffer/rows.h"
 #include "buffer/thread.h"
-#include "upstream/curl_options.h"
+#include "upstream/curl_loop.h"
 #include "upstream/metric_text.h"
 #include "upstream/sync_book.h"
 #include "upstream/sync_peer.h"
@@ -55,7 +55,7 @@ struct StatusSync::Impl {
 
   buffer::Tables& tables;
   const Clock& clock;
-  std::unique_ptr<CURLM, CloseMulti> multi;  // none while nobody asks for it
+  std::unique_ptr<CurlLoop> loop;  // none while nobody asks for it
   std::vector<std::string> names;
   std::vector<std::unique_ptr<SyncPeer>> peers;
   std::atomic<bool> stopping{false};
@@ -101,7 +101,7 @@ void StatusSync::start() {
   if (impl_->worker.joinable()) return;
   impl_->mark_off();
   if (impl_->peers.empty()) return;
-  impl_->multi.reset(make_multi());
+  impl_->loop = std::make_unique<CurlLoop>();
   for (auto& peer : impl_->peers) peer->load();
   impl_->worker = std::thread([impl = impl_.get()] {
     name_thread("status sync");
@@ -113,7 +113,7 @@ void StatusSync::start() {
 void StatusSync::stop() {
   if (!impl_->worker.joinable()) return;
   impl_->stopping = true;
-  curl_multi_wakeup(impl_->multi.get());
+  impl_->loop->wake();
   impl_->worker.join();
 }
 
@@ -122,28 +122,22 @@ void StatusSync::Impl::run() {
   while (!stopping) {
     Duration sleep = longest;
     for (auto& peer : peers) {
-      peer->pump(multi.get());
+      peer->pump(loop->multi());
       sleep = std::min(sleep, peer->wakes_in());
     }
-    int running = 0;
-    curl_multi_perform(multi.get(), &running);
-    int queued = 0;
     bool finished = false;
-    while (const CURLMsg* message = curl_multi_info_read(multi.get(), &queued)) {
-      if (message->msg != CURLMSG_DONE) continue;
-      const CURL* const easy = message->easy_handle;
-      const CURLcode code = message->data.result;
+    loop->collect([&](CURL* easy, CURLcode code) {
       for (auto& peer : peers) {
         if (!peer->owns(easy)) continue;
-        peer->on_finished(multi.get(), code);
+        peer->on_finished(loop->multi(), code);
         finished = true;
-        break;
+        return;
       }
-    }
+    });
     // Whoever has finished may have the next request at once.
-    if (!finished) curl_multi_poll(multi.get(), nullptr, 0, static_cast<int>(sleep.count()), nullptr);
+    if (!finished) loop->wait(sleep);
   }
-  for (auto& peer : peers) peer->stop(multi.get());
+  for (auto& peer : peers) peer->stop(loop->multi());
 }
 
 void StatusSync::add_metrics(std::string& out) const {
