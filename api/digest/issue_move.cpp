@@ -97,7 +97,7 @@ void join_stored_texts(Batch& batch, schema::Issue& target, std::uint64_t source
   auto texts = find_row<schema::IssueTexts>(batch, Table::issue_texts, Key().u64(target.id())).value_or(schema::IssueTexts());
   batch.remove(Table::issue_texts, Key().u64(source));
   if (!join_texts(texts, *theirs)) return;
-  target.set_text_signature(signature_of(texts).render());
+  target.set_text_signature(signature_of(texts));
   put_row(batch, Table::issue_texts, Key().u64(target.id()), texts);
 }
 

@@ -4,6 +4,7 @@
 #include "buffer/keys.h"
 
 #include <algorithm>
+#include <bit>
 #include <vector>
 
 namespace picket::digest {
@@ -156,31 +157,57 @@ bool join_texts(schema::IssueTexts& texts, const schema::IssueTexts& more) {
   return frames || values || urls;
 }
 
-TextSignature::TextSignature(std::string_view stored) {
-  if (stored.size() != bytes) return;
-  for (std::size_t i = 0; i < words_.size(); ++i) words_[i] = buffer::KeyReader(stored.substr(8 * i)).u64();
+namespace {
+
+constexpr std::size_t least_signature_bytes = 16;
+constexpr std::size_t most_signature_bytes = 256;
+
+// Bit 0 is the last of the first eight bytes: how signatures have been stored since they had 64 bytes always.
+std::size_t byte_of(std::size_t bit) {
+  return bit / 64 * 8 + 7 - bit % 64 / 8;
 }
 
-void TextSignature::add(std::string_view text) {
-  for (std::size_t at = 0; at + 3 <= text.size(); ++at) {
-    const auto letter = [&](std::size_t i) { return static_cast<std::uint32_t>(static_cast<unsigned char>(text[at + i])); };
-    // Three letters in 24 bits, spread over all of the bits by a multiplication (2^32 / golden ratio).
-    const std::uint32_t spread = (letter(0) << 16 | letter(1) << 8 | letter(2)) * 2'654'435'769U;
-    const auto bit = spread >> 23;
-    words_[bit / 64] |= std::uint64_t{1} << (bit % 64);
+}  // namespace
+
+TextSequences::TextSequences(std::span<const std::string> texts) {
+  for (const std::string_view text : texts) {
+    for (std::size_t at = 0; at + 3 <= text.size(); ++at) {
+      const auto letter = [&](std::size_t i) { return static_cast<std::uint32_t>(static_cast<unsigned char>(text[at + i])); };
+      // Three letters in 24 bits, spread over 32 by a multiplication (2^32 / golden ratio).
+      spread_.push_back((letter(0) << 16 | letter(1) << 8 | letter(2)) * 2'654'435'769U);
+    }
   }
+  std::ranges::sort(spread_);
+  spread_.erase(std::ranges::unique(spread_).begin(), spread_.end());
 }
 
-std::string TextSignature::render() const {
-  buffer::Key key;
-  for (const auto word : words_) key.u64(word);
-  return std::string(key.view());
-}
-
-TextSignature signature_of(const schema::IssueTexts& texts) {
-  TextSignature signature;
-  for (const auto* section : {&texts.frames(), &texts.values(), &texts.urls()}) signature.add(*section);
+std::string TextSequences::signature() const {
+  auto bytes = least_signature_bytes;
+  // At least two bits for each.
+  while (bytes < most_signature_bytes && 4 * bytes < spread_.size()) bytes *= 2;
+  const auto shift = 32 - std::countr_zero(8 * bytes);
+  std::string signature(bytes, '\0');
+  for (const auto spread : spread_) {
+    auto& byte = signature[byte_of(spread >> shift)];
+    byte = static_cast<char>(static_cast<unsigned char>(byte) | 1U << (spread >> shift) % 8);
+  }
   return signature;
+}
+
+bool TextSequences::may_be_in(std::string_view signature) const {
+  if (spread_.empty()) return true;
+  const auto bytes = signature.size();
+  if (bytes < least_signature_bytes || bytes > most_signature_bytes || !std::has_single_bit(bytes)) return false;
+  const auto shift = 32 - std::countr_zero(8 * bytes);
+  return std::ranges::all_of(spread_, [&](std::uint32_t spread) {
+    const auto bit = spread >> shift;
+    return (static_cast<unsigned char>(signature[byte_of(bit)]) >> bit % 8 & 1) != 0;
+  });
+}
+
+std::string signature_of(const schema::IssueTexts& texts) {
+  const std::string sections[] = {texts.frames(), texts.values(), texts.urls()};
+  return TextSequences(sections).signature();
 }
 
 }  // namespace picket::digest

@@ -12,10 +12,11 @@
 #include "api/digest/event.h"
 #include "buffer/schema/rows.pb.h"
 
-#include <array>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace picket::digest {
 
@@ -27,28 +28,22 @@ bool learn_texts(schema::IssueTexts& texts, std::string_view event_texts);
 // The same for the texts of another issue.
 bool join_texts(schema::IssueTexts& texts, const schema::IssueTexts& more);
 
-class TextSignature {
+// The different three-letter sequences of texts, and the signature that says which of them there are: a
+// bit for each in 16 to 256 bytes, the fewer the emptier, so that it seldom has a sequence by chance.
+class TextSequences {
  public:
-  static constexpr std::size_t bytes = 64;
-  TextSignature() = default;
-  // Of a row; what is no signature has nothing.
-  explicit TextSignature(std::string_view stored);
+  TextSequences() = default;
+  // REQUIRES: `texts` are lower case
+  explicit TextSequences(std::span<const std::string> texts);
 
-  // REQUIRES: lower case
-  void add(std::string_view text);
-  // False when `other` has a sequence that this has not.
-  bool may_hold(const TextSignature& other) const {
-    for (std::size_t i = 0; i < words_.size(); ++i) {
-      if ((other.words_[i] & ~words_[i]) != 0) return false;
-    }
-    return true;
-  }
-  bool empty() const { return words_ == std::array<std::uint64_t, bytes / 8>{}; }
-  std::string render() const;
+  bool empty() const { return spread_.empty(); }  // all texts are too short
+  std::string signature() const;
+  // False when the signature lacks one of them. What is no signature lacks all.
+  bool may_be_in(std::string_view signature) const;
 
  private:
-  std::array<std::uint64_t, bytes / 8> words_{};
+  std::vector<std::uint32_t> spread_;  // each sequence as a number whose first bits are as good as drawn
 };
-TextSignature signature_of(const schema::IssueTexts& texts);
+std::string signature_of(const schema::IssueTexts& texts);
 
 }  // namespace picket::digest

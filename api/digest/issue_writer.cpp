@@ -300,7 +300,7 @@ class IssueWriter {
     for (const auto& [id, state] : order) {
       if (!state->texts_changed) continue;
       buffer::put_row(batch_, Table::issue_texts, Key().u64(id), *state->texts);
-      state->row.set_text_signature(signature_of(*state->texts).render());
+      state->row.set_text_signature(signature_of(*state->texts));
       state->row_changed = true;
     }
     for (const auto& [id, state] : order) {

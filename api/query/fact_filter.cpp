@@ -302,7 +302,7 @@ void FactFilter::evaluate(const Node& node, BlockFields& fields, std::vector<std
         for (std::size_t row = 0; row < result.size(); ++row) result[row] = static_cast<std::uint8_t>(result[row] | part[row]);
       }
       // As with issues: shorter texts are not looked for in frames.
-      if (dataset_ != Dataset::errors || signature_of(pattern).empty()) break;
+      if (dataset_ != Dataset::errors || sequences_of(pattern).empty()) break;
       for (std::size_t row = 0; row < result.size(); ++row) {
         if (result[row] == 0 && fields.issue_has_frame(row, pattern)) result[row] = 1;
       }

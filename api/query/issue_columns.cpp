@@ -19,13 +19,14 @@ using buffer::Key;
 using buffer::Table;
 
 constexpr char field_end = '\x1f';
+constexpr char as_titled = '\x1e';  // instead of a type or value: what the title says before or after its first colon
+constexpr std::string_view colon = ": ";
 constexpr std::size_t most_text_bytes = 4096;
 
-void add_field(std::string& texts, std::string_view text) {
-  for (const char c : lower_ascii(text.substr(0, most_text_bytes))) {
-    if (c != field_end) texts += c;
-  }
-  texts += field_end;
+std::string as_field(std::string_view text) {
+  auto field = lower_ascii(text.substr(0, most_text_bytes));
+  std::erase_if(field, [](char c) { return c == field_end || c == as_titled; });
+  return field;
 }
 
 std::string member_text(const boost::json::object& metadata, std::string_view name) {
@@ -48,19 +49,23 @@ std::string render_texts(const schema::Issue& issue) {
   const auto parsed = boost::json::parse(issue.metadata_json(), failed);
   static const boost::json::object nothing;
   const auto& metadata = !failed && parsed.is_object() ? parsed.get_object() : nothing;
-  std::string texts;
-  add_field(texts, issue.title());
-  add_field(texts, issue.culprit());
-  add_field(texts, member_text(metadata, "type"));
-  add_field(texts, member_text(metadata, "value"));
+  const auto title = as_field(issue.title());
+  auto type = as_field(member_text(metadata, "type"));
+  auto value = as_field(member_text(metadata, "value"));
+  const auto before_value = type.size() + colon.size();
+  if (!type.empty() && title.starts_with(type) && title.find(colon) == type.size()) {
+    if (!value.empty() && title.substr(before_value) == value) value = as_titled;
+    type = as_titled;
+  }
   std::string other;
-  for (const auto& [name, value] : metadata) {
-    if (!value.is_string() || name == "type" || name == "value") continue;
-    if (value.get_string() == issue.title()) continue;
-    other += std::string_view(value.get_string());
+  for (const auto& [name, member] : metadata) {
+    if (!member.is_string() || name == "type" || name == "value") continue;
+    if (member.get_string() == issue.title()) continue;
+    other += std::string_view(member.get_string());
     other += ' ';
   }
-  add_field(texts, other);
+  std::string texts;
+  for (const auto& field : {title, as_field(issue.culprit()), type, value, as_field(other)}) texts += field + field_end;
   return texts;
 }
 
@@ -69,7 +74,11 @@ std::string_view IssueTexts::field(TextField field) const {
   for (int skip = static_cast<int>(field); skip > 0; --skip) {
     rest.remove_prefix(std::min(rest.size(), rest.find(field_end) + 1));
   }
-  return rest.substr(0, rest.find(field_end));
+  const auto text = rest.substr(0, rest.find(field_end));
+  if (!text.starts_with(as_titled)) return text;
+  const auto title = bytes_.substr(0, bytes_.find(field_end));
+  const auto type = title.substr(0, title.find(colon));
+  return field == TextField::error_type ? type : title.substr(std::min(title.size(), type.size() + colon.size()));
 }
 
 void ColumnSet::count(IssueColumn& column, std::string_view counters_row) {
@@ -122,7 +131,15 @@ IssueColumn ColumnSet::make(std::uint64_t id, std::string_view issue_row, std::s
   column.unhandled = issue.unhandled();
   column.listed = issue.merged_into() == 0;
   column.text_at = static_cast<std::uint32_t>(texts_.size());
-  if (!lean_) texts_ += digest::TextSignature(issue.text_signature()).render() + render_texts(issue);
+  if (!lean_) {
+    const auto& signature = issue.text_signature();
+    const auto parts = signature.size() / signature_part;
+    if (parts * signature_part == signature.size() && parts <= std::numeric_limits<std::uint8_t>::max()) {
+      column.signature_parts = static_cast<std::uint8_t>(parts);
+      texts_ += signature;
+    }
+    texts_ += render_texts(issue);
+  }
   column.text_bytes = static_cast<std::uint32_t>(texts_.size() - column.text_at);
   count(column, counters_row);
   return column;
@@ -181,7 +198,7 @@ void ColumnSet::drop_all_texts() {
   lean_ = true;
   texts_ = std::string();
   unused_text_bytes_ = 0;
-  for (auto& column : issues_) column.text_at = column.text_bytes = 0;
+  for (auto& column : issues_) column.text_at = column.text_bytes = column.signature_parts = 0;
 }
 
 std::size_t ColumnSet::bytes() const {

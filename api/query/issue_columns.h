@@ -51,10 +51,11 @@ struct IssueColumn {
   bool handled_known = false;
   bool unhandled = false;
   bool listed = false;  // false: removed, or merged into another
+  std::uint8_t signature_parts = 0;  // the first 16 * this of its text_bytes: the signature of its further texts
 };
 
 // The searchable texts of an issue, lower case: title, culprit, error type, error value, and the
-// other texts of its metadata.
+// other texts of its metadata. Type and value are kept once where they are what the title says.
 enum class TextField : std::uint8_t { title, culprit, error_type, error_value, other };
 class IssueTexts {
  public:
@@ -85,11 +86,11 @@ class ColumnSet {
 
   // REQUIRES: !lean()
   IssueTexts texts(const IssueColumn& column) const {
-    return IssueTexts(kept_of(column).substr(digest::TextSignature::bytes));
+    return IssueTexts(kept_of(column).substr(signature_bytes(column)));
   }
-  // Whether the issue's row of further texts may hold what has this signature; true where that is not known.
-  bool may_hold(const IssueColumn& column, const digest::TextSignature& wanted) const {
-    return lean_ || digest::TextSignature(kept_of(column).substr(0, digest::TextSignature::bytes)).may_hold(wanted);
+  // Whether the issue's row of further texts may hold what has these sequences; true where that is not known.
+  bool may_hold(const IssueColumn& column, const digest::TextSequences& wanted) const {
+    return lean_ || wanted.may_be_in(kept_of(column).substr(0, signature_bytes(column)));
   }
   bool lean() const { return lean_; }  // without texts
   const std::string& word(std::uint32_t number) const { return words_[number]; }
@@ -100,6 +101,8 @@ class ColumnSet {
   friend class IssueColumns;
   friend void scan(const buffer::Reader&, std::span<const std::uint64_t>, std::size_t,
                    const std::function<bool(const ColumnSet&)>&);
+  static constexpr std::size_t signature_part = 16;
+  static std::size_t signature_bytes(const IssueColumn& column) { return signature_part * column.signature_parts; }
   std::string_view kept_of(const IssueColumn& column) const {
     return std::string_view(texts_).substr(column.text_at, column.text_bytes);
   }

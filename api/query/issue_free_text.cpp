@@ -44,17 +44,19 @@ std::vector<std::uint64_t> issues_of_user(const buffer::Reader& reader, const Se
 }
 
 bool held_in_texts(const buffer::Reader& reader, std::uint64_t issue, const Pattern& pattern) {
-  const auto texts = buffer::find_row<schema::IssueTexts>(reader, Table::issue_texts, Key().u64(issue));
-  return texts && (pattern.found_in_lower(texts->frames()) || pattern.found_in_lower(texts->values()) ||
-                   pattern.found_in_lower(texts->urls()));
+  const auto row = reader.get(Table::issue_texts, Key().u64(issue));
+  // Decoded only where the pattern stands somewhere in the row's bytes.
+  if (!row || !pattern.found_in_lower(*row)) return false;
+  const auto texts = buffer::parse_row<schema::IssueTexts>(*row);
+  return pattern.found_in_lower(texts.frames()) || pattern.found_in_lower(texts.values()) || pattern.found_in_lower(texts.urls());
 }
 
 // The texts of the issues whose signature may hold the pattern, read once all else has left few of them.
-IssueTest held_where_signed(const Pattern& pattern, const digest::TextSignature& signature) {
+IssueTest held_where_signed(const Pattern& pattern, const digest::TextSequences& sequences) {
   IssueTest both{.kind = IssueTest::Kind::all};
   auto& signed_so = both.parts.emplace_back();
   signed_so.kind = IssueTest::Kind::column;
-  signed_so.column = [signature](const ColumnSet& set, const IssueColumn& issue) { return set.may_hold(issue, signature); };
+  signed_so.column = [sequences](const ColumnSet& set, const IssueColumn& issue) { return set.may_hold(issue, sequences); };
   auto& held = both.parts.emplace_back();
   held.kind = IssueTest::Kind::row;
   held.row = [pattern](const buffer::Reader& reader, const Candidate& issue) { return held_in_texts(reader, issue.id, pattern); };
@@ -62,20 +64,18 @@ IssueTest held_where_signed(const Pattern& pattern, const digest::TextSignature&
 }
 
 // The same, read while the issues are looked at one after another.
-IssueTest held_at_once(const buffer::Reader& reader, const Pattern& pattern, const digest::TextSignature& signature) {
+IssueTest held_at_once(const buffer::Reader& reader, const Pattern& pattern, const digest::TextSequences& sequences) {
   IssueTest test{.kind = IssueTest::Kind::column};
-  test.column = [&reader, pattern, signature](const ColumnSet& set, const IssueColumn& issue) {
-    return set.may_hold(issue, signature) && held_in_texts(reader, issue.id, pattern);
+  test.column = [&reader, pattern, sequences](const ColumnSet& set, const IssueColumn& issue) {
+    return set.may_hold(issue, sequences) && held_in_texts(reader, issue.id, pattern);
   };
   return test;
 }
 
 }  // namespace
 
-digest::TextSignature signature_of(const Pattern& pattern) {
-  digest::TextSignature signature;
-  for (const auto& piece : pattern.pieces()) signature.add(piece);
-  return signature;
+digest::TextSequences sequences_of(const Pattern& pattern) {
+  return digest::TextSequences(pattern.pieces());
 }
 
 IssueTest free_text_test(const buffer::Reader& reader, const SearchScope& scope, const Condition& term, IssueTest in_texts) {
@@ -92,8 +92,8 @@ IssueTest free_text_test(const buffer::Reader& reader, const SearchScope& scope,
       };
     }
   }
-  if (const auto signature = signature_of(pattern); !signature.empty()) {
-    anywhere.parts.push_back(scope.texts_at_once ? held_at_once(reader, pattern, signature) : held_where_signed(pattern, signature));
+  if (const auto sequences = sequences_of(pattern); !sequences.empty()) {
+    anywhere.parts.push_back(scope.texts_at_once ? held_at_once(reader, pattern, sequences) : held_where_signed(pattern, sequences));
   }
   if (text.find('/') != std::string::npos) anywhere.parts.push_back(found_in_tag("url", pattern));
   if (text.find('@') != std::string::npos || looks_like_address(text)) anywhere.parts.push_back(found_in_tag("user", pattern));

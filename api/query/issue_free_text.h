@@ -14,8 +14,8 @@ namespace picket::query {
 // REQUIRES: a free text. The test reads through `reader`.
 IssueTest free_text_test(const buffer::Reader& reader, const SearchScope& scope, const Condition& term, IssueTest in_texts);
 
-// What an issue's signature must hold for its texts to hold the pattern; nothing (all too short) means that
+// What an issue's signature must have for its texts to hold the pattern; nothing (all too short) means that
 // the texts are not looked at.
-digest::TextSignature signature_of(const Pattern& pattern);
+digest::TextSequences sequences_of(const Pattern& pattern);
 
 }  // namespace picket::query

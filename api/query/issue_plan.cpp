@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <memory>
 #include <utility>
 
 namespace picket::query {
@@ -80,17 +81,73 @@ bool IssuePlan::reads_little_each() const {
   return std::ranges::all_of(rest_, reads_little);
 }
 
-bool IssuePlan::passes_columns(const ColumnSet& set, const IssueColumn& issue, std::vector<std::uint64_t>& marks) const {
-  for (const auto& test : columns_) {
-    if (!test(set, issue)) return false;
+bool IssuePlan::know_tags(const buffer::Reader& reader, std::span<const std::uint64_t> projects, Deadline& deadline) {
+  for (auto& node : rest_) {
+    if (!know_tags(node, reader, projects, deadline)) return false;
   }
-  if (marks_.empty()) return true;
+  // What drops an issue at once comes first.
+  std::ranges::stable_sort(rest_, {}, [](const Node& node) { return node.kind != Kind::column; });
+  return true;
+}
+
+bool IssuePlan::know_tags(Node& node, const buffer::Reader& reader, std::span<const std::uint64_t> projects, Deadline& deadline) {
+  for (auto& part : node.parts) {
+    if (!know_tags(part, reader, projects, deadline)) return false;
+  }
+  if (node.kind != Kind::tag || node.tag.exact.empty()) return true;
+  auto holders = find_holders(reader, projects, node.tag, deadline);
+  if (!holders) return false;
+  node.kind = Kind::column;
+  node.mark = marks_.size();
+  marks_.push_back([holders = std::make_shared<IssueNumbers>(*std::move(holders))](const ColumnSet&, const IssueColumn& issue) {
+    return holders->has(issue.id);
+  });
+  return true;
+}
+
+struct IssuePlan::Marking {
+  const ColumnSet& set;
+  const IssueColumn& issue;
+  std::span<std::uint64_t> marks;
+};
+
+// Marks in the order in which passing() looks at them, and no more of them.
+IssuePlan::Verdict IssuePlan::judge(const Node& node, Marking& marking) const {
+  auto verdict = Verdict::open;
+  if (node.kind == Kind::column) {
+    const bool marked = marks_[node.mark](marking.set, marking.issue);
+    if (marked) marking.marks[node.mark / 64] |= std::uint64_t{1} << (node.mark % 64);
+    verdict = marked ? Verdict::passes : Verdict::fails;
+  } else if (node.kind == Kind::all || node.kind == Kind::any) {
+    const auto decisive = node.kind == Kind::all ? Verdict::fails : Verdict::passes;
+    verdict = node.kind == Kind::all ? Verdict::passes : Verdict::fails;
+    for (const auto& part : node.parts) {
+      const auto of_part = judge(part, marking);
+      if (of_part != Verdict::open && of_part != decisive) continue;
+      verdict = of_part;
+      if (of_part == decisive) break;
+    }
+  }
+  if (!node.negated || verdict == Verdict::open) return verdict;
+  return verdict == Verdict::passes ? Verdict::fails : Verdict::passes;
+}
+
+IssuePlan::Verdict IssuePlan::judge(const ColumnSet& set, const IssueColumn& issue, std::vector<std::uint64_t>& marks) const {
+  for (const auto& test : columns_) {
+    if (!test(set, issue)) return Verdict::fails;
+  }
+  if (rest_.empty()) return Verdict::passes;
   const auto from = marks.size();
   marks.resize(from + marks_words());
-  for (std::size_t i = 0; i < marks_.size(); ++i) {
-    if (marks_[i](set, issue)) marks[from + i / 64] |= std::uint64_t{1} << (i % 64);
+  Marking marking{set, issue, std::span(marks).subspan(from)};
+  auto verdict = Verdict::passes;
+  for (const auto& node : rest_) {
+    const auto of_node = judge(node, marking);
+    if (of_node != Verdict::passes) verdict = of_node;
+    if (of_node == Verdict::fails) break;
   }
-  return true;
+  if (verdict != Verdict::open) marks.resize(from);
+  return verdict;
 }
 
 struct IssuePlan::Search {

@@ -98,7 +98,9 @@ class Collector {
     auto part = plan_.reads_little_each() ? 2 * cut_.least_enough() : all;
     std::size_t passed = 0;
     std::vector<Candidate> tried;
-    for (auto rest = std::span(candidates_); !rest.empty() && !cut_.enough(); part *= part_growth) {
+    for (auto rest = std::span(candidates_); !rest.empty(); part *= part_growth) {
+      // The columns may have decided that others pass, before and behind these.
+      if (cut_.enough() && cut_.enough_before(*std::ranges::min_element(rest, comes_first))) break;
       // Where few pass, all that are left are needed: at once is cheaper than in parts.
       const bool rare = passed * all < cut_.least_enough() * (all - rest.size());
       const auto count = rare ? rest.size() : std::min(part, rest.size());
@@ -130,14 +132,16 @@ class Collector {
   }
 
   bool take(const ColumnSet& set, const IssueColumn& issue) {
-    if (!passes(set, issue)) return false;
+    if (!asked_for(issue)) return false;
+    const auto verdict = plan_.judge(set, issue, marks_);
+    if (verdict == IssuePlan::Verdict::fails) return false;
     const Candidate found{issue.id, issue.project, sort_value(request_.sort, issue, request_.scope.now),
                           issue.first_seen_ms, issue.last_seen_ms, static_cast<std::uint32_t>(candidates_.size())};
-    plan_.columns_decide() ? cut_.add(found) : candidates_.push_back(found);
+    verdict == IssuePlan::Verdict::passes ? cut_.add(found) : candidates_.push_back(found);
     return true;
   }
 
-  bool passes(const ColumnSet& set, const IssueColumn& issue) {
+  bool asked_for(const IssueColumn& issue) {
     if (!issue.listed) return false;
     if (issue.project != known_project_) {
       if (!std::ranges::binary_search(request_.scope.projects, issue.project)) return false;
@@ -145,8 +149,7 @@ class Collector {
     }
     if (request_.from_ms && issue.last_seen_ms < *request_.from_ms) return false;
     if (request_.to_ms && issue.first_seen_ms >= *request_.to_ms) return false;
-    if (request_.ids && !std::ranges::binary_search(*request_.ids, issue.id)) return false;
-    return plan_.passes_columns(set, issue, marks_);
+    return !request_.ids || std::ranges::binary_search(*request_.ids, issue.id);
   }
 
   const IssueRequest& request_;
@@ -216,15 +219,19 @@ Result<IssuePage> IssueSearch::find(const buffer::Tables& tables, const IssueReq
   bool at_once = false;
   for (bool walks = true;;) {
     const auto terms = tables.snapshot();
-    const auto plan = make_plan(terms, request, lean, at_once);
+    auto plan = make_plan(terms, request, lean, at_once);
     if (!plan) return plan.error();
     Collector collector(request, *plan);
     bool surprised = false;
+    bool late = false;
     walks = walks && may_walk(request, *plan);
     auto shown = columns_.with(tables, [&](const ColumnSet& set, const buffer::Reader& reader) {
       surprised = set.lean() && !lean;
-      if (!surprised && (!walks || !collector.collect_newest(set, reader))) collector.collect(set);
+      if (surprised || (walks && collector.collect_newest(set, reader))) return;
+      late = !plan->know_tags(reader, request.scope.projects, deadline);
+      if (!late) collector.collect(set);
     });
+    if (late) return too_slow();
     if (surprised) {
       lean = true;
       continue;

@@ -30,7 +30,17 @@ void PageCut::add(const Candidate& issue) {
   if (worst_kept_ && !is_better(issue, *worst_kept_)) return;
   best_.push_back(issue);
   constexpr std::size_t slack = 512;
-  if (best_.size() < 2 * keep_ + slack) return;
+  if (best_.size() >= 2 * keep_ + slack) keep_best();
+}
+
+bool PageCut::enough_before(const Candidate& first) {
+  if (!enough()) return false;
+  keep_best();
+  return !is_better(first, *worst_kept_);
+}
+
+// REQUIRES: at least keep_ of them
+void PageCut::keep_best() {
   const auto last = best_.begin() + static_cast<std::ptrdiff_t>(keep_) - 1;
   std::nth_element(best_.begin(), last, best_.end(), [&](const Candidate& a, const Candidate& b) { return is_better(a, b); });
   worst_kept_ = *last;

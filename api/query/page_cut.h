@@ -38,6 +38,8 @@ class PageCut {
   void add(const Candidate& issue);
   // Whether issues that come after all that were added change nothing: page, links, hits as they are told.
   bool enough() const { return !previous_ && hits_ >= most_told_hits && considered_ >= keep_; }
+  // The same of issues of which `first` comes first, wherever those that were added stand.
+  bool enough_before(const Candidate& first);
   // How many must be added, at least, before there is enough.
   std::size_t least_enough() const { return keep_ > most_told_hits ? keep_ : most_told_hits; }
 
@@ -45,6 +47,7 @@ class PageCut {
 
  private:
   bool is_better(const Candidate& a, const Candidate& b) const;
+  void keep_best();
 
   bool by_offset_;
   bool previous_;  // than the pivot; never by offset

@@ -4,6 +4,7 @@
 #include "buffer/keys.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace picket::query {
 namespace {
@@ -72,11 +73,34 @@ bool read_tagged(const buffer::Reader& reader, std::span<const std::uint64_t> pr
       if (!read_postings(cursor, prefix, issues, deadline)) return false;
     }
   }
-  std::sort(issues.begin(), issues.end());
+  // Those of one value come ascending.
+  if (!std::ranges::is_sorted(issues)) std::ranges::sort(issues);
   return true;
 }
 
 }  // namespace
+
+IssueNumbers::IssueNumbers(std::vector<std::uint64_t> ascending) : numbers_(std::move(ascending)) {
+  constexpr std::uint64_t most_bits = std::uint64_t{8} << 20;
+  if (numbers_.empty() || numbers_.back() - numbers_.front() >= most_bits) return;
+  first_ = numbers_.front();
+  bits_.resize((numbers_.back() - first_) / 64 + 1);
+  for (const auto number : numbers_) bits_[(number - first_) / 64] |= std::uint64_t{1} << ((number - first_) % 64);
+  numbers_ = {};
+}
+
+bool IssueNumbers::has(std::uint64_t number) const {
+  if (bits_.empty()) return std::ranges::binary_search(numbers_, number);
+  const auto place = number - first_;  // of a smaller one: beyond all
+  return place / 64 < bits_.size() && (bits_[place / 64] >> (place % 64) & 1) != 0;
+}
+
+std::optional<IssueNumbers> find_holders(const buffer::Reader& reader, std::span<const std::uint64_t> projects, const TagTest& test,
+                                         Deadline& deadline) {
+  std::vector<std::uint64_t> holders;
+  if (!read_tagged(reader, projects, test, holders, deadline)) return std::nullopt;
+  return IssueNumbers(std::move(holders));
+}
 
 std::optional<std::vector<std::uint8_t>> find_tagged(const buffer::Reader& reader,
                                                      std::span<const std::uint64_t> projects,

@@ -1,5 +1,5 @@
-// Applying a tag test to issues: by the postings of the value, or, when few candidates are left,
-// by looking at each one's tags.
+// Applying a tag test to issues: by the postings of the value, of all issues at once or of candidates, or,
+// when few candidates are left, by looking at each one's tags.
 #pragma once
 
 #include "api/query/issue_filter.h"
@@ -28,6 +28,22 @@ class Deadline {
   unsigned calls_ = 0;
   bool over_ = false;
 };
+
+// A set of issues. Their numbers lie close together, so a bit each is enough.
+class IssueNumbers {
+ public:
+  explicit IssueNumbers(std::vector<std::uint64_t> ascending);
+  bool has(std::uint64_t number) const;
+
+ private:
+  std::vector<std::uint64_t> numbers_;  // only where they lie too far apart
+  std::vector<std::uint64_t> bits_;
+  std::uint64_t first_ = 0;
+};
+
+// Who has the tag. Nothing when the deadline came first.
+std::optional<IssueNumbers> find_holders(const buffer::Reader& reader, std::span<const std::uint64_t> projects, const TagTest& test,
+                                         Deadline& deadline);
 
 // Which of `issues` (ascending) pass, an entry each. Nothing when the deadline came first.
 std::optional<std::vector<std::uint8_t>> find_tagged(const buffer::Reader& reader,

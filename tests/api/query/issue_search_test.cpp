@@ -2,6 +2,9 @@
 
 #include "issues_fixture.h"
 
+#include <boost/json.hpp>
+
+#include <functional>
 #include <random>
 #include <thread>
 
@@ -140,7 +143,7 @@ TEST_F(IssueTables, TextsThatAnIssueDoesNotShowAreFoundBothWays) {
     ASSERT_TRUE(tables->write([&](buffer::Batch& batch) {
       buffer::put_row(batch, buffer::Table::issue_texts, buffer::Key().u64(id), texts);
       auto row = *buffer::find_row<schema::Issue>(batch, buffer::Table::issues, buffer::Key().u64(id));
-      row.set_text_signature(digest::signature_of(texts).render());
+      row.set_text_signature(digest::signature_of(texts));
       buffer::put_row(batch, buffer::Table::issues, buffer::Key().u64(id), row);
     }));
   }
@@ -154,6 +157,48 @@ TEST_F(IssueTables, TextsThatAnIssueDoesNotShowAreFoundBothWays) {
     EXPECT_EQ(find(*each, request("(needle) color:blue")), Ids{});
     EXPECT_EQ(find(*each, request("find*stack.py is:unresolved")).size(), 40U);
     EXPECT_EQ(find(*each, request("ne")), (Ids{40, 30, 20, 10}));  // too short for what is not shown
+  }
+}
+
+// Some issues pass by what is in memory, others only once their rows were read: each page has them in one order.
+TEST_F(IssueTables, WhatMemoryDecidesAndWhatRowsDecideStandInOneOrder) {
+  constexpr std::uint64_t count = 7'000;
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> everywhere;  // times seen, id
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> red;
+  std::mt19937 random(5);
+  ASSERT_TRUE(tables->write([&](buffer::Batch& batch) {
+    for (std::uint64_t id = 1; id <= count; ++id) {
+      const bool titled = random() % 3 == 0;
+      const bool framed = random() % 3 == 0;
+      const bool in_red = random() % 2 == 0;
+      TestIssue issue{.id = id, .title = titled ? "needle" : "hay", .last_seen_ms = static_cast<std::int64_t>(id), .times_seen = 1 + random() % 5'000};
+      if (in_red) issue.tags.emplace_back("color", "red");
+      put(batch, issue);
+      schema::IssueTexts texts;
+      texts.set_frames(framed ? "find_needle src/stack.py\n" : "find_hay src/stack.py\n");
+      buffer::put_row(batch, buffer::Table::issue_texts, buffer::Key().u64(id), texts);
+      auto row = *buffer::find_row<schema::Issue>(batch, buffer::Table::issues, buffer::Key().u64(id));
+      row.set_text_signature(digest::signature_of(texts));
+      buffer::put_row(batch, buffer::Table::issues, buffer::Key().u64(id), row);
+      if (!titled && !framed) continue;
+      everywhere.emplace_back(issue.times_seen, id);
+      if (in_red) red.emplace_back(issue.times_seen, id);
+    }
+  }));
+  std::ranges::sort(everywhere, std::greater());
+  std::ranges::sort(red, std::greater());
+  for (const auto& [query, expected] : {std::pair("needle", everywhere), std::pair("needle color:red", red)}) {
+    for (const std::size_t from : {std::size_t{0}, std::size_t{40}, std::size_t{1'500}}) {
+      auto asked = request(query);
+      asked.sort = IssueSort::freq;
+      asked.most = 25;
+      asked.id = from;
+      const auto page = search.find(*tables, asked);
+      ASSERT_TRUE(page);
+      ASSERT_EQ(page->issues.size(), 25U) << query << " from " << from;
+      EXPECT_GE(page->hits, most_told_hits);
+      for (std::size_t i = 0; i < page->issues.size(); ++i) ASSERT_EQ(page->issues[i].id, expected[from + i].second) << query << " from " << from;
+    }
   }
 }
 
@@ -185,6 +230,37 @@ TEST_F(IssueTables, SearchesAndWritesAtOnceAgree) {
   };
   std::jthread other(look);
   look();
+}
+
+// However little of them is kept, the texts of an issue read as its row has them.
+TEST(IssueTextFields, ReadAsTheRowHasThem) {
+  struct Case {
+    std::string title, type, value;
+  };
+  const Case cases[] = {
+      {"ValueError: Bad: input", "ValueError", "Bad: input"}, {"ValueError: Bad", "ValueError", "Bad input, of which the title has a part"},
+      {"ValueError", "ValueError", ""},                       {"ValueError", "ValueError", "ValueError"},
+      {"ValueError: ", "ValueError", ""},                     {"ValueError: Bad", "Value", "Error: Bad"},
+      {"std: Error: Bad", "std: Error", "Bad"},               {"checkout failed", "", "checkout failed"},
+      {"Odd: \x1e\x1f", "Odd", "\x1e\x1f"},               {"", "", ""},
+  };
+  for (const auto& each : cases) {
+    schema::Issue issue;
+    issue.set_title(each.title);
+    issue.set_culprit("shop.cart in total");
+    issue.set_metadata_json(boost::json::serialize(boost::json::object{{"type", each.type}, {"value", each.value}, {"filename", "Shop/Cart.py"}}));
+    const auto rendered = render_texts(issue);
+    const IssueTexts texts(rendered);
+    const auto plain = [](std::string text) {
+      std::erase_if(text, [](char c) { return c == '\x1e' || c == '\x1f'; });
+      return lower_ascii(text);
+    };
+    EXPECT_EQ(texts.field(TextField::title), plain(each.title)) << each.title;
+    EXPECT_EQ(texts.field(TextField::culprit), "shop.cart in total") << each.title;
+    EXPECT_EQ(texts.field(TextField::error_type), plain(each.type)) << each.title;
+    EXPECT_EQ(texts.field(TextField::error_value), plain(each.value)) << each.title;
+    EXPECT_EQ(texts.field(TextField::other), "shop/cart.py ") << each.title;
+  }
 }
 
 }  // namespace

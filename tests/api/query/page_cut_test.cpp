@@ -73,6 +73,19 @@ TEST(PageCut, KnowsWhenWhatComesAfterwardsChangesNothing) {
   EXPECT_FALSE(backwards.enough()) << "what comes last is nearest to the page";
 }
 
+TEST(PageCut, KnowsWhetherThoseThatComeInAnyOrderAreEnough) {
+  PageCut cut(0, 0, false, 10);
+  EXPECT_FALSE(cut.enough_before({.id = 1, .value = 1}));
+  for (std::uint64_t id = 1; id <= most_told_hits; ++id) cut.add({.id = id, .value = id});
+  // The page and what follows it are the eleven greatest.
+  EXPECT_TRUE(cut.enough_before({.id = 5'000, .value = most_told_hits - 11}));
+  EXPECT_FALSE(cut.enough_before({.id = 5'000, .value = most_told_hits - 10}));
+  cut.add({.id = 5'000, .value = most_told_hits - 10});
+  const auto page = std::move(cut).cut();
+  EXPECT_EQ(page.issues.back().value, most_told_hits - 9);
+  EXPECT_TRUE(page.has_next);
+}
+
 TEST(PageCut, AnOffsetBeyondEverythingIsAnEmptyPage) {
   PageCut cut(0, ~std::uint64_t{0}, false, 100);
   cut.add({.id = 1, .value = 1});

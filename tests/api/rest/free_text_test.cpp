@@ -2,6 +2,10 @@
 #include "issue_fixture.h"
 
 #include "api/digest/issue_texts.h"
+#include "buffer/keys.h"
+
+#include <array>
+#include <random>
 
 namespace picket::rest {
 namespace {
@@ -116,25 +120,59 @@ TEST_F(FreeText, FindsEventsByTheFramesOfTheirIssue) {
   EXPECT_EQ(get(organization_path("issues/2/events/?query=settle_invoice")).json.as_array().size(), 0U);
 }
 
+digest::TextSequences sequences_of(std::string_view text) {
+  const std::string texts[] = {std::string(text)};
+  return digest::TextSequences(texts);
+}
+
 // Whatever part of a text is asked for: its signature never denies it.
 TEST(TextSignatures, HoldEveryPartOfTheirTexts) {
   const std::string text = "settle_invoice billing/ledger.py\nh\xc3\xbc\xff\x01 z\n";
-  digest::TextSignature whole;
-  whole.add(text);
+  const auto signature = sequences_of(text).signature();
   for (std::size_t from = 0; from < text.size(); ++from) {
     for (std::size_t size = 0; from + size <= text.size(); ++size) {
-      digest::TextSignature part;
-      part.add(std::string_view(text).substr(from, size));
-      EXPECT_TRUE(whole.may_hold(part));
+      const auto part = sequences_of(std::string_view(text).substr(from, size));
+      EXPECT_TRUE(part.may_be_in(signature));
       EXPECT_EQ(part.empty(), size < 3);
     }
   }
-  EXPECT_TRUE(digest::TextSignature(whole.render()).may_hold(whole));
-  EXPECT_TRUE(whole.may_hold(digest::TextSignature(whole.render())));
-  digest::TextSignature other;
-  other.add("checkout_summary");
-  EXPECT_FALSE(whole.may_hold(other));
-  EXPECT_TRUE(digest::TextSignature("damaged").empty());
+  EXPECT_FALSE(sequences_of("checkout_summary").may_be_in(signature));
+  EXPECT_FALSE(sequences_of("settle").may_be_in("damaged"));
+  EXPECT_FALSE(sequences_of("settle").may_be_in(""));
+}
+
+// The more an issue has to say the longer its signature, which so denies what is not there.
+TEST(TextSignatures, SeldomHoldWhatIsNotThere) {
+  std::mt19937 random(1);
+  const auto word = [&] {
+    std::string letters(6, ' ');
+    for (auto& letter : letters) letter = static_cast<char>('a' + random() % 26);
+    return letters;
+  };
+  for (const int words : {1, 20, 60}) {
+    std::string text;
+    for (int i = 0; i < words; ++i) text += word() + ' ';
+    const auto signature = sequences_of(text).signature();
+    EXPECT_LE(signature.size(), 256U);
+    int held = 0;
+    for (int i = 0; i < 10'000; ++i) held += static_cast<int>(sequences_of(word()).may_be_in(signature));
+    EXPECT_LT(held, 400) << words << " words in " << signature.size() << " bytes";
+  }
+}
+
+// As they were stored when every signature had 64 bytes: bit 0 is the last of the first eight bytes.
+TEST(TextSignatures, OfSixtyFourBytesAreReadAsTheyWereWritten) {
+  const auto spread = [](std::string_view three) {
+    std::uint32_t letters = 0;
+    for (const char c : three) letters = letters << 8 | static_cast<unsigned char>(c);
+    return letters * 2'654'435'769U >> 23;
+  };
+  std::array<std::uint64_t, 8> words{};
+  for (const auto* three : {"set", "ett", "ttl", "tle"}) words[spread(three) / 64] |= std::uint64_t{1} << (spread(three) % 64);
+  buffer::Key stored;
+  for (const auto each : words) stored.u64(each);
+  EXPECT_TRUE(sequences_of("settle").may_be_in(stored.view()));
+  EXPECT_FALSE(sequences_of("settled").may_be_in(stored.view()));
 }
 
 }  // namespace
