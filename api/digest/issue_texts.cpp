@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <bitset>
 #include <vector>
 
 namespace picket::digest {
@@ -162,52 +163,58 @@ namespace {
 constexpr std::size_t least_signature_bytes = 16;
 constexpr std::size_t most_signature_bytes = 256;
 
+template <class Each>
+void each_sequence(std::string_view text, const Each& each) {
+  for (std::size_t at = 0; at + 3 <= text.size(); ++at) {
+    const auto letter = [&](std::size_t i) { return static_cast<std::uint32_t>(static_cast<unsigned char>(text[at + i])); };
+    // Three letters in 24 bits, spread over 32 by a multiplication (2^32 / golden ratio).
+    each((letter(0) << 16 | letter(1) << 8 | letter(2)) * 2'654'435'769U);
+  }
+}
+
+// A sequence has the bit of its first bits in a signature of any length.
+unsigned shift_for(std::size_t bytes) {
+  return 32U - static_cast<unsigned>(std::countr_zero(8 * bytes));
+}
+
 // Bit 0 is the last of the first eight bytes: how signatures have been stored since they had 64 bytes always.
-std::size_t byte_of(std::size_t bit) {
+std::size_t byte_of(std::uint32_t bit) {
   return bit / 64 * 8 + 7 - bit % 64 / 8;
 }
 
 }  // namespace
 
-TextSequences::TextSequences(std::span<const std::string> texts) {
-  for (const std::string_view text : texts) {
-    for (std::size_t at = 0; at + 3 <= text.size(); ++at) {
-      const auto letter = [&](std::size_t i) { return static_cast<std::uint32_t>(static_cast<unsigned char>(text[at + i])); };
-      // Three letters in 24 bits, spread over 32 by a multiplication (2^32 / golden ratio).
-      spread_.push_back((letter(0) << 16 | letter(1) << 8 | letter(2)) * 2'654'435'769U);
-    }
+std::string signature_of(const schema::IssueTexts& texts) {
+  std::bitset<8 * most_signature_bytes> all;
+  for (const auto* section : {&texts.frames(), &texts.values(), &texts.urls()}) {
+    each_sequence(*section, [&](std::uint32_t spread) { all.set(spread >> shift_for(most_signature_bytes)); });
   }
-  std::ranges::sort(spread_);
-  spread_.erase(std::ranges::unique(spread_).begin(), spread_.end());
-}
-
-std::string TextSequences::signature() const {
   auto bytes = least_signature_bytes;
   // At least two bits for each.
-  while (bytes < most_signature_bytes && 4 * bytes < spread_.size()) bytes *= 2;
-  const auto shift = 32 - std::countr_zero(8 * bytes);
+  while (bytes < most_signature_bytes && 4 * bytes < all.count()) bytes *= 2;
+  const auto folded = shift_for(bytes) - shift_for(most_signature_bytes);
   std::string signature(bytes, '\0');
-  for (const auto spread : spread_) {
-    auto& byte = signature[byte_of(spread >> shift)];
-    byte = static_cast<char>(static_cast<unsigned char>(byte) | 1U << (spread >> shift) % 8);
+  for (std::uint32_t bit = 0; bit < all.size(); ++bit) {
+    if (!all[bit]) continue;
+    auto& byte = signature[byte_of(bit >> folded)];
+    byte = static_cast<char>(static_cast<unsigned char>(byte) | 1U << (bit >> folded) % 8);
   }
   return signature;
+}
+
+TextSequences::TextSequences(std::span<const std::string> pieces) {
+  for (const auto& piece : pieces) each_sequence(piece, [&](std::uint32_t spread) { spread_.push_back(spread); });
 }
 
 bool TextSequences::may_be_in(std::string_view signature) const {
   if (spread_.empty()) return true;
   const auto bytes = signature.size();
   if (bytes < least_signature_bytes || bytes > most_signature_bytes || !std::has_single_bit(bytes)) return false;
-  const auto shift = 32 - std::countr_zero(8 * bytes);
+  const auto shift = shift_for(bytes);
   return std::ranges::all_of(spread_, [&](std::uint32_t spread) {
     const auto bit = spread >> shift;
     return (static_cast<unsigned char>(signature[byte_of(bit)]) >> bit % 8 & 1) != 0;
   });
-}
-
-std::string signature_of(const schema::IssueTexts& texts) {
-  const std::string sections[] = {texts.frames(), texts.values(), texts.urls()};
-  return TextSequences(sections).signature();
 }
 
 }  // namespace picket::digest

@@ -28,22 +28,22 @@ bool learn_texts(schema::IssueTexts& texts, std::string_view event_texts);
 // The same for the texts of another issue.
 bool join_texts(schema::IssueTexts& texts, const schema::IssueTexts& more);
 
-// The different three-letter sequences of texts, and the signature that says which of them there are: a
-// bit for each in 16 to 256 bytes, the fewer the emptier, so that it seldom has a sequence by chance.
+// Which three-letter sequences an issue's texts have: a bit for each in 16 to 256 bytes, the fewer the emptier,
+// so that a signature seldom has a sequence by chance.
+std::string signature_of(const schema::IssueTexts& texts);
+
+// The three-letter sequences of what is looked for.
 class TextSequences {
  public:
-  TextSequences() = default;
-  // REQUIRES: `texts` are lower case
-  explicit TextSequences(std::span<const std::string> texts);
+  // REQUIRES: `pieces` are lower case
+  explicit TextSequences(std::span<const std::string> pieces);
 
-  bool empty() const { return spread_.empty(); }  // all texts are too short
-  std::string signature() const;
+  bool empty() const { return spread_.empty(); }  // all pieces are too short
   // False when the signature lacks one of them. What is no signature lacks all.
   bool may_be_in(std::string_view signature) const;
 
  private:
-  std::vector<std::uint32_t> spread_;  // each sequence as a number whose first bits are as good as drawn
+  std::vector<std::uint32_t> spread_;  // each as a number whose first bits are as good as drawn
 };
-std::string signature_of(const schema::IssueTexts& texts);
 
 }  // namespace picket::digest

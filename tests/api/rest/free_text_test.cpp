@@ -121,14 +121,19 @@ TEST_F(FreeText, FindsEventsByTheFramesOfTheirIssue) {
 }
 
 digest::TextSequences sequences_of(std::string_view text) {
-  const std::string texts[] = {std::string(text)};
-  return digest::TextSequences(texts);
+  const std::string pieces[] = {std::string(text)};
+  return digest::TextSequences(pieces);
+}
+std::string signature_of(const std::string& text) {
+  schema::IssueTexts texts;
+  texts.set_frames(text);
+  return digest::signature_of(texts);
 }
 
 // Whatever part of a text is asked for: its signature never denies it.
 TEST(TextSignatures, HoldEveryPartOfTheirTexts) {
   const std::string text = "settle_invoice billing/ledger.py\nh\xc3\xbc\xff\x01 z\n";
-  const auto signature = sequences_of(text).signature();
+  const auto signature = signature_of(text);
   for (std::size_t from = 0; from < text.size(); ++from) {
     for (std::size_t size = 0; from + size <= text.size(); ++size) {
       const auto part = sequences_of(std::string_view(text).substr(from, size));
@@ -152,7 +157,7 @@ TEST(TextSignatures, SeldomHoldWhatIsNotThere) {
   for (const int words : {1, 20, 60}) {
     std::string text;
     for (int i = 0; i < words; ++i) text += word() + ' ';
-    const auto signature = sequences_of(text).signature();
+    const auto signature = signature_of(text);
     EXPECT_LE(signature.size(), 256U);
     int held = 0;
     for (int i = 0; i < 10'000; ++i) held += static_cast<int>(sequences_of(word()).may_be_in(signature));
