@@ -7,7 +7,10 @@ constexpr std::string_view sampled_organization = "/api/0/organizations/picket/"
 constexpr std::string_view sampled_project = "/api/0/projects/picket/default/";
 constexpr std::string_view project_rates = "/api/0/organizations/picket/sampling/project-rates/";
 
-class SamplingRates : public Rest {};
+class SamplingRates : public Rest {
+ protected:
+  boost::json::array biases() { return get(sampled_project)["dynamicSamplingBiases"].as_array(); }
+};
 
 TEST_F(SamplingRates, KeepEverythingAtFirst) {
   EXPECT_EQ(get(sampled_organization)["targetSampleRate"], 1.0);
@@ -40,14 +43,14 @@ TEST_F(SamplingRates, OfProjectsAreWrittenTogether) {
 }
 
 TEST_F(SamplingRates, BiasesAreSwitchedByName) {
-  EXPECT_EQ(get(sampled_project)["dynamicSamplingBiases"].as_array().size(), 3U);
+  EXPECT_EQ(biases().size(), 3U);
   const auto changed =
       call("PUT", sampled_project, R"({"dynamicSamplingBiases":[{"id":"ignoreHealthChecks","active":false}]})");
   EXPECT_EQ(changed.status, 200U) << changed.text;
-  for (const auto& bias : get(sampled_project)["dynamicSamplingBiases"].as_array())
+  for (const auto& bias : biases())
     EXPECT_EQ(bias.at("active"), bias.at("id") != "ignoreHealthChecks") << bias;
   EXPECT_EQ(call("PUT", sampled_project, R"({"dynamicSamplingBiases":null})").status, 200U);
-  for (const auto& bias : get(sampled_project)["dynamicSamplingBiases"].as_array()) EXPECT_EQ(bias.at("active"), true) << bias;
+  for (const auto& bias : biases()) EXPECT_EQ(bias.at("active"), true) << bias;
 }
 
 TEST_F(SamplingRates, RefuseWhatIsWrong) {
