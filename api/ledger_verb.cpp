@@ -23,7 +23,8 @@ constexpr std::string_view help =
     "usage: picket ledger [--by WORDS] [--hours N] [--project ID] [--check] [--json] [--storage DIR]\n\n"
     "What became of every item: received = stored + filtered + rate limited + invalid + abuse, and\n"
     "stored = forwarded + waiting + quarantined + expired + not routed + not sampled for each\n"
-    "destination. Client-discarded is what SDKs say they dropped before sending. Works beside a running Picket.\n\n"
+    "destination. Accepted is what of the stored could be read. Client-discarded is what SDKs say they\n"
+    "dropped before sending. Works beside a running Picket.\n\n"
     "  --by WORDS     any of hour,project,key,category, with commas (default: category)\n"
     "  --hours N      the last N hours (default: all that is kept)\n"
     "  --project ID   one project\n"
@@ -83,12 +84,12 @@ void print_table(std::ostream& out, const std::vector<Row>& rows) {
 
 void print_report(std::ostream& out, const query::LedgerReport& report, const query::LedgerGrouping& by) {
   const auto text = [](std::uint64_t number) { return std::to_string(number); };
-  std::vector<Row> rows{{"ITEMS", "RECEIVED", "STORED", "FILTERED", "LIMITED", "INVALID", "ABUSE", "CLIENT-DISCARDED"}};
+  std::vector<Row> rows{{"ITEMS", "RECEIVED", "STORED", "ACCEPTED", "FILTERED", "LIMITED", "INVALID", "ABUSE", "CLIENT-DISCARDED"}};
   std::vector<Row> onward{{"DESTINATION", "STORED", "FORWARDED", "WAITING", "QUARANTINED", "EXPIRED", "NOT ROUTED", "NOT SAMPLED"}};
   for (const auto& line : report.lines) {
     const auto place = render_place(line, by);
-    rows.push_back({place, text(line.received()), text(line.stored), text(line.filtered), text(line.rate_limited),
-                    text(line.invalid), text(line.abuse), text(line.client_discarded)});
+    rows.push_back({place, text(line.received()), text(line.stored), text(line.accepted), text(line.filtered),
+                    text(line.rate_limited), text(line.invalid), text(line.abuse), text(line.client_discarded)});
     for (const auto& [name, fates] : line.destinations) {
       onward.push_back({name + "  " + place, text(line.stored), text(fates.forwarded), text(fates.waiting),
                         text(fates.quarantined), text(fates.expired), text(fates.not_routed), text(fates.not_sampled)});

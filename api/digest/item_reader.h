@@ -55,6 +55,8 @@ void read_attachment_item(EnvelopeContext& context, const relay::Item& item, std
 void read_span_item(EnvelopeContext& context, const relay::Item& item, std::uint16_t index);
 void read_log_item(EnvelopeContext& context, const relay::Item& item, std::uint16_t index);
 void read_trace_metric_item(EnvelopeContext& context, const relay::Item& item, std::uint16_t index);
+void read_statsd_item(EnvelopeContext& context, const relay::Item& item, std::uint16_t index);
+void read_metric_buckets_item(EnvelopeContext& context, const relay::Item& item, std::uint16_t index);
 void read_replay_event_item(EnvelopeContext& context, const relay::Item& item, std::uint16_t index);
 void read_replay_recording_item(EnvelopeContext& context, const relay::Item& item, std::uint16_t index);
 void read_replay_video_item(EnvelopeContext& context, const relay::Item& item, std::uint16_t index);

@@ -1,8 +1,8 @@
 // Which function reads which type of item, and what the readers share.
 #include "api/digest/client_report.h"
 #include "api/digest/item_reader.h"
+#include "api/digest/payload.h"
 #include "buffer/logger.h"
-#include "relay/protocol/json_repair.h"
 
 #include <array>
 #include <utility>
@@ -28,6 +28,8 @@ constexpr std::array readers{
     std::pair<std::string_view, ItemReader>{"span", read_span_item},
     std::pair<std::string_view, ItemReader>{"log", read_log_item},
     std::pair<std::string_view, ItemReader>{"trace_metric", read_trace_metric_item},
+    std::pair<std::string_view, ItemReader>{"statsd", read_statsd_item},
+    std::pair<std::string_view, ItemReader>{"metric_buckets", read_metric_buckets_item},
     std::pair<std::string_view, ItemReader>{"replay_event", read_replay_event_item},
     std::pair<std::string_view, ItemReader>{"replay_recording", read_replay_recording_item},
     std::pair<std::string_view, ItemReader>{"replay_video", read_replay_video_item},
@@ -76,10 +78,9 @@ void add_raw(EnvelopeContext& context,
              const relay::Item& item,
              std::uint16_t index,
              const std::optional<relay::EventId>& id) {
-  const auto type = first_characters(item.type, 200);
   context.batch.raw_items.push_back(
       {.place = context.place(index),
-       .type = context.batch.text.keep(relay::repair_utf8(type.empty() ? "unknown" : type)),
+       .type = context.batch.text.keep(raw_type(item)),
        .id = id.value_or(relay::EventId()),
        .has_id = id.has_value()});
 }

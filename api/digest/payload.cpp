@@ -1,7 +1,9 @@
 #include "api/digest/payload.h"
 
 #include "api/digest/security_event.h"
+#include "api/digest/text.h"
 #include "relay/protocol/content_stream.h"
+#include "relay/protocol/json_repair.h"
 
 #include <utility>
 
@@ -23,6 +25,11 @@ Result<buffer::Bytes> decoded_body(const buffer::StoredRecord& record,
 }
 
 }  // namespace
+
+std::string raw_type(const relay::Item& item) {
+  const auto type = first_characters(item.type, 200);
+  return relay::repair_utf8(type.empty() ? "unknown" : type);
+}
 
 Result<ItemPayload> read_payload(const buffer::Journal& journal,
                                  buffer::Sequence sequence,

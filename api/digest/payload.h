@@ -34,4 +34,7 @@ Result<ItemPayload> read_payload(const buffer::Journal& journal,
                                  std::uint16_t item,
                                  std::size_t max_bytes = std::size_t{256} << 20);
 
+// The type that the item's row in raw_items has: text, of at most 200 characters, never empty.
+std::string raw_type(const relay::Item& item);
+
 }  // namespace picket::digest

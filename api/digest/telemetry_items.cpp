@@ -1,4 +1,5 @@
-// Span, log and trace metric items: their entries become facts.
+// Span, log and metric items: their entries become facts.
+#include "api/digest/bucket_facts.h"
 #include "api/digest/fact_reader.h"
 #include "api/digest/item_reader.h"
 
@@ -40,7 +41,7 @@ void read_entries(EnvelopeContext& context,
   const auto read = reading(*payload, fact_context(context, index), context.batch.facts);
   context.batch.decoded_bytes += context.batch.facts.memory_bytes() - before;
   count_entries(context, item, category, read);
-  if (read.accepted == 0) add_raw(context, item, index, context.header_id);
+  if (read.accepted == 0 || read.invalid > 0) add_raw(context, item, index, context.header_id);
   if (category == DataCategory::log_item)
     context.count(DataCategory::log_byte, Outcome::accepted, "", item.payload.size());
   if (category == DataCategory::trace_metric)
@@ -65,6 +66,19 @@ void read_span_item(EnvelopeContext& context, const relay::Item& item, std::uint
 
 void read_log_item(EnvelopeContext& context, const relay::Item& item, std::uint16_t index) {
   read_entries(context, item, index, read_log_facts);
+}
+
+// An item counts one, however many buckets it holds; with a bucket that cannot be read it is listed raw.
+void read_statsd_item(EnvelopeContext& context, const relay::Item& item, std::uint16_t index) {
+  const auto before = context.batch.facts.memory_bytes();
+  const auto read = read_statsd_facts(item.payload, fact_context(context, index), context.batch.facts);
+  context.batch.decoded_bytes += context.batch.facts.memory_bytes() - before;
+  count_entries(context, item, relay::category_of(item), read);
+  if (read.accepted == 0 || read.invalid > 0) add_raw(context, item, index, context.header_id);
+}
+
+void read_metric_buckets_item(EnvelopeContext& context, const relay::Item& item, std::uint16_t index) {
+  read_entries(context, item, index, read_bucket_facts);
 }
 
 void read_trace_metric_item(EnvelopeContext& context, const relay::Item& item, std::uint16_t index) {

@@ -38,7 +38,7 @@ class Collector {
     const auto digested = cursor_of(digest_cursor);
     report_.undigested = use.next > digested ? use.next - digested : 0;
     read_items();
-    read_client_discards();
+    read_outcomes();
     if (!request_.by.key) read_destinations(use, std::min(use.next, digested));
     std::vector<LedgerLine> lines;
     for (auto& [place, line] : lines_) lines.push_back(std::move(line));
@@ -94,7 +94,7 @@ class Collector {
     }
   }
 
-  void read_client_discards() {
+  void read_outcomes() {
     auto cursor = tables_.cursor(Table::outcomes);
     for (bool more = cursor.first(); more; more = cursor.next()) {
       buffer::KeyReader key(cursor.key());
@@ -102,11 +102,27 @@ class Collector {
       place.project = key.u64();
       place.hour_ms = static_cast<std::int64_t>(key.u64());
       place.category = static_cast<DataCategory>(key.u8());
-      if (static_cast<relay::Outcome>(key.u8()) != relay::Outcome::client_discard) continue;
+      const auto outcome = static_cast<relay::Outcome>(key.u8());
+      const bool accepted = outcome == relay::Outcome::accepted;
+      if (!accepted && outcome != relay::Outcome::client_discard) continue;
+      if (accepted && !as_items(place.category)) continue;
       key.text();
       place.key = key.raw(16);
       if (!wanted(place.project, place.hour_ms)) continue;
-      line_of(place).client_discarded += buffer::parse_row<schema::Count>(cursor.value()).quantity();
+      auto& line = line_of(place);
+      (accepted ? line.accepted : line.client_discarded) += buffer::parse_row<schema::Count>(cursor.value()).quantity();
+    }
+  }
+
+  // Outcomes count some items in bytes beside their number, and name an event by what was found in it.
+  static bool as_items(DataCategory& category) {
+    switch (category) {
+      case DataCategory::attachment:
+      case DataCategory::log_byte:
+      case DataCategory::trace_metric_byte: return false;
+      case DataCategory::attachment_item: return category = DataCategory::attachment, true;
+      case DataCategory::default_: return category = DataCategory::error, true;
+      default: return true;
     }
   }
 

@@ -6,6 +6,9 @@
 // The two sides are counted apart: what is stored by the digest, what is forwarded by the forwarder,
 // and what waits by looking at the journal. check_ledger() holds them against each other.
 //
+// Of what is stored the digest accepts what it can make something of; the rest (duplicates, payloads that
+// are none, check-ins without a monitor) has its outcome in stats_v2 and stays in the journal.
+//
 // What the digest has not read yet is not in it. Records that were recycled before a destination got
 // them are `expired` there without a project or category: nobody knows what they were.
 //
@@ -59,6 +62,7 @@ struct LedgerLine {
   std::optional<relay::DataCategory> category;
 
   std::uint64_t stored = 0;
+  std::uint64_t accepted = 0;  // of those stored
   std::uint64_t filtered = 0;
   std::uint64_t rate_limited = 0;
   std::uint64_t invalid = 0;

@@ -5,6 +5,8 @@
 #include "relay/filter/project_options.h"
 #include "relay/scrub/scrubber.h"
 
+#include <span>
+#include <string>
 #include <vector>
 
 namespace picket::rest {
@@ -59,11 +61,45 @@ void check_grouping(Fields& fields, const json::object& changes) {
     fields.fail("fingerprintingRules", "Invalid fingerprint rules: " + rules.error().detail);
 }
 
+std::string joined(std::span<const std::string_view> names) {
+  std::string list;
+  for (const auto name : names)
+    list.append(list.empty() ? "" : ", ").append(name);
+  return list;
+}
+
+void check_sampling(Fields& fields, const json::object& changes) {
+  const auto* mode = changes.if_contains("samplingMode");
+  if (mode != nullptr && !mode->is_null() && *mode != "organization" && *mode != "project")
+    fields.fail("samplingMode", "Must be organization or project.");
+  const auto* biases = changes.if_contains("dynamicSamplingBiases");
+  if (biases == nullptr || !biases->is_array()) return;
+  filter::TargetRate target;
+  for (const auto& entry : biases->get_array()) {
+    const auto* bias = entry.if_object();
+    const auto* id = bias == nullptr ? nullptr : bias->if_contains("id");
+    const auto* active = bias == nullptr ? nullptr : bias->if_contains("active");
+    const bool known = id != nullptr && id->is_string() && target.bias(id->get_string()) != nullptr;
+    if (known && active != nullptr && active->is_bool()) continue;
+    fields.fail("dynamicSamplingBiases", "Each is {\"id\", \"active\"} with one of " + joined(filter::bias_ids) + " and true or false.");
+    return;
+  }
+}
+
 }  // namespace
+
+json::array render_biases(std::string_view project_json) {
+  auto target = filter::read_target_rate(project_json, {});
+  json::array biases;
+  for (const auto id : filter::bias_ids)
+    biases.push_back(json::object{{"id", id}, {"active", *target.bias(id)}});
+  return biases;
+}
 
 void check_data_settings(Fields& fields, const json::object& changes) {
   check_scrubbing(fields, changes);
   check_grouping(fields, changes);
+  check_sampling(fields, changes);
   const auto* domains = changes.if_contains("allowedDomains");
   if (domains != nullptr && domains->is_array()) {
     bool any = false;

@@ -11,9 +11,12 @@
 
 namespace picket::rest {
 
-// Scrubbing settings of a project or an organization, allowed domains, and the entries of `options`.
+// Scrubbing and sampling settings of a project or an organization, allowed domains, and the entries of `options`.
 // `changes` is what is to be stored; nulls clear.
 void check_data_settings(Fields& fields, const boost::json::object& changes);
+
+// What a project's biases of sampling are, as the API shows them.
+boost::json::array render_biases(std::string_view project_json);
 
 // Makes changes["options"] the whole map: what is stored, with the entries given over it.
 void merge_option_map(std::string_view options_json, boost::json::object& changes);

@@ -39,6 +39,7 @@ bool fits(const json::value& value, SettingKind kind) {
     case SettingKind::text: return value.is_string() || value.is_null();
     case SettingKind::list: return value.is_array() || value.is_null();
     case SettingKind::object: return value.is_object() || value.is_null();
+    case SettingKind::rate: return is_sample_rate(value) || value.is_null();
   }
   std::abort();
 }
@@ -50,11 +51,18 @@ std::string_view complaint(SettingKind kind) {
     case SettingKind::text: return "Not a valid string.";
     case SettingKind::list: return "Expected a list of items.";
     case SettingKind::object: return "Expected a dictionary of items.";
+    case SettingKind::rate: return "Must be a number from 0 to 1.";
   }
   std::abort();
 }
 
 }  // namespace
+
+bool is_sample_rate(const json::value& value) {
+  if (!value.is_number()) return false;
+  const auto rate = value.to_number<double>();
+  return rate >= 0 && rate <= 1;
+}
 
 std::size_t length_of(std::string_view text) {
   return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {

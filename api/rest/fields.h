@@ -25,7 +25,7 @@ struct TextRule {
 };
 
 // What a setting that is kept and echoed must look like.
-enum class SettingKind : std::uint8_t { flag, integer, text, list, object };
+enum class SettingKind : std::uint8_t { flag, integer, text, list, object, rate };
 struct Setting {
   std::string_view name;
   SettingKind kind;
@@ -61,6 +61,9 @@ class Fields {
   const boost::json::object* body_ = nullptr;
   boost::json::object errors_;
 };
+
+// A number from 0 to 1.
+bool is_sample_rate(const boost::json::value& value);
 
 // Characters (not bytes) of UTF-8 text.
 std::size_t length_of(std::string_view text);

@@ -34,6 +34,7 @@ json::object render_line(const query::LedgerLine& line, const query::LedgerGroup
   if (line.category) shown["category"] = relay::wire_name(*line.category);
   shown["received"] = line.received();
   shown["stored"] = line.stored;
+  shown["accepted"] = line.accepted;
   shown["filtered"] = line.filtered;
   shown["rateLimited"] = line.rate_limited;
   shown["invalid"] = line.invalid;

@@ -3,6 +3,7 @@
 #include "api/rest/data_settings.h"
 #include "api/rest/fields.h"
 #include "api/rest/render.h"
+#include "relay/filter/target_rate.h"
 
 #include <algorithm>
 
@@ -12,7 +13,7 @@ namespace json = boost::json;
 
 namespace {
 
-// Checked, kept, and echoed; intake acts on those of scrubbing. The value is the neutral one.
+// Checked, kept, and echoed; intake acts on those of scrubbing and sampling. The value is the neutral one.
 const std::vector<std::pair<Setting, json::value>>& settings() {
   using enum SettingKind;
   static const std::vector<std::pair<Setting, json::value>> known = {
@@ -40,6 +41,8 @@ const std::vector<std::pair<Setting, json::value>>& settings() {
       {{"relayDsnEndpoint", text}, nullptr},
       {{"issueAlertsThreadFlag", flag}, false},
       {{"metricAlertsThreadFlag", flag}, false},
+      {{"samplingMode", text}, "organization"},
+      {{"targetSampleRate", rate}, 1.0},
   };
   return known;
 }
@@ -91,7 +94,9 @@ json::object render_organization_details(const buffer::Reader& reader,
   rendered["pendingAccessRequests"] = 0;
   rendered["onboardingTasks"] = json::array();
   rendered["aggregatedDataConsent"] = false;
-  rendered["isDynamicallySampled"] = false;
+  rendered["isDynamicallySampled"] = std::ranges::any_of(view.projects, [&](const schema::Project& project) {
+    return filter::read_target_rate(project.options_json(), view.organization.options_json()).rate < 1;
+  });
   rendered["requiresSso"] = false;
   rendered["defaultAutofixAutomationTuning"] = "off";
   rendered["defaultSeerScannerAutomation"] = false;

@@ -47,6 +47,7 @@ const std::vector<Setting>& settings() {
       {"symbolSources", text},
       {"scmSourceContextEnabled", flag},
       {"debugFilesRole", text},
+      {"dynamicSamplingBiases", list},
   };
   return known;
 }

@@ -1,6 +1,8 @@
 // Projects and their keys as JSON, in the three sizes that the document has.
+#include "api/rest/data_settings.h"
 #include "api/rest/grouping_info.h"
 #include "api/rest/render.h"
+#include "relay/filter/target_rate.h"
 #include "relay/protocol/dsn.h"
 
 #include <algorithm>
@@ -161,9 +163,7 @@ json::object render_project_details(const buffer::Reader& reader,
       {"defaultEnvironment", nullptr},
       {"relayPiiConfig", nullptr},
       {"builtinSymbolSources", json::array()},
-      {"dynamicSamplingBiases", nullptr},
       {"symbolSources", "[]"},
-      {"isDynamicallySampled", false},
       {"tempestFetchScreenshots", false},
       {"autofixAutomationTuning", "off"},
       {"seerScannerAutomation", false},
@@ -177,6 +177,9 @@ json::object render_project_details(const buffer::Reader& reader,
     // A setting that was cleared reads as its neutral value.
     rendered[name] = kept == nullptr || kept->is_null() ? neutral : *kept;
   }
+  rendered["dynamicSamplingBiases"] = render_biases(project.options_json());
+  rendered["isDynamicallySampled"] =
+      filter::read_target_rate(project.options_json(), view.organization.options_json()).rate < 1;
   return rendered;
 }
 

@@ -70,6 +70,7 @@ constexpr RouteList topics[] = {
     session_routes, monitor_routes,     user_report_routes, attachment_routes, explore_routes,
     timeseries_routes, facet_routes,     saved_query_routes,
     trace_routes,  trace_item_routes,   replay_routes,  profile_routes,
+    sampling_routes, raw_item_routes,
 };
 
 const Node& route_tree() {

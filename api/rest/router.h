@@ -149,6 +149,8 @@ std::vector<Route> trace_routes();       // traces, their logs
 std::vector<Route> trace_item_routes();  // attributes, one item
 std::vector<Route> replay_routes();      // replays and what is in them
 std::vector<Route> profile_routes();     // profiles, chunks of continuous ones
+std::vector<Route> sampling_routes();    // the projects' sample rates
+std::vector<Route> raw_item_routes();    // Picket's own: items that nothing reads
 
 // The HTTP side: answers requests under /api/0/. Errors of authentication, scopes, routes, JSON
 // bodies as Sentry's.

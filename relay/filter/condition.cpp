@@ -230,6 +230,25 @@ bool holds(const Node& node, const Fields& fields) {
   std::abort();
 }
 
+// What is within `any` and `all` names parts of their element.
+bool names_only(const Node& node, std::string_view prefix) {
+  const auto inner = [prefix](const Node& one) { return names_only(one, prefix); };
+  switch (node.op) {
+    case Op::and_:
+    case Op::or_:
+    case Op::not_: return std::all_of(node.inner.begin(), node.inner.end(), inner);
+    case Op::eq:
+    case Op::gt:
+    case Op::gte:
+    case Op::lt:
+    case Op::lte:
+    case Op::glob:
+    case Op::any:
+    case Op::all: return node.name.starts_with(prefix);
+  }
+  std::abort();
+}
+
 }  // namespace
 
 Result<Condition> Condition::parse(std::string_view json) {
@@ -244,6 +263,10 @@ Result<Condition> Condition::parse(std::string_view json) {
 
 bool Condition::matches(const Fields& fields) const {
   return holds(*root_, fields);
+}
+
+bool Condition::reads_only(std::string_view prefix) const {
+  return names_only(*root_, prefix);
 }
 
 }  // namespace picket::filter

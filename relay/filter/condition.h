@@ -46,6 +46,9 @@ class Condition {
 
   bool matches(const Fields& fields) const;
 
+  // Whether every field that it reads begins with that, "trace." for one.
+  bool reads_only(std::string_view prefix) const;
+
   struct Node;
 
  private:

@@ -144,4 +144,15 @@ bool is_health_check(std::string_view transaction) {
   return std::find(health_endings.begin(), health_endings.end(), last) != health_endings.end();
 }
 
+std::vector<std::string> health_check_globs() {
+  std::vector<std::string> globs;
+  for (const auto ending : health_endings) {
+    globs.push_back("*/" + std::string(ending));
+    globs.push_back("*/" + std::string(ending) + "/");
+  }
+  for (const auto word : health_words)
+    globs.push_back("*" + std::string(word) + "*");
+  return globs;
+}
+
 }  // namespace picket::filter

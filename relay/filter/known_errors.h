@@ -1,7 +1,9 @@
 // Errors that Sentry offers to filter out because they are known not to be the application's.
 #pragma once
 
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace picket::filter {
 
@@ -17,5 +19,7 @@ bool is_chunk_load_error(std::string_view type, std::string_view message);
 
 // A transaction's name that says it is a health check.
 bool is_health_check(std::string_view transaction);
+// The same as patterns for caseless text.
+std::vector<std::string> health_check_globs();
 
 }  // namespace picket::filter

@@ -195,6 +195,7 @@ ProjectOptions read_project_options(std::string_view project_json,
     read_project(*project, options, problems);
   if (const auto organization = read_object(parser, organization_json))
     read_organization(*organization, options.scrubbing);
+  options.target = read_target_rate(project_json, organization_json);
   return options;
 }
 

@@ -12,10 +12,12 @@
 //            filters:generic                             [{"id", "isEnabled", "condition"}]
 //            quotas:spike-protection-disabled            "true" is the default
 //            picket:quotas, picket:sampling              quota.h, sampling.h
+//   targetSampleRate, samplingMode, dynamicSamplingBiases                   target_rate.h
 #pragma once
 
 #include "relay/filter/filters.h"
 #include "relay/filter/quota.h"
+#include "relay/filter/target_rate.h"
 
 #include <string>
 #include <string_view>
@@ -39,6 +41,7 @@ struct ProjectOptions {
   ScrubOptions scrubbing;
   std::vector<Quota> quotas;
   std::string sampling;  // JSON, "" for none
+  TargetRate target;     // what the rules leave undecided
   bool spike_protection = false;
 };
 

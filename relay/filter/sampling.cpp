@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <utility>
 
 namespace picket::filter {
@@ -166,6 +167,15 @@ Result<Sampling> Sampling::parse(std::string_view json) {
     sampling.rules_.push_back(*std::move(rule));
   }
   return sampling;
+}
+
+bool Sampling::reads_payload() const {
+  return std::ranges::any_of(rules_, [](const Rule& rule) { return !rule.condition.reads_only("trace."); });
+}
+
+void Sampling::append(Sampling other) {
+  rules_.insert(rules_.end(), std::make_move_iterator(other.rules_.begin()),
+                std::make_move_iterator(other.rules_.end()));
 }
 
 double Sampling::value_at(const Rule& rule, Time now) {

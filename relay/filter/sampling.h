@@ -39,6 +39,10 @@ class Sampling {
   static Result<Sampling> parse(std::string_view json);
 
   bool empty() const { return rules_.empty(); }
+  // Whether a rule looks at the payload, not at the trace alone.
+  bool reads_payload() const;
+  // The other's rules, after these.
+  void append(Sampling other);
 
   // Counts one more match of the rule and says whether it is still within `limit`.
   using Reservoir = std::function<bool(std::uint32_t rule, std::uint64_t limit)>;

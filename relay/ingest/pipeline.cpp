@@ -97,8 +97,11 @@ class Judging {
     const bool limited = sender_.key_quota || !settings_.quotas.empty();
     if (limited) apply_quotas();
     if (!settings_.filters.empty()) apply_filters();
-    if (!settings_.sampling.empty()) apply_sampling();
+    // What is decided by the trace alone is the same before scrubbing, and dropped items need none.
+    const bool early = !settings_.sampling.reads_payload();
+    if (early) apply_sampling();
     scrub();
+    if (!early) apply_sampling();
     Judgement judgement;
     if (limited) judgement.limits = book_.active(sender_, now_);
     if (fates_.empty() && scrubbed_.empty()) {
@@ -169,6 +172,7 @@ class Judging {
 
   // One decision for all that belongs to the trace.
   void apply_sampling() {
+    if (settings_.sampling.empty()) return;
     const auto samples = [this](std::size_t i) {
       return !dropped(i) && (items_[i].type == "transaction" || items_[i].type == "span");
     };
@@ -176,13 +180,12 @@ class Judging {
     while (first < items_.size() && !samples(first))
       ++first;
     if (first == items_.size()) return;
-    const auto& item = items_[first];
     const auto reservoir = [this](std::uint32_t rule, std::uint64_t limit) {
       return book_.fill_reservoir(sender_.project, rule, limit);
     };
-    const bool transaction = item.type == "transaction";
+    const bool transaction = items_[first].type == "transaction";
     const auto reason =
-        settings_.sampling.judge(transaction ? "event" : "", transaction ? item.payload : "",
+        settings_.sampling.judge(transaction ? "event" : "", transaction ? payload(first) : "",
                                  trace(), now_, reservoir);
     if (reason.empty()) return;
     for (std::size_t i = first; i < items_.size(); ++i) {

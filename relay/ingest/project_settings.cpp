@@ -103,6 +103,7 @@ std::shared_ptr<const ProjectSettings> make_project_settings(
     if (auto sampling = filter::Sampling::parse(options.sampling))
       settings->sampling = *std::move(sampling);
   }
+  settings->sampling.append(filter::make_sampling(options.target));
   add_scrubbers(*settings, options.scrubbing);
   return settings;
 }

@@ -1,6 +1,8 @@
 // Payloads made to hurt: deep, wide, broken, lying. Nothing crashes, nothing slows the others, and
 // nothing is dropped without an outcome.
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { connect } from "node:net";
 import { after, before, test } from "node:test";
 import { Picket, assertConserved, envelope, errorEvent, eventId, post, sleep, until } from "./lib.mjs";
 
@@ -157,15 +159,82 @@ test("a client report that lies", async () => {
   assert.ok(Number.isSafeInteger(total) && total >= 3, `a lie counts no more than can be true: ${total}`);
 });
 
-test("neighbours do not notice", async () => {
-  const ask = async () => {
-    const began = performance.now();
-    const id = eventId();
-    const answer = await post(picket, envelope(id, [[{ type: "event" }, errorEvent(id)]]));
-    assert.equal(answer.status, 200);
-    return performance.now() - began;
+test("a session that never ends, and those of another age", async () => {
+  const session = (sid, more) => post(picket, envelope(eventId(), [[{ type: "session" },
+    { sid, did: "ada", init: false, status: "ok", errors: 0, started: new Date(Date.now() - 3_600_000).toISOString(), attrs: { release: "endless@1", environment: "quay" }, ...more }]]));
+  const sid = randomUUID();
+  for (let seq = 0; seq < 60; ++seq)
+    assert.equal((await session(sid, { seq, init: seq === 0, duration: seq === 59 ? 1e300 : seq * 60, timestamp: new Date().toISOString() })).status, 200);
+  const before = (await outcomes("reason", "&outcome=invalid")).timestamp ?? 0;
+  for (const started of ["0000-01-01T00:00:00Z", "1970-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+    assert.equal((await session(randomUUID(), { seq: 0, init: true, started })).status, 200);
+  await digested();
+  const answer = await picket.api(`organizations/${picket.organization}/sessions/?field=sum(session)&field=crash_free_rate(session)&groupBy=release&query=release:endless@1&statsPeriod=1d`);
+  assert.equal(answer.status, 200, JSON.stringify(answer.body));
+  assert.equal(answer.body.groups[0].totals["sum(session)"], 1, "sixty updates are one session");
+  assert.equal(answer.body.groups[0].totals["crash_free_rate(session)"], 1);
+  assert.equal((await outcomes("reason", "&outcome=invalid")).timestamp - before, 3, "the others are on record");
+});
+
+test("a check-in for a monitor that nobody knows", async () => {
+  const before = (await outcomes("reason", "&outcome=invalid")).monitor_not_found ?? 0;
+  const answer = await post(picket, envelope(eventId(), [[{ type: "check_in" }, { check_in_id: eventId(), monitor_slug: "nobody-knows", status: "ok" }],
+    [{ type: "session" }, "{}"]]));
+  assert.equal(answer.status, 200);
+  const by_url = await fetch(`${picket.url}/api/${picket.project_id}/cron/nobody-knows/${picket.public_key}/?status=in_progress`);
+  assert.equal(by_url.status, 202);
+  await digested();
+  assert.equal((await outcomes("reason", "&outcome=invalid")).monitor_not_found - before, 2);
+  assert.equal((await picket.api(`organizations/${picket.organization}/monitors/nobody-knows/`)).status, 404);
+});
+
+const ask = async () => {
+  const began = performance.now();
+  const id = eventId();
+  const answer = await post(picket, envelope(id, [[{ type: "event" }, errorEvent(id)]]));
+  assert.equal(answer.status, 200);
+  return performance.now() - began;
+};
+
+const p95 = (took) => took.sort((a, b) => a - b)[Math.floor(took.length * 0.95)];
+
+// What hangs holds its connection and its bytes, nobody's thread: the others are answered meanwhile.
+test("a multipart without an end, and uploads that stall", async () => {
+  const before = (await outcomes("reason", "&outcome=invalid")).invalid_multipart ?? 0;
+  const form = '--b\r\nContent-Disposition: form-data; name="upload_file_minidump"; filename="a.dmp"\r\n\r\nMDMP' + "x".repeat(200_000);
+  const type = { "Content-Type": "multipart/form-data; boundary=b" };
+  const whole = await fetch(`${picket.url}/api/${picket.project_id}/minidump/?sentry_key=${picket.public_key}`, { method: "POST", headers: type, body: form });
+  assert.equal(whole.status, 400, await whole.text());
+
+  const created = await fetch(`${picket.url}/api/${picket.project_id}/upload/?sentry_key=${picket.public_key}`, { method: "POST", headers: { "Tus-Resumable": "1.0.0", "Upload-Length": "1000000" } });
+  assert.equal(created.status, 201);
+  const location = created.headers.get("location");
+  const stalled = [];
+  const stall = (head, bytes) => {
+    const socket = connect(Number(picket.port), "127.0.0.1");
+    socket.on("error", () => {});
+    socket.resume();
+    socket.write(`${head}\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n`);
+    socket.write(bytes);
+    stalled.push(socket);
   };
-  const p95 = (took) => took.sort((a, b) => a - b)[Math.floor(took.length * 0.95)];
+  for (let i = 0; i < 50; ++i)
+    stall(`POST /api/${picket.project_id}/minidump/?sentry_key=${picket.public_key} HTTP/1.1\r\nContent-Type: multipart/form-data; boundary=b`, form);
+  for (let i = 0; i < 50; ++i)
+    stall(`POST /api/${picket.project_id}/envelope/?sentry_key=${picket.public_key} HTTP/1.1`, '{}\n{"type":"attachment","length":900000}\n');
+  stall(`PATCH ${location} HTTP/1.1\r\nTus-Resumable: 1.0.0\r\nUpload-Offset: 0\r\nContent-Type: application/offset+octet-stream`, "x".repeat(70_000));
+  await sleep(300);
+  const took = [];
+  for (let i = 0; i < 100; ++i) took.push(await ask());
+  assert.ok(p95(took) < 1_500, `p95 ${p95(took)} ms beside a hundred that hang`);
+  const offset = await fetch(picket.url + location, { method: "HEAD", headers: { "Tus-Resumable": "1.0.0" } });
+  assert.equal(offset.headers.get("upload-offset"), "70000", "what came is kept");
+  for (const socket of stalled) socket.destroy();
+  await until(async () => (await outcomes("reason", "&outcome=invalid")).invalid_multipart > before, { what: "the outcome" });
+  await digested();
+});
+
+test("neighbours do not notice", async () => {
   const quiet = [];
   for (let i = 0; i < 150; ++i) quiet.push(await ask());
 

@@ -97,6 +97,33 @@ test("nor does what a replay recorded", async () => {
   assert.equal(shown[3].data.text, "two teas");
 });
 
+test("a target rate samples transactions, a project's own in its place", async () => {
+  const organization = `organizations/${picket.organization}/`;
+  const transaction = (drawn, more = {}) => {
+    const id = eventId();
+    const now = Date.now() / 1000;
+    const payload = { type: "transaction", transaction: "/pay", start_timestamp: now - 1, timestamp: now, contexts: { trace: { trace_id: id, span_id: id.slice(16) } } };
+    return post(picket, envelope(id, [[{ type: "transaction" }, payload]], { trace: { trace_id: id, sample_rand: String(drawn), ...more } }));
+  };
+  assert.equal((await put(organization, { targetSampleRate: 0.25 })).targetSampleRate, 0.25);
+  await withinASecond(async () => {
+    assert.equal((await transaction(0.5)).status, 200, "a sampled transaction is no failure of the sender's");
+    return (await filteredByIntake("Sampled:1000")) > 0;
+  }, "a target rate");
+  const before = await filteredByIntake("Sampled:1000");
+  assert.equal((await transaction(0.2)).status, 200);
+  assert.equal((await transaction(0.5, { replay_id: eventId() })).status, 200);
+  assert.equal(await filteredByIntake("Sampled:1000"), before, "below the rate, or with a replay: kept");
+  await until(async () => (await dropped("filtered", "Sampled:1000")) > 0, { what: "the outcome" });
+  assert.equal((await send(errorEvent(eventId()))).status, 200);
+  await put(organization, { samplingMode: "project" });
+  const rates = await put(`${organization}sampling/project-rates/`, (await picket.api(`${organization}sampling/project-rates/`)).body.map(({ id }) => ({ id, sampleRate: 0 })));
+  assert.equal(rates[0].sampleRate, 0);
+  const sum = await filteredByIntake("Sampled:1000");
+  await withinASecond(async () => (await transaction(0.1)) && (await filteredByIntake("Sampled:1000")) > sum, "a project's rate");
+  await put(organization, { samplingMode: "organization", targetSampleRate: null });
+});
+
 test("@sentry/node falls silent when its key's limit is reached", async () => {
   const key = (await picket.api(`${project()}keys/`)).body[0];
   const before = await dropped("rate_limited", "key_quota");

@@ -4,7 +4,7 @@ import { spawnSync } from "node:child_process";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { Picket, assertConserved, root, tempFolder, until } from "./lib.mjs";
+import { Picket, assertConserved, envelope, eventId, post, root, tempFolder, until } from "./lib.mjs";
 
 let picket;
 before(async () => { picket = await new Picket().start(); });
@@ -19,6 +19,26 @@ const events = async (query) => {
   assert.equal(answer.status, 200, JSON.stringify(answer.body));
   return answer.body.data;
 };
+
+test("statsd, metric buckets and items of unknown types are stored and readable", async () => {
+  const now = Math.floor(Date.now() / 1000);
+  const statsd = `crates.loaded@none:2:3|c|#quay:north|T${now}\ncrane.wait@second:1.5:4.5|d|#quay:north|T${now}\n`;
+  const buckets = [{ name: "g:custom/crane.load@kilogram", type: "g", value: { last: 5, min: 1, max: 9, sum: 20, count: 4 }, timestamp: now, width: 10, tags: { quay: "north" } }];
+  const answer = await post(picket, envelope(eventId(), [[{ type: "statsd" }, statsd], [{ type: "metric_buckets" }, buckets], [{ type: "tide_table", tide: "high" }, Buffer.from([0, 1, 2, 255])]]));
+  assert.equal(answer.status, 200);
+  const metrics = await until(async () => {
+    const found = await events("dataset=tracemetrics&field=metric.name&field=sum(value)&field=max(gauge.max)&query=quay:north&sort=metric.name");
+    return found.length === 3 && found;
+  }, { what: "three metrics" });
+  assert.deepEqual(metrics.map((each) => [each["metric.name"], each["sum(value)"]]), [["crane.wait", 6], ["crates.loaded", 5], ["custom/crane.load", 5]]);
+  assert.equal(metrics[2]["max(gauge.max)"], 9);
+  const items = `projects/${picket.organization}/${picket.project}/raw-items/`;
+  assert.ok((await picket.api(items)).body.some((each) => each.type === "tide_table"));
+  const [{ id }] = (await picket.api(`${items}?type=tide_table`)).body;
+  assert.equal((await picket.api(`${items}${id}/`)).body.header.tide, "high");
+  const bytes = await fetch(`${picket.url}/api/0/${items}${id}/?download`, { headers: { Authorization: `Bearer ${picket.token}` } });
+  assert.deepEqual(Buffer.from(await bytes.arrayBuffer()), Buffer.from([0, 1, 2, 255]));
+});
 
 test("@sentry/node: a transaction with spans, logs and metrics make one trace", async () => {
   const folder = tempFolder();

@@ -122,6 +122,69 @@ test("an upload goes on through broken connections and kills, and is an attachme
   }
 });
 
+test("each status of a resumable upload, over a socket", async () => {
+  const picket = await new Picket().start();
+  const at = `/api/${picket.project_id}/upload/`;
+  const keyed = `${at}?sentry_key=${picket.public_key}`;
+  const octets = { "Content-Type": "application/offset+octet-stream" };
+  const expect = async (status, method, path, headers, body) => {
+    const answer = await fetch(picket.url + path, { method, headers, body });
+    const text = await answer.text();
+    assert.equal(answer.status, status, `${method} ${path} ${JSON.stringify(headers)}: ${text}`);
+    if (status >= 400 && method !== "HEAD") assert.equal(typeof JSON.parse(text).detail, "string", text);
+    return answer;
+  };
+  // Beginnings that are none.
+  await expect(400, "POST", keyed, tus);
+  await expect(400, "POST", keyed, { ...tus, "Upload-Length": "ten" });
+  await expect(400, "POST", keyed, { ...tus, "Upload-Length": "-1" });
+  await expect(400, "POST", keyed, { ...tus, "Upload-Defer-Length": "1" });
+  await expect(401, "POST", at, { ...tus, "Upload-Length": "10" });
+  await expect(403, "POST", `${at}?sentry_key=${"0".repeat(32)}`, { ...tus, "Upload-Length": "10" });
+  await expect(412, "POST", keyed, { "Upload-Length": "10" });
+  const version = await expect(412, "POST", keyed, { "Tus-Resumable": "0.2.2", "Upload-Length": "10" });
+  assert.equal(version.headers.get("tus-version"), "1.0.0");
+  await expect(413, "POST", keyed, { ...tus, "Upload-Length": String(250 << 20) });
+  await expect(415, "POST", keyed, { ...tus, "Upload-Length": "1", "Content-Type": "text/plain" }, "x");
+  const spoken = await expect(200, "OPTIONS", keyed, {});
+  assert.match(spoken.headers.get("tus-extension"), /creation.*termination|termination.*creation/);
+
+  const created = await expect(201, "POST", keyed, { ...tus, "Upload-Length": "10" });
+  assert.equal(created.headers.get("tus-resumable"), "1.0.0");
+  assert.ok(Date.parse(created.headers.get("upload-expires")) > Date.now());
+  const location = created.headers.get("location");
+  // Ways to go on that are none: nothing of them stays.
+  await expect(412, "HEAD", location, {});
+  await expect(412, "HEAD", location, { "Tus-Resumable": "2.0.0" });
+  await expect(412, "PATCH", location, { ...octets, "Upload-Offset": "0" }, "abc");
+  await expect(400, "PATCH", location, { ...tus, ...octets }, "abc");
+  await expect(400, "PATCH", location, { ...tus, ...octets, "Upload-Offset": "none" }, "abc");
+  await expect(415, "PATCH", location, { ...tus, "Content-Type": "text/plain", "Upload-Offset": "0" }, "abc");
+  await expect(413, "PATCH", location, { ...tus, ...octets, "Upload-Offset": "0" }, "more than ten");
+  assert.equal(await offsetOf(picket, location), 0);
+  const conflict = await expect(409, "PATCH", location, { ...tus, ...octets, "Upload-Offset": "3" }, "abc");
+  assert.equal(conflict.headers.get("upload-offset"), "0", "it says where to go on");
+  // Addresses that were not given out here.
+  for (const address of [location.replace("length=10", "length=11"), location.replace(/.$/, (c) => (c === "0" ? "1" : "0")),
+    location.split("?")[0], `${at}${"0".repeat(32)}/?length=10&signature=${"0".repeat(64)}`]) {
+    await expect(404, "HEAD", address, tus);
+    await expect(404, "PATCH", address, { ...tus, ...octets, "Upload-Offset": "0" }, "abc");
+  }
+  await expect(405, "GET", location, tus);
+
+  assert.equal((await patch(picket, location, 0, "abc")).status, 204);
+  assert.equal((await patch(picket, location, 0, "abc")).status, 409, "the same again");
+  assert.equal((await patch(picket, location, 3, "defghij")).offset, 10);
+  await expect(413, "PATCH", location, { ...tus, ...octets, "Upload-Offset": "10" }, "k");
+  assert.equal(await offsetOf(picket, location), 10);
+  await expect(204, "DELETE", location, tus);
+  for (const method of ["HEAD", "DELETE"]) await expect(410, method, location, tus);
+  await expect(410, "PATCH", location, { ...tus, ...octets, "Upload-Offset": "10" }, "k");
+  await until(() => { const { ledger } = picket.status(); return ledger.dropped > 0 && ledger.received === ledger.stored + ledger.dropped; }, { what: "the refused on record" });
+  await assertConserved(assert, picket);
+  await picket.end();
+});
+
 test("killed as soon as its envelope is acknowledged, an upload is stored once and counted once", async () => {
   const picket = await new Picket().start();
   for (let round = 0; round < 5; ++round) {

@@ -41,6 +41,7 @@ constexpr std::array types{
     Type{'P', "profile_chunk", ""},
     Type{'x', "raw_security", ""},
     Type{'d', "statsd", ""},
+    Type{'b', "metric_buckets", ""},
     Type{'l', "log", "application/vnd.sentry.items.log+json"},
     Type{'n', "span", "application/vnd.sentry.items.span.v2+json"},
     Type{'m', "trace_metric", "application/vnd.sentry.items.trace-metric+json"},

@@ -108,6 +108,32 @@ TEST_F(LedgerTest, CountsItemsOfRecordsThatIntakeDidNotCount) {
   EXPECT_EQ(line_of(report, DataCategory::unknown)->stored, 1U);
 }
 
+TEST_F(LedgerTest, AcceptedIsWhatSomethingCouldBeMadeOf) {
+  const auto id = receive_event("");
+  receive(digest::envelope(digest::item("event", "{}"), id));
+  receive(digest::envelope(digest::item("event", R"({"type":"default","message":"x"})") + digest::item("attachment", "bytes"),
+                           digest::id_text(77)));
+  receive(digest::envelope(digest::item("check_in", R"({"monitor_slug":"nobody","status":"ok"})")));
+  receive(digest::envelope(digest::item("statsd", "a:1|c") + digest::item("nobody_knows", "x")));
+  receive(digest::envelope(digest::item("log", R"({"items":[{"body":"a"},{"body":"b"}]})",
+                                        R"(,"item_count":2,"content_type":"application/vnd.sentry.items.log+json")")));
+  digest_all();
+  const auto report = collect();
+  const auto is = [&](DataCategory category, std::uint64_t stored, std::uint64_t accepted) {
+    const auto* line = line_of(report, category);
+    ASSERT_NE(line, nullptr) << wire_name(category);
+    EXPECT_EQ(line->stored, stored) << wire_name(category);
+    EXPECT_EQ(line->accepted, accepted) << wire_name(category);
+  };
+  is(DataCategory::error, 3, 2);
+  is(DataCategory::attachment, 1, 1);
+  is(DataCategory::monitor, 1, 0);
+  is(DataCategory::metric_bucket, 1, 1);
+  is(DataCategory::log_item, 2, 2);
+  is(DataCategory::unknown, 1, 1);
+  EXPECT_EQ(report.lines.size(), 6U) << "bytes have no line of their own";
+}
+
 TEST_F(LedgerTest, ADuplicateIsStoredTwiceAndForwardedTwice) {
   const auto id = receive_event("");
   receive(digest::envelope(digest::item("event", "{}"), id));

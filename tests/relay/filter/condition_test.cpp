@@ -123,6 +123,16 @@ TEST(Condition, BoundsDepthAndNumber) {
   EXPECT_EQ(wrong(wide + "}"), "too many conditions");
 }
 
+TEST(Condition, KnowsWhetherItReadsTheTraceAlone) {
+  const auto traces = [](std::string_view json) { return Condition::parse(json)->reads_only("trace."); };
+  EXPECT_TRUE(traces(R"({"op":"and","inner":[]})"));
+  EXPECT_TRUE(traces(R"({"op":"not","inner":{"op":"eq","name":"trace.release","value":"x"}})"));
+  EXPECT_TRUE(traces(R"({"op":"any","name":"trace.list","inner":{"op":"eq","name":"key","value":"x"}})"));
+  EXPECT_FALSE(traces(R"({"op":"or","inner":[{"op":"glob","name":"trace.release","value":"x"},
+                                             {"op":"gt","name":"event.duration","value":1}]})"));
+  EXPECT_FALSE(traces(R"({"op":"all","name":"event.tags","inner":{"op":"eq","name":"trace.x","value":"x"}})"));
+}
+
 TEST(Condition, IsFalseOnAPayloadThatIsNoJson) {
   const JsonFields fields("event", "{\"release\":", {});
   EXPECT_FALSE(

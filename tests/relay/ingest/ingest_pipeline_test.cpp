@@ -3,6 +3,7 @@
 #include "relay/ingest/desk.h"
 #include "relay/protocol/content_pieces.h"
 #include "relay/protocol/recording.h"
+#include "support/thread_time.h"
 
 #include <map>
 #include <numeric>
@@ -291,9 +292,9 @@ TEST_F(Pipelines, ManyEventsInOneEnvelopeCostLinearTime) {
   for (int i = 0; i < 9'000; ++i)
     body += "{\"type\":\"event\"}\n{\"message\":\"x\"}\n";
   body += item("session", "{}");
-  const auto began = std::chrono::steady_clock::now();
+  const auto began = testing::thread_time();
   EXPECT_EQ(send(body).status, 200U);
-  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(2));
+  EXPECT_LT(testing::thread_time() - began, std::chrono::seconds(2));
   EXPECT_EQ(stored(), header + item("session", "{}"));
 }
 

@@ -11,11 +11,11 @@
 namespace picket::ingest {
 namespace {
 
-Sender sender() {
+Sender sender(std::string_view settings =
+                  R"({"options":{"filters:error_messages":"*unwanted*","filters:web-crawlers":true}})") {
   schema::Project project;
   project.set_id(1);
-  project.set_options_json(
-      R"({"options":{"filters:error_messages":"*unwanted*","filters:web-crawlers":true}})");
+  project.set_options_json(std::string(settings));
   Sender made;
   made.key.hex = std::string(32, 'a');
   made.project = 1;
@@ -102,6 +102,99 @@ TEST(Pipeline, ChangesWhatItsStepsChangeByThemselves) {
       }
     }
   }
+}
+
+Judgement judge_trace(const Sender& who, double drawn, std::string_view payload, std::string_view others = {}) {
+  const auto bytes = R"({"trace":{"trace_id":"771a43a4192642f0b136d5159a501700","sample_rand":")" +
+                     std::to_string(drawn) + "\"}}\n{\"type\":\"transaction\"}\n" + std::string(payload) + "\n" +
+                     std::string(others);
+  const auto envelope = relay::parse_envelope(bytes);
+  EXPECT_TRUE(envelope);
+  QuotaBook book;
+  return Pipeline(book).judge(who, *envelope, {"198.51.100.7", "sdk/1"}, Time{});
+}
+
+void expect_same(const std::vector<ItemCount>& a, const std::vector<ItemCount>& b) {
+  ASSERT_EQ(a.size(), b.size());
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    EXPECT_EQ(a[i].category, b[i].category);
+    EXPECT_EQ(a[i].quantity, b[i].quantity);
+  }
+}
+
+std::string sampling_by(std::string_view condition) {
+  return R"({"options":{"picket:sampling":{"rules":[)" + std::string(condition) +
+         R"({"id":9,"type":"trace","samplingValue":{"type":"sampleRate","value":0.5}}]}}})";
+}
+
+TEST(Pipeline, SamplingReadsWhatScrubbingLeft) {
+  const auto by = [](std::string_view value) {
+    return sender(sampling_by(
+        R"({"id":1,"type":"transaction","samplingValue":{"type":"sampleRate","value":0},"condition":)"
+        R"({"op":"eq","name":"event.extra.password","value":")" + std::string(value) + R"("}},)"));
+  };
+  EXPECT_TRUE(judge_trace(by("hunter2"), 0.1, secret).dropped.empty());
+  const auto judged = judge_trace(by("[Filtered]"), 0.1, secret);
+  ASSERT_EQ(judged.dropped.size(), 1U);
+  EXPECT_EQ(judged.dropped[0].outcome, relay::Outcome::filtered);
+  EXPECT_EQ(judged.dropped[0].reason, "Sampled:1");
+}
+
+// A rule that no payload meets makes no difference but for the order of the steps.
+TEST(Pipeline, SamplingByTheTraceAloneIsTheSameBeforeScrubbing) {
+  const auto early = sender(sampling_by(""));
+  const auto late = sender(sampling_by(
+      R"({"id":1,"type":"transaction","samplingValue":{"type":"sampleRate","value":0},)"
+      R"("condition":{"op":"eq","name":"event.nowhere","value":1}},)"));
+  EXPECT_FALSE(early.settings->sampling.reads_payload());
+  EXPECT_TRUE(late.settings->sampling.reads_payload());
+  const std::string beside = "{\"type\":\"span\"}\n{\"data\":{\"api_key\":\"k\"}}\n{\"type\":\"attachment\",\"length\":1}\nx\n"
+                             "{\"type\":\"log\"}\n{\"body\":\"password=hunter2\"}\n{\"type\":\"session\"}\n{}\n";
+  std::size_t sampled = 0;
+  for (const double drawn : {0.1, 0.4, 0.6, 0.9}) {
+    for (const auto payload : {clean, secret, unwanted, std::string_view("not JSON"), std::string_view()}) {
+      for (const auto& others : {std::string(), beside}) {
+        const auto first = judge_trace(early, drawn, payload, others);
+        const auto second = judge_trace(late, drawn, payload, others);
+        ASSERT_EQ(first.envelope.has_value(), second.envelope.has_value());
+        if (first.envelope) {
+          EXPECT_EQ(std::string_view(*first.envelope), std::string_view(*second.envelope));
+        }
+        ASSERT_EQ(first.dropped.size(), second.dropped.size());
+        for (std::size_t i = 0; i < first.dropped.size(); ++i) {
+          expect_same({first.dropped[i].items}, {second.dropped[i].items});
+          EXPECT_EQ(first.dropped[i].outcome, second.dropped[i].outcome);
+          EXPECT_EQ(first.dropped[i].reason, second.dropped[i].reason);
+        }
+        expect_same(first.kept, second.kept);
+        EXPECT_EQ(first.all_limited, second.all_limited);
+        sampled += first.dropped.size();
+      }
+    }
+  }
+  EXPECT_GT(sampled, 0U);
+}
+
+TEST(Pipeline, FiltersGoBeforeSampling) {
+  const auto who = sender(R"({"options":{"filters:filtered-transaction":true,
+      "picket:sampling":{"rules":[{"id":9,"type":"trace","samplingValue":{"type":"sampleRate","value":0}}]}}})");
+  const auto judged = judge_trace(who, 0.5, R"({"transaction":"/health"})");
+  ASSERT_EQ(judged.dropped.size(), 1U);
+  EXPECT_EQ(judged.dropped[0].reason, "filtered-transaction");
+}
+
+TEST(Pipeline, ATargetRateSamplesWhatTheRulesLeaveUndecided) {
+  schema::Project project;
+  project.set_id(1);
+  project.set_options_json(R"({"options":{"picket:sampling":{"rules":[{"id":9,"type":"trace",
+      "samplingValue":{"type":"sampleRate","value":1},"condition":{"op":"eq","name":"trace.release","value":"x"}}]}}})");
+  Sender who;
+  who.project = 1;
+  who.settings = make_project_settings(project, R"({"targetSampleRate":0.25})", {}, 0);
+  EXPECT_TRUE(judge_trace(who, 0.2, clean).dropped.empty());
+  const auto judged = judge_trace(who, 0.3, clean);
+  ASSERT_EQ(judged.dropped.size(), 1U);
+  EXPECT_EQ(judged.dropped[0].reason, "Sampled:1000");
 }
 
 }  // namespace
