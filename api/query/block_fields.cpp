@@ -345,6 +345,10 @@ const CodedField* BlockFields::dictionary(const FieldExpression& field) {
     if (column->type == ValueType::array) made->values.back().kind = Kind::array;
   }
   made->codes.resize(rows());
+  if (column->positions.empty()) {
+    std::ranges::transform(column->codes, made->codes.begin(), [](std::uint32_t code) { return code + 1; });
+    return &*made;
+  }
   for (std::size_t row = 0; row < rows(); ++row) {
     const auto at = column->at(row);
     made->codes[row] = at ? column->codes[*at] + 1 : 0;
@@ -393,10 +397,7 @@ const CodedField& BlockFields::coded(const FieldExpression& field) {
 std::vector<double> BlockFields::numbers_of(const facts::ColumnValues& column) {
   std::vector<double> read;
   switch (column.type) {
-    case ValueType::number:
-      if (column.positions.empty()) return column.numbers;
-      read = column.numbers;
-      break;
+    case ValueType::number: read = column.numbers; break;
     case ValueType::integer:
     case ValueType::boolean: read.assign(column.integers.begin(), column.integers.end()); break;
     case ValueType::text:
@@ -416,12 +417,14 @@ std::vector<double> BlockFields::numbers_of(const facts::ColumnValues& column) {
   return by_row;
 }
 
-const std::vector<double>& BlockFields::numbers(const FieldExpression& field) {
+std::span<const double> BlockFields::numbers(const FieldExpression& field) {
   if (const auto found = numbers_.find(field.text); found != numbers_.end()) return found->second;
   const auto sources = special_of(dataset_, field) == Special::none ? sources_of(field) : Sources{2, nullptr};
   std::vector<double> made;
   if (sources.count == 1) {
-    if (const auto* column = this->column(sources.only->name, sources.only->type)) made = numbers_of(*column);
+    const auto* column = this->column(sources.only->name, sources.only->type);
+    if (column != nullptr && column->type == ValueType::number && column->positions.empty()) return column->numbers;
+    if (column != nullptr) made = numbers_of(*column);
   } else if (sources.count > 1) {
     for (const auto& value : values(field)) made.push_back(value.as_number().value_or(no_number_there));
   }

@@ -102,7 +102,7 @@ class BlockFields {
   const CodedField& coded(const FieldExpression& field);
   // nullptr unless the field is one column of texts here, or none: then each value is there once.
   const CodedField* dictionary(const FieldExpression& field);
-  const std::vector<double>& numbers(const FieldExpression& field);  // by row; NaN: none
+  std::span<const double> numbers(const FieldExpression& field);  // by row; NaN: none
   // By row: what stands for the value where distinct ones are counted (facts::distinct_hash() of its text); -1: none.
   std::span<const std::int64_t> hashes(const FieldExpression& field);
   bool has(const FieldExpression& field) const;  // false: no row has a value

@@ -287,8 +287,8 @@ TEST_F(FactAnswers, TopSeriesAndTheOthersAgreeWithPlainLoops) {
   }
 }
 
-// Beyond 20,000 numbers of a group a percentile is of an even sample.
-TEST(Percentiles, AreOfAnEvenSampleWhereThereIsTooMuch) {
+// Beyond 20,000 numbers of a group a percentile is within 0.4 % of the exact one, whatever the order of the numbers.
+TEST(FactPercentiles, AreCloseWhereThereIsTooMuchToKeep) {
   testing::TempDir dir;
   auto tables = *buffer::Tables::open({.path = dir / "tables.mdb", .map_bytes = std::uint64_t{1} << 30});
   constexpr std::size_t batches = 20;
@@ -311,8 +311,8 @@ TEST(Percentiles, AreOfAnEvenSampleWhereThereIsTooMuch) {
   const auto page = find_facts(tables->snapshot(), asked);
   ASSERT_TRUE(page && page->rows.size() == 1);
   constexpr double all = batches * batch_rows;
-  EXPECT_NEAR(page->rows[0].cells[0].number / all, 0.5, 0.02);
-  EXPECT_NEAR(page->rows[0].cells[1].number / all, 0.95, 0.01);
+  EXPECT_NEAR(page->rows[0].cells[0].number / all, 0.5, 0.5 * 0.004);
+  EXPECT_NEAR(page->rows[0].cells[1].number / all, 0.95, 0.95 * 0.004);
   EXPECT_EQ(page->rows[0].cells[2].integer, static_cast<std::int64_t>(all));
   EXPECT_NEAR(page->rows[0].cells[3].number, (all - 1) / 2, 1e-6 * all);
 }
