@@ -67,8 +67,8 @@ void read_booleans(ByteReader& reader, std::size_t count, ColumnValues& values) 
 
 void read_numbers(ByteReader& reader, std::size_t count, ColumnValues& values) {
   const auto scale = reader.u8();
-  values.numbers.reserve(count);
   if (scale == 0) {
+    values.numbers.reserve(count);
     for (std::size_t i = 0; i < count && !reader.failed(); ++i)
       values.numbers.push_back(std::bit_cast<double>(reader.fixed()));
     return;
@@ -76,7 +76,8 @@ void read_numbers(ByteReader& reader, std::size_t count, ColumnValues& values) {
   std::vector<std::uint64_t> whole(count);
   reader.varints(std::span(whole));
   const double factor = std::pow(10.0, scale - 1);
-  for (const auto number : whole) values.numbers.push_back(static_cast<double>(unzigzag(number)) / factor);
+  values.numbers.resize(count);
+  std::ranges::transform(whole, values.numbers.begin(), [factor](std::uint64_t number) { return static_cast<double>(unzigzag(number)) / factor; });
 }
 
 // False when a code or a length makes no sense.

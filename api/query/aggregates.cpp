@@ -225,8 +225,9 @@ void Accumulator::add_numbers(std::span<const double> values, Rows rows) {
   auto sum = sum_;
   auto least = least_;
   auto greatest = greatest_;
+  const auto* const all = values.data();
   for (const auto row : rows) {
-    const auto number = values[row];
+    const auto number = all[row];
     if (std::isnan(number)) continue;
     least = count == 0 ? number : std::min(least, number);
     greatest = count == 0 ? number : std::max(greatest, number);
@@ -260,8 +261,10 @@ std::size_t Accumulator::add(const Aggregate& aggregate, BlockFields& fields, Gr
     for (std::size_t group = 0; group < sums.size(); ++group) add_rows(*sums[group], rows.of(group));
   };
   const auto count_hits = [&](const CodedField& field, const std::vector<std::uint8_t>& verdicts, Rows own) {
+    const auto* const codes = field.codes.data();
+    const auto* const hit = verdicts.data();
     std::uint64_t hits = 0;
-    for (const auto row : own) hits += verdicts[field.codes[row]];
+    for (const auto row : own) hits += hit[codes[row]];
     return hits;
   };
   switch (aggregate.kind) {

@@ -7,6 +7,7 @@
 // THREADS  Belongs to one question and its thread.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -24,7 +25,7 @@ class DistinctNumbers {
   // REQUIRES: hash < 2^hash_bits
   std::optional<std::uint32_t> number_of(std::uint64_t hash, std::size_t& grown) {
     if (size_ * 8 >= slots_.size() * 5) grown += grow();
-    auto& slot = slots_[find(hash)];
+    auto& slot = slots_.data()[find(hash)];
     if (slot == 0) {
       if (size_ == most) return std::nullopt;
       slot = hash << number_bits | ++size_;
@@ -35,12 +36,15 @@ class DistinctNumbers {
   // The table is larger than the caches next to the core: what lies ahead is asked for in time. The bytes that this took.
   std::size_t number_all(std::span<const std::int64_t> hashes, std::span<const std::uint32_t> rows, std::span<std::uint32_t> numbers) {
     constexpr std::size_t ahead = 16;
-    std::size_t grown = 0;
+    std::size_t grown = slots_.empty() ? grow() : 0;
+    const auto* const hash_of = hashes.data();
+    const auto* const row = rows.data();
+    auto* const number = numbers.data();
     for (std::size_t i = 0; i < rows.size(); ++i) {
-      if (i + ahead < rows.size() && !slots_.empty())
-        __builtin_prefetch(&slots_[home_of(static_cast<std::uint64_t>(hashes[rows[i + ahead]]))]);
-      const auto hash = hashes[rows[i]];
-      numbers[rows[i]] = hash < 0 ? no_number : number_of(static_cast<std::uint64_t>(hash), grown).value_or(no_number);
+      const auto next = row[std::min(i + ahead, rows.size() - 1)];
+      __builtin_prefetch(slots_.data() + home_of(static_cast<std::uint64_t>(hash_of[next])));
+      const auto hash = hash_of[row[i]];
+      number[row[i]] = hash < 0 ? no_number : number_of(static_cast<std::uint64_t>(hash), grown).value_or(no_number);
     }
     return grown;
   }
@@ -57,8 +61,9 @@ class DistinctNumbers {
   }
   std::size_t find(std::uint64_t hash) const {
     const auto mask = slots_.size() - 1;
+    const auto* const slots = slots_.data();
     auto at = home_of(hash);
-    while (slots_[at] != 0 && slots_[at] >> number_bits != hash) at = (at + 1) & mask;
+    while (slots[at] != 0 && slots[at] >> number_bits != hash) at = (at + 1) & mask;
     return at;
   }
   std::size_t grow() {
@@ -94,9 +99,10 @@ class DistinctSet {
     if (taken == rows.size()) return grown;
     grown += make_room(numbers);
     auto* const bits = bits_.data();
+    const auto* const number_of = inserted.data();
     std::size_t added = 0;
     for (const auto row : rows.subspan(taken)) {
-      const auto number = inserted[row];
+      const auto number = number_of[row];
       if (number == DistinctNumbers::no_number) continue;
       const auto before = bits[number / 64];
       bits[number / 64] = before | std::uint64_t{1} << (number % 64);

@@ -42,10 +42,11 @@ std::size_t Percentiles::count(std::span<const double> values, std::span<const s
   auto greatest = counted.greatest;
   std::size_t numbers = 0;
   std::size_t grown = 0;
-  const auto* pages = counted.pages.data();
+  const auto* const pages = counted.pages.data();
+  const auto* const all = values.data();
   auto* counters = counted.counters.data();
   for (const auto row : rows) {
-    const auto number = values[row];
+    const auto number = all[row];
     if (std::isnan(number)) continue;
     const auto bits = std::bit_cast<std::uint64_t>(number);
     const auto page = static_cast<std::size_t>(bits >> 52);
