@@ -2,9 +2,12 @@
 // zeros and marks the reader as failed; it never reads beyond.
 #pragma once
 
+#include "buffer/varint_run.h"
+
 #include <bit>
 #include <cstdint>
 #include <cstring>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -62,6 +65,13 @@ class ByteReader {
       return value;
     }
     return rest_.size() >= 10 ? long_varint() : checked_varint();
+  }
+  // As many as there is room for; what is in the room when the reader fails is not said.
+  template <class Integer>
+  void varints(std::span<Integer> values) {
+    const auto taken = read_varints(rest_, values);
+    if (!taken) failed_ = true;
+    rest_.remove_prefix(taken.value_or(rest_.size()));
   }
   std::uint64_t fixed() {
     const auto bytes = raw(8);

@@ -13,9 +13,10 @@
 //                     | form 0: code varint each; form 1: in order, no codes
 //   coding  := 0 as it is, 1 zstd
 //
-// Numbers are little-endian. "@sequence", "@item", "@index", "@time" (ns) are integer columns; of errors
-// and transactions "@user", too: the hash of each row's "user", because users are counted often and their
-// names are the longest to read. Where it is missing (older blocks) the names are read.
+// Numbers are little-endian. "@sequence", "@item", "@index", "@time" (ns) are integer columns. Errors and
+// transactions have the hash of each row's "user" as "@user", because users are counted often and their names are the
+// longest to read: an array that all rows share, of five bytes a row. Older blocks have integers of that name, or
+// none: then the names are read.
 #pragma once
 
 #include "api/facts/fact_rows.h"
@@ -46,6 +47,11 @@ constexpr std::int64_t distinct_hash(std::string_view text) {
   const auto hash = buffer::stable_hash(text);
   return static_cast<std::int64_t>((hash ^ hash >> 40) & ((std::uint64_t{1} << 40) - 1));
 }
+
+constexpr std::int64_t no_hash = -1;
+// Hashes, or no_hash, by row as the bytes of an "@user" column; and back, nothing when they are not those of so many rows.
+std::string pack_hashes(std::span<const std::int64_t> hashes);
+std::vector<std::int64_t> unpack_hashes(std::string_view packed, std::size_t rows);
 
 // What a cell of the row is once the issues of the events are known.
 std::uint64_t settled_bits(const FactRows& rows,

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 #include <iterator>
+#include <numeric>
+#include <span>
 
 namespace picket::facts {
 namespace {
@@ -46,11 +48,12 @@ void read_summary(ByteReader& reader, ColumnSummary& column) {
 }
 
 void read_integers(ByteReader& reader, std::size_t count, ColumnValues& values) {
-  values.integers.reserve(count);
+  values.integers.resize(count);
+  reader.varints(std::span(values.integers));
   std::uint64_t value = 0;
-  for (std::size_t i = 0; i < count && !reader.failed(); ++i) {
-    value += static_cast<std::uint64_t>(unzigzag(reader.varint()));
-    values.integers.push_back(static_cast<std::int64_t>(value));
+  for (auto& integer : values.integers) {
+    value += static_cast<std::uint64_t>(unzigzag(static_cast<std::uint64_t>(integer)));
+    integer = static_cast<std::int64_t>(value);
   }
 }
 
@@ -64,49 +67,44 @@ void read_booleans(ByteReader& reader, std::size_t count, ColumnValues& values) 
 
 void read_numbers(ByteReader& reader, std::size_t count, ColumnValues& values) {
   const auto scale = reader.u8();
-  values.numbers.reserve(count);
   if (scale == 0) {
+    values.numbers.reserve(count);
     for (std::size_t i = 0; i < count && !reader.failed(); ++i)
       values.numbers.push_back(std::bit_cast<double>(reader.fixed()));
     return;
   }
-  for (std::size_t i = 0; i < count && !reader.failed(); ++i)
-    values.numbers.push_back(static_cast<double>(unzigzag(reader.varint())));
+  std::vector<std::uint64_t> whole(count);
+  reader.varints(std::span(whole));
   const double factor = std::pow(10.0, scale - 1);
-  for (auto& number : values.numbers) number /= factor;
+  values.numbers.resize(count);
+  std::ranges::transform(whole, values.numbers.begin(), [factor](std::uint64_t number) { return static_cast<double>(unzigzag(number)) / factor; });
 }
 
 // False when a code or a length makes no sense.
 bool read_bytes(ByteReader& reader, std::size_t distinct, std::size_t count, ColumnValues& values) {
   const bool in_order = reader.u8() == 1;
   if (distinct > count || (in_order && distinct != count)) return false;
-  std::vector<std::uint32_t> lengths;
-  lengths.reserve(distinct);
+  std::vector<std::uint64_t> lengths(distinct);
+  reader.varints(std::span(lengths));
   std::uint64_t bytes = 0;
-  for (std::size_t i = 0; i < distinct && !reader.failed(); ++i) {
-    const auto length = reader.varint();
+  for (const auto length : lengths) {
     if (length > reader.rest().size()) return false;
-    lengths.push_back(static_cast<std::uint32_t>(length));
     bytes += length;
   }
   auto texts = reader.raw(bytes);
   if (reader.failed()) return false;
   values.texts.reserve(distinct);
   for (const auto length : lengths) {
-    values.texts.push_back(texts.substr(0, length));
-    texts.remove_prefix(length);
+    values.texts.push_back(texts.substr(0, static_cast<std::size_t>(length)));
+    texts.remove_prefix(static_cast<std::size_t>(length));
   }
-  values.codes.reserve(count);
-  if (in_order || distinct <= 1) {
-    for (std::size_t i = 0; i < count; ++i) values.codes.push_back(in_order ? static_cast<std::uint32_t>(i) : 0);
-    return distinct > 0 || count == 0;
-  }
-  for (std::size_t i = 0; i < count; ++i) {
-    const auto code = reader.varint();
-    if (code >= distinct || reader.failed()) return false;
-    values.codes.push_back(static_cast<std::uint32_t>(code));
-  }
-  return true;
+  values.codes.resize(count);
+  if (in_order) std::iota(values.codes.begin(), values.codes.end(), 0U);
+  if (in_order || distinct <= 1) return distinct > 0 || count == 0;
+  reader.varints(std::span(values.codes));
+  const auto greatest = std::accumulate(values.codes.begin(), values.codes.end(), 0U,
+                                        [](std::uint32_t a, std::uint32_t b) { return std::max(a, b); });
+  return !reader.failed() && greatest < distinct;
 }
 
 // False when the bitmap does not hold as many as the header says.
@@ -133,6 +131,10 @@ Result<BlockView> BlockView::parse(std::string_view bytes) {
   if (reader.failed() || rows > most_rows || columns > most_columns) return corrupt("size");
   view.rows_ = static_cast<std::size_t>(rows);
   std::vector<std::uint64_t> stored;
+  // A column's header takes six bytes at least: what claims more is found out below.
+  const auto likely = static_cast<std::size_t>(std::min<std::uint64_t>(columns, bytes.size() / 6));
+  stored.reserve(likely);
+  view.columns_.reserve(likely);
   for (std::uint64_t i = 0; i < columns; ++i) {
     ColumnSummary column;
     const auto type = reader.u8();

@@ -14,6 +14,9 @@ using buffer::zigzag;
 
 constexpr std::size_t summary_text_bytes = 32;
 constexpr std::size_t least_compressed_bytes = 64;
+// What zstd saves less of than a fifth is kept as it is: such columns are numbers that look random, and unpacking them
+// takes longer than all else that a question does with them.
+constexpr std::size_t least_saved_share = 5;
 
 struct Gathered {
   std::string_view name;
@@ -155,23 +158,41 @@ void put_column(const FactRows& rows,
   const auto& raw = values.bytes();
   std::string packed;
   if (raw.size() >= least_compressed_bytes) packed = relay::encode_zstd(raw, 1);
-  const bool smaller = !packed.empty() && packed.size() < raw.size();
+  const bool smaller = !packed.empty() && packed.size() <= raw.size() - raw.size() / least_saved_share;
   header.u8(smaller ? 1 : 0);
   header.varint(raw.size());
   header.varint(smaller ? packed.size() : raw.size());
   body += smaller ? packed : raw;
 }
 
-void add_hashes(const FactRows& rows, Dataset dataset, std::vector<Gathered>& columns) {
-  if (dataset != Dataset::errors && dataset != Dataset::transactions) return;
-  const auto hashed = std::ranges::find_if(columns, [](const Gathered& column) {
+// An array of which all rows have the same one, so that readers of before, who look for integers, pass over it.
+void put_hashes(const FactRows& rows, const Gathered& hashed, std::size_t count, ByteWriter& header, std::string& body) {
+  std::vector<std::int64_t> hashes(count, no_hash);
+  for (std::size_t i = 0; i < hashed.rows.size(); ++i) hashes[hashed.rows[i]] = distinct_hash(rows.text_of(hashed.values[i]));
+  const auto packed = pack_hashes(hashes);
+  ByteWriter values;
+  values.u8(0);
+  values.varint(packed.size());
+  values.raw(packed);
+  header.u8(static_cast<std::uint8_t>(ValueType::array));
+  header.text(hash_column);
+  header.varint(count);
+  header.varint(1);
+  header.text("");
+  header.text("");
+  header.u8(0);
+  header.varint(values.bytes().size());
+  header.varint(values.bytes().size());
+  body += values.bytes();
+}
+
+// The column whose distinct values are counted by hashes, if there is one.
+const Gathered* hashed_of(Dataset dataset, const std::vector<Gathered>& columns) {
+  if (dataset != Dataset::errors && dataset != Dataset::transactions) return nullptr;
+  const auto found = std::ranges::find_if(columns, [](const Gathered& column) {
     return column.type == ValueType::text && column.name == hashed_column;
   });
-  if (hashed == columns.end()) return;
-  Gathered hashes{hash_column, ValueType::integer, hashed->rows, {}};
-  hashes.values.reserve(hashed->values.size());
-  for (const auto number : hashed->values) hashes.values.push_back(static_cast<std::uint64_t>(distinct_hash(rows.text_of(number))));
-  columns.push_back(std::move(hashes));
+  return found == columns.end() ? nullptr : &*found;
 }
 
 }  // namespace
@@ -216,16 +237,17 @@ std::string encode_block(const FactRows& rows,
       column.values.push_back(settled_bits(rows, row, cells[i], issues));
     }
   }
-  if (!chosen.empty()) add_hashes(rows, rows.row(chosen.front()).dataset, columns);
+  const auto* const hashed = chosen.empty() ? nullptr : hashed_of(rows.row(chosen.front()).dataset, columns);
   ByteWriter header;
   std::string body;
   header.u8(1);
   header.varint(chosen.size());
-  header.varint(chosen.empty() ? 0 : columns.size());
+  header.varint(chosen.empty() ? 0 : columns.size() + (hashed == nullptr ? 0 : 1));
   if (!chosen.empty()) {
     Codes codes(rows.texts(), no_code);
     for (const auto& column : columns) put_column(rows, column, chosen.size(), codes, header, body);
   }
+  if (hashed != nullptr) put_hashes(rows, *hashed, chosen.size(), header, body);
   auto block = header.take();
   block += body;
   return block;

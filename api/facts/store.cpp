@@ -3,6 +3,7 @@
 #include "buffer/logger.h"
 
 #include <algorithm>
+#include <bit>
 #include <map>
 #include <numeric>
 #include <optional>
@@ -22,7 +23,7 @@ constexpr std::size_t key_bytes = 17;
 
 struct Stored {
   std::uint64_t number = 0;
-  std::string bytes;  // the block
+  BlockView block;
 };
 
 // Rows of one run that become a block, and the columns they have.
@@ -57,29 +58,43 @@ std::string column_key(ValueType type, std::string_view name) {
   return std::string(1, static_cast<char>(type)).append(name);
 }
 
+// Sizes of blocks by powers of four.
+std::size_t size_class(std::size_t rows) {
+  return (static_cast<std::size_t>(std::bit_width(rows)) - 1) / 2;
+}
+
 // The newest blocks of a run that become one with the `count` rows to come, newest first; `number` is
-// that of the newest block there is, 0 for none. Each is smaller than twice what comes after it, so
-// that a row is written again but a few times on its way into a full block.
+// that of the newest block there is, 0 for none. Four of a size class become one of the next, or as many as there
+// is room for in a block: a row is written again but a few times on its way into a full block, and few blocks wait for others.
 std::vector<Stored> blocks_to_merge(const buffer::Reader& reader,
                                     std::string_view prefix,
                                     std::unordered_set<std::string> columns,
                                     std::size_t count,
                                     std::uint64_t& number) {
+  constexpr std::size_t others = 3;
   std::vector<Stored> found;
+  std::size_t merged = 0;     // of those found
+  std::size_t rows = count;   // with those that are merged
+  std::size_t waiting = 0;    // rows of the others that were found
   number = 0;
   auto cursor = reader.cursor(Table::facts);
   bool there = cursor.seek_before(Key().raw(prefix).u64(~std::uint64_t{0}).u8(0));
   for (; there && cursor.key().starts_with(prefix); there = cursor.previous()) {
     const auto own = KeyReader(cursor.key().substr(prefix.size())).u64();
     if (number == 0) number = own;
-    const auto block = BlockView::parse(cursor.value());
-    if (!block || block->rows() >= 2 * count || block->rows() + count > block_rows) break;
+    auto block = BlockView::parse(cursor.value());
+    if (!block || size_class(block->rows()) > size_class(rows) || rows + waiting + block->rows() > block_rows) break;
     for (const auto& column : block->columns())
       columns.insert(column_key(column.type, column.name));
     if (columns.size() > block_columns) break;
-    found.push_back({own, std::string(cursor.value())});
-    count += block->rows();
+    waiting += block->rows();
+    found.push_back({own, *std::move(block)});
+    const bool full = rows + waiting + std::max(count, found.back().block.rows()) > block_rows;
+    if (found.size() - merged < others && !full) continue;
+    merged = found.size();
+    rows += std::exchange(waiting, 0);
   }
+  found.resize(merged);
   return found;
 }
 
@@ -110,9 +125,8 @@ void copy_rows(const FactRows& from,
 // The facts of blocks, the newest of which comes first; nothing when one cannot be read.
 std::optional<FactRows> rows_of(const std::vector<Stored>& blocks, Dataset dataset, std::uint64_t project) {
   FactRows rows;
-  for (auto block = blocks.rbegin(); block != blocks.rend(); ++block) {
-    const auto view = BlockView::parse(block->bytes);
-    const auto decoded = view ? decode_block(*view, dataset, project, rows) : Result<void>(view.error());
+  for (auto stored = blocks.rbegin(); stored != blocks.rend(); ++stored) {
+    const auto decoded = decode_block(stored->block, dataset, project, rows);
     if (decoded) continue;
     log(Level::warning, "facts", "block stays as it is", {{"reason", decoded.error().detail}});
     return std::nullopt;

@@ -16,9 +16,6 @@ namespace {
 using facts::Dataset;
 using Kind = FactValue::Kind;
 
-constexpr std::size_t most_samples = 20'000;
-constexpr std::size_t most_distinct = 1'000'000;
-
 struct Function {
   std::string_view name;
   AggregateKind kind;
@@ -181,19 +178,20 @@ class OfMetric {
     const auto& field = fields.coded(field_named(name));
     const auto asked_for = verdicts(field, [&](const FactValue& value) { return value.text == wanted; });
     std::vector<std::uint32_t> rows;
-    std::vector<std::uint32_t> groups;
-    for (std::size_t i = 0; i < shown_.rows.size(); ++i) {
-      if (asked_for[field.codes[shown_.rows[i]]] == 0) continue;
-      rows.push_back(shown_.rows[i]);
-      groups.push_back(shown_.groups[i]);
+    std::vector<std::uint32_t> ends;
+    for (std::size_t group = 0; group < shown_.ends.size(); ++group) {
+      for (const auto row : shown_.of(group)) {
+        if (asked_for[field.codes[row]] != 0) rows.push_back(row);
+      }
+      ends.push_back(static_cast<std::uint32_t>(rows.size()));
     }
     rows_ = std::move(rows);
-    groups_ = std::move(groups);
-    shown_ = {rows_, groups_};
+    ends_ = std::move(ends);
+    shown_ = {rows_, ends_};
   }
 
   std::vector<std::uint32_t> rows_;
-  std::vector<std::uint32_t> groups_;
+  std::vector<std::uint32_t> ends_;
   GroupedRows shown_;
 };
 
@@ -222,55 +220,34 @@ Result<Aggregate> parse_aggregate(const FieldExpression& expression, Dataset dat
   return malformed(expression.function + "() is not a valid function");
 }
 
-// The number was counted already.
-std::size_t Accumulator::sample(double number) {
-  if (sample_.size() < most_samples) {
-    const auto before = sample_.capacity();
-    sample_.push_back(number);
-    return (sample_.capacity() - before) * sizeof(double);
+void Accumulator::add_numbers(std::span<const double> values, Rows rows) {
+  auto count = count_;
+  auto sum = sum_;
+  auto least = least_;
+  auto greatest = greatest_;
+  const auto* const all = values.data();
+  for (const auto row : rows) {
+    const auto number = all[row];
+    if (std::isnan(number)) continue;
+    least = count == 0 ? number : std::min(least, number);
+    greatest = count == 0 ? number : std::max(greatest, number);
+    sum += number;
+    ++count;
   }
-  random_ ^= random_ << 13;
-  random_ ^= random_ >> 7;
-  random_ ^= random_ << 17;
-  // A draw below the count, by a product: a division took as long as the rest of the loop, and the draws of how
-  // many to pass over (logarithms) longer.
-  constexpr std::uint64_t most_drawn = 0xffffffffU;
-  const auto at = ((random_ >> 32) * std::min(count_, most_drawn)) >> 32;
-  if (at < most_samples) sample_[static_cast<std::size_t>(at)] = number;
-  return 0;
-}
-
-void Accumulator::add_number(double number) {
-  least_ = count_ == 0 ? number : std::min(least_, number);
-  greatest_ = count_ == 0 ? number : std::max(greatest_, number);
-  sum_ += number;
-  ++count_;
+  count_ = count;
+  sum_ = sum;
+  least_ = least;
+  greatest_ = greatest;
 }
 
 // Satisfied up to the threshold, half so up to four times of it.
-void Accumulator::add_apdex(double number, double threshold) {
-  ++count_;
-  if (number <= threshold) {
-    sum_ += 1;
-  } else if (number <= 4 * threshold) {
-    sum_ += 0.5;
+void Accumulator::add_apdex(std::span<const double> values, double threshold, Rows rows) {
+  for (const auto row : rows) {
+    const auto number = values[row];
+    if (std::isnan(number)) continue;
+    ++count_;
+    sum_ += number <= threshold ? 1 : number <= 4 * threshold ? 0.5 : 0;
   }
-}
-
-std::size_t Accumulator::add_distinct(std::span<const std::int64_t> hashes, GroupedRows rows, std::span<Accumulator* const> sums,
-                                      DistinctNumbers& numbers) {
-  constexpr std::uint32_t none = ~std::uint32_t{0};
-  std::size_t grown = 0;
-  std::vector<std::uint32_t> found(rows.rows.size(), none);
-  for (std::size_t i = 0; i < found.size(); ++i) {
-    const auto hash = hashes[rows.rows[i]];
-    if (hash >= 0) found[i] = numbers.number_of(static_cast<std::uint64_t>(hash), grown).value_or(none);
-  }
-  for (std::size_t i = 0; i < found.size(); ++i) {
-    auto& distinct = sums[rows.groups[i]]->distinct_;
-    if (found[i] != none && distinct.size() < most_distinct) grown += distinct.insert(found[i], numbers.size());
-  }
-  return grown;
 }
 
 std::size_t Accumulator::add(const Aggregate& aggregate, BlockFields& fields, GroupedRows rows, std::span<Accumulator* const> sums,
@@ -280,64 +257,72 @@ std::size_t Accumulator::add(const Aggregate& aggregate, BlockFields& fields, Gr
   const OfMetric of_metric(aggregate, fields, rows);
   rows = of_metric.rows();
   std::size_t grown = 0;
-  const auto each = [&](auto add_one) {
-    for (std::size_t i = 0; i < rows.rows.size(); ++i) add_one(*sums[rows.groups[i]], rows.rows[i]);
+  const auto each_group = [&](auto add_rows) {
+    for (std::size_t group = 0; group < sums.size(); ++group) add_rows(*sums[group], rows.of(group));
   };
-  const auto each_number = [&](auto add_one) {
-    const auto& values = fields.numbers(*aggregate.field);
-    each([&](Accumulator& sum, std::uint32_t row) {
-      if (!std::isnan(values[row])) add_one(sum, values[row]);
-    });
+  const auto count_hits = [&](const CodedField& field, const std::vector<std::uint8_t>& verdicts, Rows own) {
+    const auto* const codes = field.codes.data();
+    const auto* const hit = verdicts.data();
+    std::uint64_t hits = 0;
+    for (const auto row : own) hits += hit[codes[row]];
+    return hits;
   };
   switch (aggregate.kind) {
     case AggregateKind::count:
     case AggregateKind::per_minute:
-    case AggregateKind::per_second:
-      if (sums.size() == 1) {
-        sums.front()->count_ += rows.rows.size();
-      } else {
-        each([](Accumulator& sum, std::uint32_t) { ++sum.count_; });
-      }
+    case AggregateKind::per_second: each_group([](Accumulator& sum, Rows own) { sum.count_ += own.size(); }); break;
+    case AggregateKind::count_unique: {
+      std::vector<std::uint32_t> found(fields.rows());
+      grown += numbers.number_all(fields.hashes(*aggregate.field), rows.rows, found);
+      each_group([&](Accumulator& sum, Rows own) { grown += sum.distinct_.insert_all(found, own, numbers.size()); });
       break;
-    case AggregateKind::count_unique: return add_distinct(fields.hashes(*aggregate.field), rows, sums, numbers);
+    }
     case AggregateKind::count_if: {
       const auto& field = fields.coded(*aggregate.field);
       const auto counted = verdicts(field, [&](const FactValue& value) { return satisfies(aggregate, value); });
-      each([&](Accumulator& sum, std::uint32_t row) { sum.count_ += counted[field.codes[row]]; });
+      each_group([&](Accumulator& sum, Rows own) { sum.count_ += count_hits(field, counted, own); });
       break;
     }
     case AggregateKind::failure_count:
     case AggregateKind::failure_rate: {
       const auto& field = fields.coded(fields.dataset() == Dataset::spans ? span_status : status);
-      const auto hits = verdicts(field, [](const FactValue& value) { return failed(value.text); });
-      each([&](Accumulator& sum, std::uint32_t row) {
-        ++sum.count_;
-        sum.hits_ += hits[field.codes[row]];
+      const auto failures = verdicts(field, [](const FactValue& value) { return failed(value.text); });
+      each_group([&](Accumulator& sum, Rows own) {
+        sum.count_ += own.size();
+        sum.hits_ += count_hits(field, failures, own);
       });
       break;
     }
     case AggregateKind::sum:
     case AggregateKind::avg:
     case AggregateKind::min:
-    case AggregateKind::max: each_number([](Accumulator& sum, double number) { sum.add_number(number); }); break;
-    case AggregateKind::apdex:
-      each_number([&](Accumulator& sum, double number) { sum.add_apdex(number, aggregate.threshold); });
+    case AggregateKind::max: {
+      const auto& values = fields.numbers(*aggregate.field);
+      each_group([&](Accumulator& sum, Rows own) { sum.add_numbers(values, own); });
       break;
-    case AggregateKind::percentile:
-      each_number([&](Accumulator& sum, double number) {
-        sum.add_number(number);
-        grown += sum.sample(number);
-      });
+    }
+    case AggregateKind::apdex: {
+      const auto& values = fields.numbers(*aggregate.field);
+      each_group([&](Accumulator& sum, Rows own) { sum.add_apdex(values, aggregate.threshold, own); });
       break;
+    }
+    case AggregateKind::percentile: {
+      const auto& values = fields.numbers(*aggregate.field);
+      each_group([&](Accumulator& sum, Rows own) { grown += sum.percentiles_.add(values, own); });
+      break;
+    }
     case AggregateKind::last_seen:
-      each([&](Accumulator& sum, std::uint32_t row) { sum.last_ns_ = std::max(sum.last_ns_, fields.time_ns(row)); });
+      each_group([&](Accumulator& sum, Rows own) {
+        for (const auto row : own) sum.last_ns_ = std::max(sum.last_ns_, fields.time_ns(row));
+      });
       break;
     case AggregateKind::any: {
       const auto& field = fields.coded(*aggregate.field);
-      each([&](Accumulator& sum, std::uint32_t row) {
-        if (!sum.any_.empty()) return;
-        sum.any_ = field.at(row).as_text();
-        grown += sum.any_.size();
+      each_group([&](Accumulator& sum, Rows own) {
+        for (std::size_t i = 0; i < own.size() && sum.any_.empty(); ++i) {
+          sum.any_ = field.at(own[i]).as_text();
+          grown += sum.any_.size();
+        }
       });
       break;
     }
@@ -361,13 +346,8 @@ FactValue Accumulator::result(const Aggregate& aggregate, double minutes) const 
     case AggregateKind::min: return count_ == 0 ? FactValue{} : number_value(least_);
     case AggregateKind::max: return count_ == 0 ? FactValue{} : number_value(greatest_);
     case AggregateKind::percentile: {
-      if (sample_.empty()) return {};
-      auto numbers = sample_;
-      const double at = aggregate.percentile * static_cast<double>(numbers.size() - 1);
-      const auto below = numbers.begin() + static_cast<std::ptrdiff_t>(at);
-      std::nth_element(numbers.begin(), below, numbers.end());
-      const double above = below + 1 == numbers.end() ? *below : *std::min_element(below + 1, numbers.end());
-      return number_value(*below + (above - *below) * (at - std::floor(at)));
+      const auto number = percentiles_.at(aggregate.percentile);
+      return number ? number_value(*number) : FactValue{};
     }
     case AggregateKind::last_seen:
     case AggregateKind::any: break;

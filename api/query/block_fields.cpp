@@ -10,8 +10,6 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <charconv>
-#include <cstdio>
 #include <limits>
 
 namespace picket::query {
@@ -129,32 +127,6 @@ std::int64_t number_at(const facts::ColumnValues* column, std::size_t row) {
 
 }  // namespace
 
-std::optional<double> FactValue::as_number() const {
-  if (kind == Kind::number) return number;
-  if (kind == Kind::integer || kind == Kind::boolean) return static_cast<double>(integer);
-  if (kind != Kind::text || text.empty()) return std::nullopt;
-  double read = 0;
-  const auto end = std::from_chars(text.data(), text.data() + text.size(), read);
-  if (end.ec != std::errc() || end.ptr != text.data() + text.size()) return std::nullopt;
-  return read;
-}
-
-std::string FactValue::as_text() const {
-  switch (kind) {
-    case Kind::none: return {};
-    case Kind::text:
-    case Kind::array: return std::string(text);
-    case Kind::integer: return std::to_string(integer);
-    case Kind::boolean: return integer != 0 ? "true" : "false";
-    case Kind::number: {
-      std::array<char, 64> room;
-      const auto end = std::to_chars(room.data(), room.data() + room.size(), number).ptr;
-      return {room.data(), end};
-    }
-  }
-  std::abort();
-}
-
 const IssueNames::Name& IssueNames::find(std::uint64_t issue) {
   if (const auto found = known_.find(issue); found != known_.end()) return found->second;
   Name name;
@@ -201,26 +173,6 @@ std::vector<std::string_view> columns_of_field(Dataset dataset, std::string_view
   if (const auto shown = digest::public_name(name); shown != name) names.push_back(shown);
   names.push_back(name);
   return names;
-}
-
-std::string render_item_id(Dataset dataset, const facts::Place& place) {
-  buffer::Key key;
-  key.u8(static_cast<std::uint8_t>(dataset)).u8(0).u64(place.sequence).u16(place.item).u32(place.index);
-  return relay::render_hex(key.view());
-}
-
-std::optional<ItemId> parse_item_id(std::string_view text) {
-  const auto id = text.size() == 32 ? relay::parse_event_id(text) : Result<relay::EventId>(Error{});
-  if (!id) return std::nullopt;
-  buffer::KeyReader key(relay::raw_bytes(*id));
-  const auto dataset = key.u8();
-  if (dataset < 1 || dataset > 5 || key.u8() != 0) return std::nullopt;
-  ItemId item;
-  item.dataset = static_cast<Dataset>(dataset);
-  item.place.sequence = key.u64();
-  item.place.item = key.u16();
-  item.place.index = key.u32();
-  return item;
 }
 
 bool BlockFields::take(std::size_t bytes) {
@@ -345,6 +297,10 @@ const CodedField* BlockFields::dictionary(const FieldExpression& field) {
     if (column->type == ValueType::array) made->values.back().kind = Kind::array;
   }
   made->codes.resize(rows());
+  if (column->positions.empty()) {
+    std::ranges::transform(column->codes, made->codes.begin(), [](std::uint32_t code) { return code + 1; });
+    return &*made;
+  }
   for (std::size_t row = 0; row < rows(); ++row) {
     const auto at = column->at(row);
     made->codes[row] = at ? column->codes[*at] + 1 : 0;
@@ -393,10 +349,7 @@ const CodedField& BlockFields::coded(const FieldExpression& field) {
 std::vector<double> BlockFields::numbers_of(const facts::ColumnValues& column) {
   std::vector<double> read;
   switch (column.type) {
-    case ValueType::number:
-      if (column.positions.empty()) return column.numbers;
-      read = column.numbers;
-      break;
+    case ValueType::number: read = column.numbers; break;
     case ValueType::integer:
     case ValueType::boolean: read.assign(column.integers.begin(), column.integers.end()); break;
     case ValueType::text:
@@ -416,12 +369,14 @@ std::vector<double> BlockFields::numbers_of(const facts::ColumnValues& column) {
   return by_row;
 }
 
-const std::vector<double>& BlockFields::numbers(const FieldExpression& field) {
+std::span<const double> BlockFields::numbers(const FieldExpression& field) {
   if (const auto found = numbers_.find(field.text); found != numbers_.end()) return found->second;
   const auto sources = special_of(dataset_, field) == Special::none ? sources_of(field) : Sources{2, nullptr};
   std::vector<double> made;
   if (sources.count == 1) {
-    if (const auto* column = this->column(sources.only->name, sources.only->type)) made = numbers_of(*column);
+    const auto* column = this->column(sources.only->name, sources.only->type);
+    if (column != nullptr && column->type == ValueType::number && column->positions.empty()) return column->numbers;
+    if (column != nullptr) made = numbers_of(*column);
   } else if (sources.count > 1) {
     for (const auto& value : values(field)) made.push_back(value.as_number().value_or(no_number_there));
   }
@@ -430,27 +385,35 @@ const std::vector<double>& BlockFields::numbers(const FieldExpression& field) {
   return numbers_.emplace(field.text, std::move(made)).first->second;
 }
 
+// Of a field that the block has hashes of; the order of the attempts is that of the blocks' age.
+std::vector<std::int64_t> BlockFields::stored_hashes() {
+  if (const auto* packed = column(facts::hash_column, ValueType::array); packed != nullptr && packed->texts.size() == 1)
+    return facts::unpack_hashes(packed->texts.front(), rows());
+  const auto* integers = column(facts::hash_column, ValueType::integer);
+  if (integers == nullptr) return {};
+  std::vector<std::int64_t> made(rows(), facts::no_hash);
+  for (std::size_t row = 0; row < made.size(); ++row) {
+    if (const auto at = integers->at(row)) made[row] = integers->integers[*at];
+  }
+  return made;
+}
+
 std::span<const std::int64_t> BlockFields::hashes(const FieldExpression& field) {
-  constexpr std::int64_t none = -1;
   if (const auto found = hashes_.find(field.text); found != hashes_.end()) return found->second;
   const auto sources = special_of(dataset_, field) == Special::none ? sources_of(field) : Sources{2, nullptr};
   const bool is_hashed = sources.count == 1 && sources.only->name == facts::hashed_column && sources.only->type == ValueType::text;
-  const auto* column = is_hashed ? this->column(facts::hash_column, ValueType::integer) : nullptr;
-  if (column != nullptr && column->integers.size() == rows()) return column->integers;
-  std::vector<std::int64_t> made(rows(), none);
-  if (column != nullptr) {
-    for (std::size_t row = 0; row < made.size(); ++row) {
-      if (const auto at = column->at(row)) made[row] = column->integers[*at];
-    }
-  } else {
+  auto made = is_hashed ? stored_hashes() : std::vector<std::int64_t>();
+  if (made.empty()) {
     const auto& shared = coded(field);
     std::vector<std::int64_t> by_code;
     by_code.reserve(shared.values.size());
     for (const auto& value : shared.values) {
       const bool is_text = value.kind == Kind::text || value.kind == Kind::array;
-      by_code.push_back(!value.there() ? none : is_text ? facts::distinct_hash(value.text) : facts::distinct_hash(value.as_text()));
+      by_code.push_back(!value.there() ? facts::no_hash
+                                       : is_text ? facts::distinct_hash(value.text) : facts::distinct_hash(value.as_text()));
     }
-    for (std::size_t row = 0; row < made.size(); ++row) made[row] = by_code[shared.codes[row]];
+    made.reserve(rows());
+    for (const auto code : shared.codes) made.push_back(by_code[code]);
   }
   take(made.size() * sizeof(std::int64_t));
   return hashes_.emplace(field.text, std::move(made)).first->second;

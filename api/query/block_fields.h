@@ -102,8 +102,8 @@ class BlockFields {
   const CodedField& coded(const FieldExpression& field);
   // nullptr unless the field is one column of texts here, or none: then each value is there once.
   const CodedField* dictionary(const FieldExpression& field);
-  const std::vector<double>& numbers(const FieldExpression& field);  // by row; NaN: none
-  // By row: what stands for the value where distinct ones are counted (facts::distinct_hash() of its text); -1: none.
+  std::span<const double> numbers(const FieldExpression& field);  // by row; NaN: none
+  // By row: what stands for the value where distinct ones are counted (facts::distinct_hash() of its text), or facts::no_hash.
   std::span<const std::int64_t> hashes(const FieldExpression& field);
   bool has(const FieldExpression& field) const;  // false: no row has a value
   // Whether the row is an event of an issue that has such a frame.
@@ -125,6 +125,7 @@ class BlockFields {
   const facts::ColumnValues* column(std::string_view name, facts::ValueType type);
   CodedField code_values(const std::vector<FactValue>& values);
   std::vector<double> numbers_of(const facts::ColumnValues& column);
+  std::vector<std::int64_t> stored_hashes();
   bool take(std::size_t bytes);
   void fill_column(std::string_view name, FieldType type, std::vector<FactValue>& values);
   bool fill_special(const FieldExpression& field, std::vector<FactValue>& values);

@@ -7,9 +7,11 @@
 // THREADS  Belongs to one question and its thread.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -23,13 +25,30 @@ class DistinctNumbers {
   // REQUIRES: hash < 2^hash_bits
   std::optional<std::uint32_t> number_of(std::uint64_t hash, std::size_t& grown) {
     if (size_ * 8 >= slots_.size() * 5) grown += grow();
-    auto& slot = slots_[find(hash)];
+    auto& slot = slots_.data()[find(hash)];
     if (slot == 0) {
       if (size_ == most) return std::nullopt;
       slot = hash << number_bits | ++size_;
     }
     return static_cast<std::uint32_t>((slot & most) - 1);
   }
+  // Those of the hashes that `rows` name, into `numbers` by row: no_number where a hash is negative, or there are too many.
+  // The table is larger than the caches next to the core: what lies ahead is asked for in time. The bytes that this took.
+  std::size_t number_all(std::span<const std::int64_t> hashes, std::span<const std::uint32_t> rows, std::span<std::uint32_t> numbers) {
+    constexpr std::size_t ahead = 16;
+    std::size_t grown = slots_.empty() ? grow() : 0;
+    const auto* const hash_of = hashes.data();
+    const auto* const row = rows.data();
+    auto* const number = numbers.data();
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      const auto next = row[std::min(i + ahead, rows.size() - 1)];
+      __builtin_prefetch(slots_.data() + home_of(static_cast<std::uint64_t>(hash_of[next])));
+      const auto hash = hash_of[row[i]];
+      number[row[i]] = hash < 0 ? no_number : number_of(static_cast<std::uint64_t>(hash), grown).value_or(no_number);
+    }
+    return grown;
+  }
+  static constexpr std::uint32_t no_number = ~std::uint32_t{0};
   std::size_t size() const { return size_; }
 
  private:
@@ -37,10 +56,14 @@ class DistinctNumbers {
   static constexpr std::size_t most = (std::size_t{1} << number_bits) - 1;
   static constexpr unsigned least_slot_bits = 6;
 
+  std::size_t home_of(std::uint64_t hash) const {
+    return static_cast<std::size_t>((hash * 0x9e3779b97f4a7c15U) >> (64 - slot_bits_));
+  }
   std::size_t find(std::uint64_t hash) const {
     const auto mask = slots_.size() - 1;
-    auto at = static_cast<std::size_t>((hash * 0x9e3779b97f4a7c15U) >> (64 - slot_bits_));
-    while (slots_[at] != 0 && slots_[at] >> number_bits != hash) at = (at + 1) & mask;
+    const auto* const slots = slots_.data();
+    auto at = home_of(hash);
+    while (slots[at] != 0 && slots[at] >> number_bits != hash) at = (at + 1) & mask;
     return at;
   }
   std::size_t grow() {
@@ -66,18 +89,43 @@ class DistinctSet {
   std::size_t insert(std::uint32_t number, std::size_t numbers) {
     return bits_.empty() ? insert_into_list(number, numbers) : insert_bit(number, numbers);
   }
+  // The same for those of `inserted` that `rows` name and that are numbers.
+  std::size_t insert_all(std::span<const std::uint32_t> inserted, std::span<const std::uint32_t> rows, std::size_t numbers) {
+    std::size_t grown = 0;
+    std::size_t taken = 0;
+    for (; taken < rows.size() && bits_.empty(); ++taken) {
+      if (const auto number = inserted[rows[taken]]; number != DistinctNumbers::no_number) grown += insert(number, numbers);
+    }
+    if (taken == rows.size()) return grown;
+    grown += make_room(numbers);
+    auto* const bits = bits_.data();
+    const auto* const number_of = inserted.data();
+    std::size_t added = 0;
+    for (const auto row : rows.subspan(taken)) {
+      const auto number = number_of[row];
+      if (number == DistinctNumbers::no_number) continue;
+      const auto before = bits[number / 64];
+      bits[number / 64] = before | std::uint64_t{1} << (number % 64);
+      added += ~before >> (number % 64) & 1;
+    }
+    size_ += added;
+    return grown;
+  }
 
  private:
   static constexpr std::size_t least_slots = 16;
 
+  // For a bit each.
+  std::size_t make_room(std::size_t numbers) {
+    if (numbers <= 64 * bits_.size()) return 0;
+    const auto words = numbers / 64 + numbers / 256 + 1;
+    const auto grown = (words - bits_.size()) * sizeof(std::uint64_t);
+    bits_.resize(words);
+    return grown;
+  }
   std::size_t insert_bit(std::uint32_t number, std::size_t numbers) {
-    std::size_t grown = 0;
+    const auto grown = make_room(numbers);
     const std::size_t word = number / 64;
-    if (word >= bits_.size()) {
-      const auto words = numbers / 64 + numbers / 256 + 1;
-      grown = (words - bits_.size()) * sizeof(std::uint64_t);
-      bits_.resize(words);
-    }
     const auto bit = std::uint64_t{1} << (number % 64);
     size_ += (bits_[word] & bit) == 0 ? 1 : 0;
     bits_[word] |= bit;

@@ -85,11 +85,12 @@ bool FactGroups::add_rows(BlockFields& fields, std::span<const std::uint32_t> ro
     groups.push_back(find_or_add(fields, row));
     if (groups.back() == nullptr) return false;
   }
+  const auto grouped = sorter_.sort(rows, numbers_.numbers(), groups.size());
   std::vector<Accumulator*> sums(groups.size());
   std::size_t grown = 0;
   for (std::size_t i = 0; i < columns_.aggregates().size(); ++i) {
     for (std::size_t group = 0; group < groups.size(); ++group) sums[group] = &groups[group]->sums[i];
-    grown += columns_.gather(i, fields, {rows, numbers_.numbers()}, sums);
+    grown += columns_.gather(i, fields, grouped, sums);
   }
   return grown == 0 || budget_.take(grown);
 }

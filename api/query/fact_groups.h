@@ -51,6 +51,7 @@ class FactGroups {
   std::vector<std::size_t> sorts_;
   std::unordered_map<std::string, Group> groups_;
   GroupNumbers numbers_;
+  RowSorter sorter_;
   std::string key_;
   bool overflown_ = false;
 };

@@ -60,10 +60,10 @@ class Buckets {
     if (one_cell) {
       if (series.front() == no_series) return true;
       cells_.assign(1, series.front() * count_ + first);
-      return add({rows, numbers}, fields);
+      return add(sorter_.sort(rows, numbers, 1), fields);
     }
     spread(fields, rows, numbers, series);
-    return add({spread_rows_, places_}, fields);
+    return add(sorter_.sort(spread_rows_, places_, cells_.size()), fields);
   }
 
   std::vector<std::vector<FactCell>> values(std::size_t series) {
@@ -136,6 +136,7 @@ class Buckets {
   std::vector<Accumulator> sums_;     // series by bucket by aggregate
 
   // Of the block at hand.
+  RowSorter sorter_;
   std::vector<std::size_t> cells_;  // series and bucket
   std::vector<std::uint32_t> spread_rows_;
   std::vector<std::uint32_t> places_;         // among cells_, by row

@@ -1,10 +1,12 @@
-// The groups that the rows of one block fall into, numbered from 0 in the order of their first rows.
+// The groups that the rows of one block fall into, numbered from 0 in the order of their first rows; and rows
+// sorted by such numbers, so that an aggregate takes the rows of a group one after the other.
 //
 // THREADS  Belongs to one question and its thread.
 #pragma once
 
 #include "api/query/block_fields.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -12,6 +14,17 @@
 #include <vector>
 
 namespace picket::query {
+
+// Rows of a block, group by group, ascending within each.
+struct GroupedRows {
+  std::span<const std::uint32_t> rows;
+  std::span<const std::uint32_t> ends;  // by group: where its rows end
+
+  std::span<const std::uint32_t> of(std::size_t group) const {
+    const std::size_t begin = group == 0 ? 0 : ends[group - 1];
+    return rows.subspan(begin, ends[group] - begin);
+  }
+};
 
 class GroupNumbers {
  public:
@@ -28,6 +41,16 @@ class GroupNumbers {
   std::vector<std::uint32_t> first_rows_;
   std::vector<std::uint32_t> dense_;  // by number and code together: the new number
   std::unordered_map<std::uint64_t, std::uint32_t> sparse_;  // the same, where there would be too many
+};
+
+class RowSorter {
+ public:
+  // Rows whose groups are `numbers`, below `groups`. Lasts until the next call, and as long as `rows`.
+  GroupedRows sort(std::span<const std::uint32_t> rows, std::span<const std::uint32_t> numbers, std::size_t groups);
+
+ private:
+  std::vector<std::uint32_t> rows_;
+  std::vector<std::uint32_t> ends_;
 };
 
 // What the group of a row is known by: appends the text of each plain field to `key`.

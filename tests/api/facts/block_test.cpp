@@ -126,6 +126,52 @@ TEST(FactBlock, SumsUpWhatAColumnHolds) {
   EXPECT_EQ(values->text(*values->at(3)), "shop@1");
 }
 
+TEST(FactBlock, HasAHashOfEachRowsUser) {
+  for (const std::size_t count : {1U, 2U, 3U, 100U, 4096U}) {
+    FactRows rows;
+    std::vector<std::int64_t> expected;
+    for (std::size_t i = 0; i < count; ++i) {
+      rows.begin(Dataset::transactions, 7, {i + 1, 0, 0}, 0);
+      const auto user = "id:" + std::to_string(i * i % 77);
+      if (i % 5 != 3) rows.text("user", user);
+      expected.push_back(i % 5 != 3 ? distinct_hash(user) : no_hash);
+    }
+    const auto bytes = encode_block(rows, all_of(rows));
+    const auto block = BlockView::parse(bytes);
+    ASSERT_TRUE(block);
+    const auto* column = block->find(hash_column, ValueType::array);
+    ASSERT_NE(column, nullptr);
+    const auto values = block->read(*column);
+    ASSERT_TRUE(values) << values.error().detail;
+    ASSERT_EQ(values->texts.size(), 1U);
+    EXPECT_EQ(unpack_hashes(values->texts.front(), count), expected);
+    EXPECT_TRUE(unpack_hashes(values->texts.front(), count + 1).empty());
+    // What is made when a block is written is no fact's own.
+    EXPECT_EQ(plain(round_trip(rows), 0), plain(rows, 0));
+  }
+}
+
+TEST(FactBlock, PacksAnyHash) {
+  constexpr auto greatest = (std::int64_t{1} << 40) - 1;
+  const std::vector<std::int64_t> hashes = {0, no_hash, 1, greatest - 1, greatest};
+  EXPECT_EQ(unpack_hashes(pack_hashes(hashes), hashes.size()), (std::vector<std::int64_t>{0, no_hash, 1, greatest - 1, greatest - 1}));
+}
+
+TEST(FactBlock, KeepsAsTheyAreColumnsThatCompressionSavesLittleOf) {
+  std::mt19937_64 random(9);
+  FactRows rows;
+  for (std::uint64_t i = 0; i < 1000; ++i) {
+    rows.begin(Dataset::logs, 7, {i, 0, 0}, 0);
+    rows.integer("random", static_cast<std::int64_t>(random() >> 24));
+    rows.integer("same", 5);
+  }
+  const auto bytes = encode_block(rows, all_of(rows));
+  const auto block = BlockView::parse(bytes);
+  ASSERT_TRUE(block);
+  EXPECT_EQ(block->find("random", ValueType::integer)->coding, 0);
+  EXPECT_EQ(block->find("same", ValueType::integer)->coding, 1);
+}
+
 TEST(FactBlock, FillsInTheIssueWhenItIsWritten) {
   FactRows rows;
   rows.begin(Dataset::errors, 7, {1, 0, 0}, 0, 1);

@@ -75,14 +75,32 @@ TEST_F(FactStore, ScansBackWhatWasAppendedWhateverTheBatches) {
   }
 }
 
-TEST_F(FactStore, MergesSmallBlocksAsBinaryCountersDo) {
-  for (std::uint64_t i = 1; i <= 200; ++i) {
+// Four of a size become one of the next: never more than three of each wait.
+TEST_F(FactStore, MergesSmallBlocksAsCountersOfBaseFourDo) {
+  for (std::uint64_t i = 1; i <= 150; ++i) {
     FactRows rows;
     rows.begin(Dataset::logs, 7, {i, 0, 0}, 0);
     append(rows);
+    ASSERT_EQ(scan(Dataset::logs, 7).size(), i);
+    std::size_t blocks = 0;
+    for (auto left = i; left > 0; left /= 4) blocks += left % 4;
+    ASSERT_EQ(sizes_.size(), blocks) << i;
   }
-  EXPECT_EQ(scan(Dataset::logs, 7).size(), 200U);
-  EXPECT_LE(sizes_.size(), 10U);
+}
+
+// Of batches of which no four fit, as many as do become one block.
+TEST_F(FactStore, FillsBlocksAsFarAsBatchesFit) {
+  std::uint64_t next = 1;
+  for (const std::size_t count : {1500U, 1000U, 333U}) {
+    FactRows rows;
+    for (int batch = 0; batch < 12; ++batch) {
+      rows.clear();
+      for (std::size_t i = 0; i < count; ++i) rows.begin(Dataset::logs, count, {next++, 0, 0}, 0);
+      append(rows);
+    }
+    EXPECT_EQ(scan(Dataset::logs, count).size(), 12 * count);
+    EXPECT_LE(sizes_.size(), 12 / (block_rows / count) + 4) << count;
+  }
 }
 
 TEST_F(FactStore, StartsABlockWhenOneIsFullOrHasTooManyColumns) {
