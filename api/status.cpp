@@ -91,10 +91,11 @@ json::value render_when(std::int64_t ms) {
   return json::value(relay::render_timestamp(ms));
 }
 
-std::string_view state_of(const schema::Destination& row, std::uint64_t waiting) {
+std::string_view state_of(const schema::Destination& row, std::uint64_t waiting, Time now) {
   if (row.paused()) return "paused";
   if (!row.held_reason().empty()) return "held";
   if (waiting == 0) return "idle";
+  if (row.link().waits_until_ms() > to_ms(now)) return "closed";
   if (!row.last_error().empty() && row.last_attempt_ms() >= row.last_success_ms()) return "retrying";
   return "sending";
 }
@@ -118,18 +119,43 @@ json::value render_status_sync(const buffer::Reader& tables, const std::string& 
                       {"last_error", row->held_reason().empty() ? row->last_error() : row->held_reason()}};
 }
 
+// What the link may still carry; caps are null where there are none.
+json::object render_link(const schema::LinkState& link) {
+  const auto cap = [](std::uint64_t bytes) { return bytes == 0 ? json::value(nullptr) : json::value(bytes); };
+  return {{"waits", link.waits().empty() ? json::value(nullptr) : json::value(link.waits())},
+          {"waits_until", render_when(link.waits_until_ms())},
+          {"day_bytes", link.day_bytes()},
+          {"day_cap", cap(link.day_cap())},
+          {"month_bytes", link.month_bytes()},
+          {"drained_at", render_when(link.drained_at_ms())},
+          {"outlived", link.outlived()},
+          {"too_old", link.too_old()},
+          {"month_cap", cap(link.month_cap())}};
+}
+
 json::object render_destination(const buffer::Reader& tables, const Span& span, const schema::Destination& row) {
   const auto cursor = buffer::find_row<schema::Cursor>(tables, Table::cursors, "upstream/" + row.name());
-  Backlog backlog = count_backlog(span, cursor ? cursor->next_sequence() : 1);
-  for (const Sequence deferred : row.deferred()) {
-    ++backlog.envelopes;
-    const auto record = span.journal->read_one(deferred);
-    if (!record || record->records.empty()) continue;
+  const Sequence next = cursor ? cursor->next_sequence() : 1;
+  // What was handed over to the classes lies behind the cursor that counts.
+  const auto& link = row.link();
+  const bool handed = link.lanes_size() > 0 && link.kept_cursor() == next && link.fresh_cursor() >= next;
+  Backlog backlog = count_backlog(span, handed ? link.fresh_cursor() : next);
+  const auto consider_age = [&](Sequence sequence) {
+    const auto record = span.journal->read_one(sequence);
+    if (!record || record->records.empty()) return;
     const auto age = std::chrono::duration<double>(span.now - record->records[0].received).count();
     backlog.oldest_age_s = std::max(backlog.oldest_age_s, age);
+  };
+  if (handed) {
+    backlog.envelopes += link.lanes_waiting();
+    consider_age(next);
+  }
+  for (const Sequence deferred : row.deferred()) {
+    ++backlog.envelopes;
+    consider_age(deferred);
   }
   return {{"name", row.name()},
-          {"state", state_of(row, backlog.envelopes)},
+          {"state", state_of(row, backlog.envelopes, span.now)},
           {"waiting", backlog.envelopes},
           {"oldest_waiting_s", backlog.oldest_age_s},
           {"forwarded", row.forwarded()},
@@ -139,6 +165,7 @@ json::object render_destination(const buffer::Reader& tables, const Span& span, 
           {"last_success", render_when(row.last_success_ms())},
           {"last_error", row.last_error()},
           {"held_reason", row.held_reason()},
+          {"link", render_link(row.link())},
           {"status_sync", render_status_sync(tables, row.name())}};
 }
 

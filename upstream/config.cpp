@@ -29,6 +29,7 @@ void bind(Settings& settings, DestinationConfig& config) {
   settings.text("compression", config.compression);
   settings.number("compression_level", config.compression_level, 1, 19);
   settings.flag("backfill", config.backfill);
+  bind(settings, config.link);
   settings.text("status_sync", config.status_sync);
   settings.duration("status_interval", config.status_interval, milliseconds(100), hours(24));
   settings.text("api_url", config.api_url);
@@ -73,6 +74,7 @@ std::string problem_of(const DestinationConfig& config) {
   if (config.name.find_first_of("\"\\\n\r\t /") != std::string::npos || config.name.size() > 100) {
     return "name must be at most 100 characters, without spaces, quotes and slashes";
   }
+  if (auto problem = problem_of(config.link); !problem.empty()) return problem;
   return sync_problem_of(config);
 }
 

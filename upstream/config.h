@@ -3,6 +3,7 @@
 
 #include "buffer/result.h"
 #include "buffer/settings.h"
+#include "upstream/link_config.h"
 
 #include <chrono>
 #include <cstdint>
@@ -65,6 +66,9 @@ struct DestinationConfig {
   // the file that holds it. Never logged.
   std::string api_token;
   std::string api_token_file;
+
+  // When, how fast and how much may be sent.
+  LinkConfig link;
 
   bool syncs() const { return status_sync != "off"; }
 };

@@ -18,10 +18,8 @@ constexpr std::size_t batch_records = 128;
 constexpr std::uint64_t max_unwritten = 4'096;
 // Of one destination before the others get their turn.
 constexpr int steps_per_turn = 64;
-
-std::size_t window_records(const DestinationConfig& config) {
-  return std::clamp<std::size_t>(config.max_in_flight * 8, 64, 4'096);
-}
+// What a metered link does not carry is looked at again at its end, and this often.
+constexpr Duration metered_look = std::chrono::hours(1);
 
 relay::Coding parse_coding(const std::string& name) {
   if (name == "identity") return relay::Coding::identity;
@@ -41,9 +39,15 @@ Destination::Destination(DestinationConfig config, const buffer::Journal& journa
       routes_(routes_of(config_)),
       journal_(journal),
       clock_(clock),
+      link_(config_.link),
+      lanes_(link_.newest_first()),
       backoff_(config_.retry_min, config_.retry_max, config_.max_in_flight),
       coding_(parse_coding(config_.compression)) {
   said_.name = config_.name;
+}
+
+std::size_t Destination::window_records() const {
+  return std::clamp<std::size_t>(config_.max_in_flight * 8, 64, 4'096);
 }
 
 void Destination::load(const buffer::Tables& tables) {
@@ -51,7 +55,10 @@ void Destination::load(const buffer::Tables& tables) {
   const Time now = clock_.now();
   const auto use = journal_.use();
   const auto cursor = buffer::find_row<schema::Cursor>(snapshot, buffer::Table::cursors, cursor_name(config_.name));
-  auto next = cursor ? cursor->next_sequence() : config_.backfill ? use.first : use.next;
+  const auto row = buffer::find_row<schema::Destination>(snapshot, buffer::Table::destinations, config_.name)
+                       .value_or(schema::Destination());
+  const bool by_lanes = cursor && lanes_hold(row.link(), cursor->next_sequence());
+  auto next = by_lanes ? row.link().fresh_cursor() : cursor ? cursor->next_sequence() : config_.backfill ? use.first : use.next;
   if (!cursor) ledger_.touch();
   if (next > use.next) {
     log(Level::warning, "upstream", "cursor lies past the journal's end (an older journal was restored?); going on from there",
@@ -61,13 +68,16 @@ void Destination::load(const buffer::Tables& tables) {
   }
   window_ = Window(std::max<buffer::Sequence>(next, 1));
 
-  const auto row = buffer::find_row<schema::Destination>(snapshot, buffer::Table::destinations, config_.name)
-                       .value_or(schema::Destination());
+  lanes_ = Lanes(link_.newest_first());
+  if (by_lanes) lanes_.load(row.link());
   instance_ = buffer::find_instance(snapshot);
   paused_ = row.paused();
   retry_generation_ = row.retry_generation();
   retry_quarantined_ = true;
   limits_.load(row, now);
+  link_.load(row.link(), now);
+  look_whether_metered();
+  look_at_link(now);
   for (const buffer::Sequence sequence : row.deferred()) {
     if (sequence < window_.cursor()) deferred_.add(sequence, {});
   }
@@ -77,6 +87,8 @@ void Destination::load(const buffer::Tables& tables) {
   said_.expired = row.expired();
   said_.forwarded_bytes = row.forwarded_bytes();
   said_.last_error = row.last_error();
+  said_.link.outlived = row.link().outlived();
+  said_.link.too_old = row.link().too_old();
   if (row.last_success_ms() != 0) said_.last_success = time_from_ms(row.last_success_ms());
   if (row.last_attempt_ms() != 0) said_.last_attempt = time_from_ms(row.last_attempt_ms());
 }
@@ -90,6 +102,8 @@ void Destination::look_up(const buffer::Tables& tables) {
     if (row) paused = row->paused();
     if (row) generation = row->retry_generation();
   }
+  look_whether_metered();
+  estimate();
   // Handles keep buffers; a burst that is over needs none.
   if (under_way_.empty()) free_.clear();
   if (paused != paused_) {
@@ -104,6 +118,7 @@ void Destination::look_up(const buffer::Tables& tables) {
     deferred_.hasten();
     backoff_.reset();
     no_fresh_before_ = {};
+    hasten_lanes();
     said_.reason.clear();
     ledger_.touch();
   }
@@ -154,11 +169,13 @@ void Destination::on_clock_leap() {
   limits_.clear();
   deferred_.hasten();
   no_fresh_before_ = {};
+  hasten_lanes();
 }
 
 void Destination::forget_batch() {
   batch_ = {};
   next_in_batch_ = 0;
+  lane_batch_ = {};
 }
 
 std::optional<Time> Destination::all_limited_until(Time now) const {
@@ -168,7 +185,7 @@ std::optional<Time> Destination::all_limited_until(Time now) const {
 bool Destination::may_start(Time now) const {
   return !paused_ && !backoff_.waits(Steady::now()) && under_way_.size() < backoff_.allowance() &&
          bytes_under_way_ < max_bytes_under_way && ledger_.settled() + being_written_ < max_unwritten &&
-         !all_limited_until(now);
+         !all_limited_until(now) && !link_.wait(now, Steady::now(), unsent_bytes());
 }
 
 // The window may hold as many again that are on their way into the list.
@@ -178,12 +195,15 @@ bool Destination::deferred_full() const {
 
 bool Destination::fresh_may_go(Time now) const {
   const bool more = !at_end_ || window_.end() < batch_.next;
-  return more && window_.size() < window_records(config_) && now >= no_fresh_before_ &&
+  return more && lanes_.empty() && !link_.restricted() && window_.size() < window_records() && now >= no_fresh_before_ &&
          Steady::now() >= journal_failed_until_;
 }
 
 void Destination::pump(CURLM* multi) {
   if (limits_.expire(clock_.now())) ledger_.touch();
+  look_at_link(clock_.now());
+  keep_pace();
+  consider_lanes();
   if (!deferred_full()) no_fresh_before_ = {};
   for (int step = 0; step < steps_per_turn && may_start(clock_.now()); ++step) {
     if (!ship_next(multi)) return;
@@ -193,7 +213,7 @@ void Destination::pump(CURLM* multi) {
 // What has failed often goes last, so that an envelope that only the upstream cannot stand does not
 // keep others from showing that the upstream is well.
 bool Destination::ship_next(CURLM* multi) {
-  return ship_retry(multi, patience) || ship_deferred(multi) || ship_fresh(multi) || ship_retry(multi, UINT_MAX);
+  return ship_retry(multi, patience) || ship_deferred(multi) || ship_lane(multi) || ship_fresh(multi) || ship_retry(multi, UINT_MAX);
 }
 
 bool Destination::ship_retry(CURLM* multi, unsigned below_attempts) {
@@ -223,9 +243,17 @@ bool Destination::ship_deferred(CURLM* multi) {
   return ship_again(multi, std::move(shipment));
 }
 
+// By the upstream's limits, or because a metered link does not carry it.
+std::optional<Time> Destination::waits_until(const Label& label) const {
+  const Time now = clock_.now();
+  if (!link_.allows(label.send_class)) return now + metered_look;
+  return limits_.waits_until(label, now);
+}
+
 bool Destination::ship_again(CURLM* multi, Shipment shipment) {
   if (shipment.opened) {
-    if (const auto until = limits_.waits_until(shipment.label, clock_.now())) {
+    if (expire(shipment)) return true;
+    if (const auto until = waits_until(shipment.label)) {
       put_off(std::move(shipment), *until);
       return true;
     }
@@ -337,9 +365,8 @@ void Destination::ship(CURLM* multi, const buffer::StoredRecord& record, Shipmen
   }
   shipment.label = parcel->label;
   shipment.opened = true;
-  if (const auto until = limits_.waits_until(shipment.label, clock_.now())) {
-    return put_off(std::move(shipment), *until);
-  }
+  if (expire(shipment)) return;
+  if (const auto until = waits_until(shipment.label)) return put_off(std::move(shipment), *until);
   if (!note_way(*parcel, instance_)) {
     return refuse(shipment, 0, "it has been sent from here before: the destinations lead in a circle");
   }
@@ -354,35 +381,57 @@ void Destination::send(CURLM* multi, const Parcel& parcel, Shipment shipment) {
   auto request = render_request(parcel, now, packing);
   if (!request && request.error().fault == Fault::unavailable) return wait_for_room(std::move(shipment));
   if (!request) return refuse_unreadable(std::move(shipment), request.error().detail);
+  if (!admit(shipment, *request)) return;
   shipment.coding = request->coding;
   std::unique_ptr<Transfer> transfer;
   if (free_.empty()) {
-    transfer = std::make_unique<Transfer>(config_, *this);
+    transfer = std::make_unique<Transfer>(config_, *this, *meter_);
   } else {
     transfer = std::move(free_.back());
     free_.pop_back();
   }
   Transfer* const started = transfer.get();
   bytes_under_way_ += request->body_bytes();
+  const std::uint64_t reserved = request->wire_bytes();
+  link_.begin(reserved, request->head_bytes(), Steady::now());
   said_.last_attempt = now;
   started->start(multi, *std::move(request));
-  under_way_.emplace(started, UnderWay{std::move(transfer), std::move(shipment)});
+  under_way_.emplace(started, UnderWay{std::move(transfer), std::move(shipment), reserved});
 }
 
 void Destination::abandon(CURLM* multi) {
-  for (auto& [transfer, under_way] : under_way_) transfer->abandon(multi);
+  ending_ = true;
+  for (auto& [transfer, under_way] : under_way_) {
+    release(*transfer, under_way);
+    transfer->abandon(multi);
+  }
   under_way_.clear();
+  next_meter_ = {};
+  look_at_link(clock_.now());
+  // What was granted and not used is given back.
+  if (config_.link.max_bytes_per_day > 0 || config_.link.max_bytes_per_month > 0) ledger_.touch();
   bytes_under_way_ = 0;
 }
 
 std::optional<Duration> Destination::wakes_in() const {
+  const auto start = starts_in(clock_.now());
+  if (stopped_.empty()) return start;
+  const auto go_on = link_.ready_in(Steady::now());
+  return std::min(start.value_or(go_on), go_on);
+}
+
+std::optional<Duration> Destination::starts_in(Time now) const {
   if (paused_) return std::nullopt;
   const auto steady = Steady::now();
-  const Time now = clock_.now();
   if (backoff_.waits(steady)) return backoff_.left(steady);
   if (const auto until = all_limited_until(now)) return *until - now;
+  if (const auto wait = link_.wait(now, steady, unsent_bytes())) return wait;
   if (!may_start(now)) return std::nullopt;
   if (fresh_may_go(now)) return Duration(0);
+  const bool lanes = lanes_may_go();
+  if (lanes && std::any_of(send_classes.begin(), send_classes.end(), [&](SendClass one) { return lane_may_go(one, now); })) {
+    return Duration(0);
+  }
   std::optional<Duration> least;
   const auto consider = [&](Duration wait) {
     wait = std::max(wait, Duration(0));
@@ -392,6 +441,10 @@ std::optional<Duration> Destination::wakes_in() const {
   if (const auto look = deferred_.next_look()) consider(std::max(*look, now) - now);
   if (journal_failed_until_ > steady) consider(std::chrono::ceil<Duration>(journal_failed_until_ - steady));
   if (no_fresh_before_ > now) consider(no_fresh_before_ - now);
+  for (const SendClass one : send_classes) {
+    const Time until = lane_waits_[static_cast<std::size_t>(one)];
+    if (lanes && until > now && !lanes_.lane(one).empty()) consider(until - now);
+  }
   return least;
 }
 

@@ -3,6 +3,7 @@
 
 #include "buffer/clock.h"
 #include "buffer/journal.h"
+#include "upstream/link_status.h"
 
 #include <cstdint>
 #include <optional>
@@ -18,6 +19,7 @@ enum class DestinationState : std::uint8_t {
   limited,   // the upstream's rate limits make some of it wait, or all
   held,      // 401, 403, 404 …: somebody has to look
   paused,    // by the operator
+  closed,    // by its windows or byte caps: goes on by itself
 };
 std::string_view state_name(DestinationState state);
 
@@ -29,6 +31,7 @@ struct DestinationStatus {
   std::uint64_t depth = 0;  // records that still wait, deferred ones included
   std::optional<Time> oldest;  // when the oldest of them was received
   std::uint64_t deferred = 0;
+  std::uint64_t handed = 0;    // waits in the order of its classes
   std::uint64_t in_flight = 0;
   std::uint64_t forwarded = 0;
   std::uint64_t quarantined = 0;
@@ -39,6 +42,7 @@ struct DestinationStatus {
   std::optional<Time> last_attempt;
   std::string last_error;  // empty once an attempt has succeeded
   Duration retry_in{0};
+  LinkStatus link;
 };
 
 // Of a destination as its row and cursor in the tables have it, for another process.
@@ -48,7 +52,7 @@ DestinationStatus stored_status(const buffer::Journal* journal,
                                 Time now);
 
 // Fills in depth and oldest by looking at the journal.
-void measure_backlog(const buffer::Journal& journal, DestinationStatus& status, buffer::Sequence oldest_deferred);
+void measure_backlog(const buffer::Journal& journal, DestinationStatus& status, buffer::Sequence oldest_behind);
 
 // Prometheus text.
 void render_metrics(const std::vector<DestinationStatus>& all, Time now, std::string& out);

@@ -49,6 +49,13 @@ json::object render(const DestinationStatus& status) {
           {"quarantined", status.quarantined},
           {"expired", status.expired},
           {"forwarded_bytes", status.forwarded_bytes},
+          {"waits", status.link.waits},
+          {"waits_until_ms", milliseconds(status.link.waits_until)},
+          {"day_bytes", status.link.day_bytes},
+          {"month_bytes", status.link.month_bytes},
+          {"drained_at_ms", milliseconds(status.link.drained_at)},
+          {"outlived", status.link.outlived},
+          {"too_old", status.link.too_old},
           {"last_success_ms", milliseconds(status.last_success)},
           {"last_attempt_ms", milliseconds(status.last_attempt)},
           {"last_error", status.last_error}};
@@ -61,6 +68,12 @@ void print(std::ostream& out, const DestinationStatus& status, Time now) {
       << status.quarantined << std::setw(9) << status.expired << '\n';
   const std::string& words = status.reason.empty() ? status.last_error : status.reason;
   if (!words.empty()) out << "  last error: " << words << '\n';
+  if (status.depth > 0 && status.link.drained_at) out << "  done in about " << render_age(now, *status.link.drained_at) << '\n';
+  if (!status.link.waits.empty()) {
+    out << "  waits: " << status.link.waits;
+    if (status.link.waits_until) out << ", for " << render_age(now, *status.link.waits_until);
+    out << '\n';
+  }
 }
 
 void print(std::ostream& out, const SyncStatus& sync, Time now) {
@@ -132,7 +145,7 @@ std::vector<Command> upstream_commands() {
        "usage: picket upstream ls [--json]\n\n"
        "DEPTH counts the journal records that still wait, OLDEST is the age of the oldest of them.\n"
        "States: running, retrying (not reached, or errs), limited (by the upstream's rate limits),\n"
-       "held (401, 403, 404: somebody has to look), paused (by you).\n"
+       "held (401, 403, 404: somebody has to look), paused (by you), closed (by its windows or byte caps).\n"
        "Where states of issues are synchronised, a line below says how that is doing.\n\n"
        "example: picket upstream ls --json\n",
        {"json"}, {}, &list},

@@ -24,6 +24,7 @@ enum class Fate : std::uint8_t {
   quarantined = 2,
   expired = 3,   // recycled from the journal before it was forwarded
   deferred = 4,  // passed by the cursor, still waiting
+  handed = 5,    // likewise, in the lanes
 };
 
 struct Settled {
