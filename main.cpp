@@ -8,10 +8,15 @@
 #include "api/rest/router.h"
 #include "api/rest/setup.h"
 #include "api/ledger_verb.h"
+#include "api/resend_verb.h"
 #include "api/status.h"
+#include "api/stream_verbs.h"
 #include "api/verbs.h"
+#include "buffer/clock_check.h"
 #include "buffer/command.h"
 #include "buffer/config.h"
+#include "buffer/disk_check.h"
+#include "buffer/limits_check.h"
 #include "buffer/logger.h"
 #include "buffer/retention.h"
 #include "buffer/service_manager.h"
@@ -20,6 +25,8 @@
 #include "buffer/spool.h"
 #include "buffer/storage_lock.h"
 #include "buffer/verbs.h"
+#include "buffer/version_history.h"
+#include "relay/http/certificate_check.h"
 #include "relay/http/config.h"
 #include "relay/http/server.h"
 #include "relay/ingest/config.h"
@@ -27,6 +34,7 @@
 #include "relay/ingest/quota_config.h"
 #include "upstream/config.h"
 #include "upstream/forwarder.h"
+#include "upstream/reach_check.h"
 #include "upstream/send_verb.h"
 #include "upstream/status_sync.h"
 #include "upstream/verbs.h"
@@ -272,6 +280,7 @@ ExitCode serve(CommandLine& line) {
   // In one write: scripts wait for this line.
   std::cerr << "listening on " + std::string(scheme) + "://" + options->address + ":" + std::to_string(picket.server->port()) + "\n";
   notify_service_manager("READY=1");
+  buffer::note_start(config->storage.path, picket.clock.now());
 
   wait_for_end(picket, file, signals);
   notify_service_manager("STOPPING=1");
@@ -290,6 +299,58 @@ ExitCode config_check(CommandLine& line) {
   return ExitCode::done;
 }
 
+// Where this machine reaches what `serve` listens on.
+std::string local_origin(const http::ServerOptions& options) {
+  std::string host = options.address;
+  if (host == "0.0.0.0") host = "127.0.0.1";
+  if (host == "::") host = "::1";
+  if (host.find(':') != std::string::npos) host = "[" + host + "]";
+  return (options.certificate_file.empty() ? "http://" : "https://") + host + ":" + std::to_string(options.port);
+}
+
+// Descriptors beside connections: files of the journal and the tables, forwarders, the spool.
+constexpr std::uint64_t own_files = 512;
+
+buffer::Wanted add_up(const Config& config) {
+  buffer::Wanted wanted{.files = config.server.max_connections + own_files, .file_bytes = config.storage.segment_bytes};
+  wanted.memory_bytes = config.storage.queue_bytes + config.server.max_body_memory_bytes;
+  wanted.memory_bytes += config.upstreams.size() * (std::uint64_t{8} << 20);
+  return wanted;
+}
+
+ExitCode doctor(CommandLine& line) {
+  if (!line.words.empty()) {
+    line.err << "picket doctor takes no words; see `picket doctor --help`\n";
+    return ExitCode::usage;
+  }
+  const auto file = config_file(line);
+  auto config = load_config(file);
+  if (!config) {
+    return print_findings(line, {{Grade::fail, "configuration", (file.empty() ? "" : file.string() + ": ") + config.error().detail,
+                                  "mend it (picket config check says the same), then ask again: the rest depends on it"}});
+  }
+  if (line.has("storage")) config->storage.path = line.option("storage");
+  std::vector<Finding> findings = {{Grade::ok, "configuration", file.empty() ? "no file: the defaults" : file.string()}};
+  const auto add = [&](std::vector<Finding> more) { findings.insert(findings.end(), more.begin(), more.end()); };
+  const SystemClock clock;
+  const auto process = buffer::served_by(config->storage.path);
+  const auto options = http::options_of(config->server);
+  if (options && options->port != 0) add({upstream::check_service(local_origin(*options), process > 0)});
+  add(buffer::check_disk(config->storage));
+  add(buffer::check_clock_and_data(config->storage.path, clock));
+  add(buffer::check_limits(add_up(*config), process));
+  add(http::check_certificate(config->server, clock.now()));
+  add(upstream::check_destinations(config->upstreams, clock));
+  return print_findings(line, findings);
+}
+
+ExitCode journal_import(CommandLine& line) {
+  auto config = load_config(config_file(line));
+  if (!config) return refuse_start(line.err, config.error());
+  if (line.has("storage")) config->storage.path = line.option("storage");
+  return api::import_stream_into(line, config->storage);
+}
+
 std::vector<Command> all_commands() {
   std::vector<Command> commands = {
       {"serve", "take, keep, show and pass on: runs until SIGTERM",
@@ -299,10 +360,19 @@ std::vector<Command> all_commands() {
        "counts as metered for destinations with metered_signal.\n\n"
        "Example: picket serve --config /etc/picket/picket.toml\n",
        {}, {"listen"}, &serve, true}};
-  for (auto& more : {rest::api_commands(), std::vector<Command>{api::status_command(), api::ledger_command(), upstream::send_command()},
-                     upstream::upstream_commands(), buffer::buffer_commands(), buffer::general_commands()}) {
+  for (auto& more : {rest::api_commands(), std::vector<Command>{api::status_command(), api::ledger_command(), api::resend_command(), upstream::send_command(),
+                                                                                 api::export_command(), api::import_command(&journal_import)},
+                     upstream::upstream_commands(), buffer::buffer_commands(), buffer::general_commands(), buffer::version_commands()}) {
     commands.insert(commands.end(), more.begin(), more.end());
   }
+  commands.push_back({"doctor", "check disk, clock, limits, certificates, destinations, and say what to do",
+                      "usage: picket doctor [--json] [--config FILE] [--storage DIR]\n\n"
+                      "Looks at what Picket depends on and prints a line for each: ok, warn or fail, and what to do\n"
+                      "next. Works beside a running Picket, and without one; changes nothing, sends no event, prints no\n"
+                      "key, token or password. Asks each destination one question, with its proxy and authorities. Best\n"
+                      "run as the user that serves. Exit code 1: something failed.\n\n"
+                      "Example: sudo picket doctor --config /etc/picket/picket.toml --storage /var/lib/picket\n",
+                      {"json"}, {}, &doctor, true});
   commands.push_back({"config check", "say whether a configuration is right",
                       "usage: picket config check [--config FILE]\n\nReads the file and the environment as serve would. Exit code 78 when something is wrong.\n\n"
                       "Example: picket config check --config picket.toml\n",

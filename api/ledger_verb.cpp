@@ -22,8 +22,8 @@ namespace json = boost::json;
 constexpr std::string_view help =
     "usage: picket ledger [--by WORDS] [--hours N] [--project ID] [--check] [--json] [--storage DIR]\n\n"
     "What became of every item: received = stored + filtered + rate limited + invalid + abuse, and\n"
-    "stored = forwarded + waiting + quarantined + expired for each destination. Client-discarded is\n"
-    "what SDKs say they dropped before sending. Works beside a running Picket.\n\n"
+    "stored = forwarded + waiting + quarantined + expired + not routed + not sampled for each\n"
+    "destination. Client-discarded is what SDKs say they dropped before sending. Works beside a running Picket.\n\n"
     "  --by WORDS     any of hour,project,key,category, with commas (default: category)\n"
     "  --hours N      the last N hours (default: all that is kept)\n"
     "  --project ID   one project\n"
@@ -84,14 +84,14 @@ void print_table(std::ostream& out, const std::vector<Row>& rows) {
 void print_report(std::ostream& out, const query::LedgerReport& report, const query::LedgerGrouping& by) {
   const auto text = [](std::uint64_t number) { return std::to_string(number); };
   std::vector<Row> rows{{"ITEMS", "RECEIVED", "STORED", "FILTERED", "LIMITED", "INVALID", "ABUSE", "CLIENT-DISCARDED"}};
-  std::vector<Row> onward{{"DESTINATION", "STORED", "FORWARDED", "WAITING", "QUARANTINED", "EXPIRED"}};
+  std::vector<Row> onward{{"DESTINATION", "STORED", "FORWARDED", "WAITING", "QUARANTINED", "EXPIRED", "NOT ROUTED", "NOT SAMPLED"}};
   for (const auto& line : report.lines) {
     const auto place = render_place(line, by);
     rows.push_back({place, text(line.received()), text(line.stored), text(line.filtered), text(line.rate_limited),
                     text(line.invalid), text(line.abuse), text(line.client_discarded)});
     for (const auto& [name, fates] : line.destinations) {
       onward.push_back({name + "  " + place, text(line.stored), text(fates.forwarded), text(fates.waiting),
-                        text(fates.quarantined), text(fates.expired)});
+                        text(fates.quarantined), text(fates.expired), text(fates.not_routed), text(fates.not_sampled)});
     }
   }
   print_table(out, rows);

@@ -91,13 +91,15 @@ json::value render_when(std::int64_t ms) {
   return json::value(relay::render_timestamp(ms));
 }
 
-std::string_view state_of(const schema::Destination& row, std::uint64_t waiting, Time now) {
+std::string_view state_of(const schema::Destination& row, Sequence cursor, std::uint64_t waiting, Time now) {
+  if (row.retired_ms() != 0) return "retired";
   if (row.paused()) return "paused";
+  if (row.drain_until() != 0 && cursor >= row.drain_until() && row.deferred().empty()) return "drained";
   if (!row.held_reason().empty()) return "held";
   if (waiting == 0) return "idle";
   if (row.link().waits_until_ms() > to_ms(now)) return "closed";
   if (!row.last_error().empty() && row.last_attempt_ms() >= row.last_success_ms()) return "retrying";
-  return "sending";
+  return row.drain_until() != 0 ? "draining" : "sending";
 }
 
 // Null where states of issues are not synchronised.
@@ -117,6 +119,19 @@ json::value render_status_sync(const buffer::Reader& tables, const std::string& 
                       {"refused", row->refused()},
                       {"last_success", render_when(row->last_success_ms())},
                       {"last_error", row->held_reason().empty() ? row->last_error() : row->held_reason()}};
+}
+
+// Null where nobody asked for one.
+json::value render_resend(const schema::Resend& resend) {
+  if (resend.id() == 0) return nullptr;
+  return json::object{{"state", resend.ended_ms() == 0 ? "under way" : resend.cancelled() ? "given up" : "done"},
+                      {"records", resend.end() - resend.first()},
+                      {"looked_at", resend.next() - resend.first()},
+                      {"sent", resend.sent()},
+                      {"already_there", resend.already_there()},
+                      {"not_wanted", resend.not_wanted()},
+                      {"refused", resend.refused()},
+                      {"gone", resend.gone()}};
 }
 
 // What the link may still carry; caps are null where there are none.
@@ -139,7 +154,8 @@ json::object render_destination(const buffer::Reader& tables, const Span& span, 
   // What was handed over to the classes lies behind the cursor that counts.
   const auto& link = row.link();
   const bool handed = link.lanes_size() > 0 && link.kept_cursor() == next && link.fresh_cursor() >= next;
-  Backlog backlog = count_backlog(span, handed ? link.fresh_cursor() : next);
+  Backlog backlog;
+  if (row.retired_ms() == 0) backlog = count_backlog(span, handed ? link.fresh_cursor() : next);
   const auto consider_age = [&](Sequence sequence) {
     const auto record = span.journal->read_one(sequence);
     if (!record || record->records.empty()) return;
@@ -155,16 +171,22 @@ json::object render_destination(const buffer::Reader& tables, const Span& span, 
     consider_age(deferred);
   }
   return {{"name", row.name()},
-          {"state", state_of(row, backlog.envelopes, span.now)},
+          {"state", state_of(row, next, backlog.envelopes, span.now)},
+          {"mode", row.forward_only() ? "forward-only" : "mirror"},
           {"waiting", backlog.envelopes},
           {"oldest_waiting_s", backlog.oldest_age_s},
           {"forwarded", row.forwarded()},
           {"quarantined", row.quarantined()},
           {"expired", row.expired()},
+          {"not_routed", row.not_routed()},
+          {"not_sampled", row.not_sampled()},
           {"forwarded_bytes", row.forwarded_bytes()},
           {"last_success", render_when(row.last_success_ms())},
           {"last_error", row.last_error()},
           {"held_reason", row.held_reason()},
+          {"given_up_waiting", row.given_up_waiting()},
+          {"given_up_quarantined", row.given_up_quarantined()},
+          {"resend", render_resend(row.resend())},
           {"link", render_link(row.link())},
           {"status_sync", render_status_sync(tables, row.name())}};
 }

@@ -89,15 +89,29 @@ void print_destination(std::ostream& out, const json::object& destination) {
   if (number(destination.at("waiting")) > 0) {
     out << ", the oldest for " << in_time(destination.at("oldest_waiting_s").as_double());
   }
+  if (std::string_view(destination.at("mode").as_string()) == "forward-only") out << " (forward-only)";
+  if (std::string_view(destination.at("state").as_string()) == "retired") {
+    out << "\n    given up: " << number(destination.at("given_up_waiting")) << " waiting, " << number(destination.at("given_up_quarantined"))
+        << " in quarantine; `picket upstream release " << printable(destination.at("name").as_string()) << "` starts it anew\n";
+    return;
+  }
   out << "\n    forwarded " << number(destination.at("forwarded")) << " ("
       << in_bytes(static_cast<double>(number(destination.at("forwarded_bytes")))) << " sent), quarantined "
-      << number(destination.at("quarantined")) << ", expired " << number(destination.at("expired")) << "\n";
+      << number(destination.at("quarantined")) << ", expired " << number(destination.at("expired"));
+  if (const auto left = number(destination.at("not_routed")); left > 0) out << ", not routed " << left;
+  if (const auto left = number(destination.at("not_sampled")); left > 0) out << ", not sampled " << left;
+  out << "\n";
   out << "    last success " << (destination.at("last_success").is_null() ? std::string("never") : std::string(destination.at("last_success").as_string())) << "\n";
   if (const auto& held = destination.at("held_reason").as_string(); !held.empty()) {
     out << "    held: " << printable(held) << "; `picket upstream resume " << printable(destination.at("name").as_string())
         << "` once it is put right\n";
   } else if (const auto& error = destination.at("last_error").as_string(); !error.empty()) {
     out << "    last error: " << printable(error) << "\n";
+  }
+  if (const auto* resend = destination.at("resend").if_object()) {
+    out << "    resend " << std::string_view(resend->at("state").as_string()) << ": looked at " << number(resend->at("looked_at")) << " of "
+        << number(resend->at("records")) << " records, " << number(resend->at("sent")) << " sent, " << number(resend->at("already_there"))
+        << " already there\n";
   }
   if (number(destination.at("waiting")) > 0) print_estimate(out, destination.at("link").as_object());
   print_link(out, destination.at("link").as_object());

@@ -10,7 +10,6 @@
 namespace picket::buffer {
 namespace {
 
-constexpr std::string_view magic = "PKB1";
 constexpr unsigned char format_version = 1;
 
 template <class Number>
@@ -27,6 +26,10 @@ Number load(const char* in) {
     value |= std::uint64_t{static_cast<unsigned char>(in[i])} << (8 * i);
   }
   return static_cast<Number>(value);
+}
+
+Error wrong_block(std::string_view what) {
+  return {Fault::corrupt, "block: " + std::string(what)};
 }
 
 std::uint32_t record_checksum(std::string_view record, BlockKey key) {
@@ -67,7 +70,7 @@ void copy_record(const Record& record, std::size_t offset, std::size_t bytes, ch
 // Writes the head, whose checksum covers the table behind it.
 void store_head(const BlockHead& head, std::size_t bytes, char* out) {
   std::memset(out, 0, block_head_bytes);
-  std::memcpy(out, magic.data(), magic.size());
+  std::memcpy(out, block_magic.data(), block_magic.size());
   out[4] = format_version;
   store(out + 6, static_cast<std::uint16_t>(block_head_bytes));
   store(out + 8, head.key.first);
@@ -139,36 +142,42 @@ void pack_part(const Record& record, const RecordPart& part, char* out) {
   store_head(head, block_head_bytes + block_entry_bytes + part.bytes, out);
 }
 
-Result<Block> Block::parse(std::string_view bytes) {
-  const auto wrong = [](std::string_view what) {
-    return Error{Fault::corrupt, "block: " + std::string(what)};
-  };
-  if (bytes.size() < block_head_bytes || !bytes.starts_with(magic)) return wrong("no block head");
+Result<BlockHead> parse_block_head(std::string_view bytes) {
+  if (bytes.size() < block_head_bytes || !bytes.starts_with(block_magic)) return wrong_block("no block head");
   const char* const in = bytes.data();
-  if (static_cast<unsigned char>(in[4]) != format_version) return wrong("unknown format version");
-  const auto head_bytes = std::size_t{load<std::uint16_t>(in + 6)};
+  if (static_cast<unsigned char>(in[4]) != format_version) return wrong_block("unknown format version");
+  BlockHead head;
+  head.key.first = load<std::uint64_t>(in + 8);
+  head.key.part = load<std::uint32_t>(in + 16);
+  head.parts = load<std::uint32_t>(in + 20);
+  head.count = load<std::uint32_t>(in + 24);
+  head.oldest = time_from_ms(load<std::int64_t>(in + 32));
+  head.newest = time_from_ms(load<std::int64_t>(in + 40));
+  if (load<std::uint16_t>(in + 6) != block_head_bytes || head.count == 0 || head.count > max_block_records) {
+    return wrong_block("head is out of bounds");
+  }
+  const auto table_bytes = head.count * block_entry_bytes;
+  if (bytes.size() - block_head_bytes < table_bytes) return wrong_block("table is cut short");
+  const auto table = bytes.substr(block_head_bytes, table_bytes);
+  if (load<std::uint32_t>(in + 60) != crc32c(table, crc32c(bytes.substr(0, 60)))) {
+    return wrong_block("checksum of the head does not hold");
+  }
+  return head;
+}
+
+Result<Block> Block::parse(std::string_view bytes) {
+  const auto head = parse_block_head(bytes);
+  if (!head) return head.error();
+  if (load<std::uint32_t>(bytes.data() + 28) != bytes.size()) return wrong_block("head is out of bounds");
   Block block;
-  block.head_.key.first = load<std::uint64_t>(in + 8);
-  block.head_.key.part = load<std::uint32_t>(in + 16);
-  block.head_.parts = load<std::uint32_t>(in + 20);
-  block.head_.count = load<std::uint32_t>(in + 24);
-  block.head_.oldest = time_from_ms(load<std::int64_t>(in + 32));
-  block.head_.newest = time_from_ms(load<std::int64_t>(in + 40));
-  if (head_bytes != block_head_bytes || load<std::uint32_t>(in + 28) != bytes.size() ||
-      block.head_.count == 0 || block.head_.count > max_block_records) {
-    return wrong("head is out of bounds");
-  }
+  block.head_ = *head;
   const auto table_bytes = block.head_.count * block_entry_bytes;
-  if (bytes.size() - head_bytes < table_bytes) return wrong("table is cut short");
-  block.table_ = bytes.substr(head_bytes, table_bytes);
-  block.records_ = bytes.substr(head_bytes + table_bytes);
-  if (load<std::uint32_t>(in + 60) != crc32c(block.table_, crc32c(bytes.substr(0, 60)))) {
-    return wrong("checksum of the head does not hold");
-  }
+  block.table_ = bytes.substr(block_head_bytes, table_bytes);
+  block.records_ = bytes.substr(block_head_bytes + table_bytes);
   for (std::size_t i = 0; i < block.head_.count; ++i) {
-    if (block.end(i) < block.begin(i)) return wrong("table does not ascend");
+    if (block.end(i) < block.begin(i)) return wrong_block("table does not ascend");
   }
-  if (block.end(block.head_.count - 1) != block.records_.size()) return wrong("records are cut short");
+  if (block.end(block.head_.count - 1) != block.records_.size()) return wrong_block("records are cut short");
   return block;
 }
 

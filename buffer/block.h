@@ -82,6 +82,10 @@ class Block {
   std::string_view records_;
 };
 
+// Is there a block's head at the beginning of these bytes? What follows its table is not looked at.
+Result<BlockHead> parse_block_head(std::string_view bytes);
+constexpr std::string_view block_magic = "PKB1";
+
 bool checksum_holds(std::string_view record, BlockKey key, std::uint32_t checksum);
 
 // A whole record out of its bytes, which the result points into.

@@ -14,6 +14,7 @@ void bind(Settings& settings, StorageConfig& config) {
   settings.bytes("queue_bytes", config.queue_bytes, mebibyte, 65536 * mebibyte);
   settings.bytes("spool_max_bytes", config.spool_max_bytes, 16 * mebibyte, most);
   settings.bytes("disk_reserve_bytes", config.disk_reserve_bytes, 0, most);
+  settings.bytes("low_room_bytes", config.low_room_bytes, 0, most);
 }
 
 Result<WhenFull> parse_when_full(std::string_view text) {
@@ -43,12 +44,16 @@ JournalOptions journal_options(const StorageConfig& config) {
   options.max_bytes = config.journal_max_bytes;
   options.queue_bytes = config.queue_bytes;
   options.disk_reserve_bytes = config.disk_reserve_bytes;
+  options.low_room_bytes = config.low_room_bytes;
   return options;
 }
 
 TablesOptions tables_options(const StorageConfig& config) {
   TablesOptions options;
+  constexpr std::uint64_t for_deletes_and_cursors = std::uint64_t{4} << 20;
   options.path = std::filesystem::path(config.path) / "tables.mdb";
+  options.reserve_bytes = config.disk_reserve_bytes == 0 ? 0 : for_deletes_and_cursors;
+  options.least_free_bytes = config.disk_reserve_bytes / 4;
   return options;
 }
 

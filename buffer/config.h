@@ -35,6 +35,9 @@ struct StorageConfig {
   std::uint64_t spool_max_bytes = std::uint64_t{4} << 30;
   // Intake refuses when the file system has less than this left, so that the tables can still be written.
   std::uint64_t disk_reserve_bytes = std::uint64_t{256} << 20;
+  // With less room than this, in the journal's budget or on the disk above its reserve, what is worth
+  // least is refused ([ingest] low_value). At most a quarter of journal_max_bytes. 0: never.
+  std::uint64_t low_room_bytes = std::uint64_t{1} << 30;
 };
 
 void bind(Settings& settings, StorageConfig& config);

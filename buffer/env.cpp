@@ -117,6 +117,13 @@ Result<void> Env::copy_to(const std::filesystem::path& target) const {
   return {};
 }
 
+bool Env::broken() const {
+  MDB_txn* txn = nullptr;
+  const int rc = mdb_txn_begin(env_.get(), nullptr, MDB_RDONLY, &txn);
+  if (rc == 0) mdb_txn_abort(txn);
+  return rc == MDB_PANIC;
+}
+
 int Env::check_readers() {
   int dead = 0;
   mdb_reader_check(env_.get(), &dead);
@@ -179,6 +186,13 @@ std::uint64_t Txn::entries(TableHandle table) const {
   const int rc = mdb_stat(txn_.get(), table, &stat);
   if (rc != 0 && !doomed(rc)) broken_read(rc);
   return stat.ms_entries;
+}
+
+std::uint64_t Txn::pages(TableHandle table) const {
+  MDB_stat stat{};
+  const int rc = mdb_stat(txn_.get(), table, &stat);
+  if (rc != 0 && !doomed(rc)) broken_read(rc);
+  return stat.ms_branch_pages + stat.ms_leaf_pages + stat.ms_overflow_pages;
 }
 
 std::uint64_t Txn::number() const {

@@ -56,6 +56,9 @@ class Env {
   // Writes a consistent copy of the newest committed state to `target`, which must not exist.
   Result<void> copy_to(const std::filesystem::path& target) const;
 
+  // A commit's last write failed: LMDB refuses everything until the file is opened anew.
+  bool broken() const;
+
   // Frees reader slots that dead processes left behind. Returns how many.
   int check_readers();
 
@@ -112,6 +115,7 @@ class Txn {
   std::optional<std::string_view> get(TableHandle table, std::string_view key) const;
   Cursor cursor(TableHandle table) const;  // must not outlive the transaction
   std::uint64_t entries(TableHandle table) const;
+  std::uint64_t pages(TableHandle table) const;  // that it takes
   // Of a read transaction the last committed one it sees, of a write transaction its own.
   std::uint64_t number() const;
 

@@ -117,9 +117,13 @@ class FileWalk {
     return {bytes_, (meta.last_page + 1) * meta.page_bytes, meta.main.entries};
   }
 
+  Result<std::string> meta_page(std::size_t slot, const Meta& meta) const {
+    return file_.read_at(slot * meta.page_bytes, meta.page_bytes);
+  }
+
   // Puts the good meta page at `slot` over the other one.
   Result<void> keep_only(std::size_t slot, const Meta& meta) const {
-    auto page = file_.read_at(slot * meta.page_bytes, meta.page_bytes);
+    auto page = meta_page(slot, meta);
     if (!page) return page.error();
     const std::uint64_t other = 1 - slot;
     std::memcpy(page->data(), &other, sizeof other);
@@ -279,6 +283,28 @@ Result<FileUse> check_file(const std::filesystem::path& path) {
     return Error{checked.error().fault, path.filename().string() + ": " + checked.error().detail};
   }
   return checked;
+}
+
+Result<NewestMeta> read_newest_meta(const std::filesystem::path& path) {
+  const auto walk = FileWalk::open(path, O_RDONLY);
+  if (!walk) return walk.error();
+  const auto newest = find_newest(*walk);
+  if (!newest) return broken_metas(path);
+  auto page = walk->meta_page(newest->slot, newest->meta);
+  if (!page) return page.error();
+  return NewestMeta{newest->meta.transaction, *std::move(page)};
+}
+
+Result<void> take_back(const std::filesystem::path& path, const NewestMeta& meta) {
+  const auto walk = FileWalk::open(path, O_RDWR);
+  if (!walk) return walk.error();
+  const auto newest = find_newest(*walk);
+  if (!newest) return broken_metas(path);
+  const auto page = walk->meta_page(newest->slot, newest->meta);
+  if (!page) return page.error();
+  if (*page != meta.bytes) return {};
+  const auto before = walk->meta(1 - newest->slot);
+  return walk->keep_only(1 - newest->slot, *before);
 }
 
 Result<FileUse> repair_file(const std::filesystem::path& path) {

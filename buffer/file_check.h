@@ -15,6 +15,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
 
 namespace picket::buffer {
 
@@ -33,5 +34,16 @@ Result<FileUse> check_file(const std::filesystem::path& path);
 // Makes the file go back to the state before the newest when only that one is whole (one of the two
 // meta pages is broken, or the file was cut short within its last commit).
 Result<FileUse> repair_file(const std::filesystem::path& path);
+
+// One meta page of the newest state, as it lies in the file.
+struct NewestMeta {
+  std::uint64_t transaction = 0;
+  std::string bytes;
+};
+Result<NewestMeta> read_newest_meta(const std::filesystem::path& path);
+
+// Makes the file go back to the state before the newest when that is still `meta`: what a commit left
+// that has failed. REQUIRES: nobody has the file open.
+Result<void> take_back(const std::filesystem::path& path, const NewestMeta& meta);
 
 }  // namespace picket::buffer

@@ -1,4 +1,3 @@
-#include "buffer/schema_number.h"
 #include "buffer/verbs.h"
 
 // etc/picket.toml, placed in the binary by CMakeLists.txt.
@@ -14,15 +13,6 @@ ExitCode config_defaults(CommandLine& line) {
   return ExitCode::done;
 }
 
-ExitCode version(CommandLine& line) {
-  if (line.json()) {
-    line.out << "{\"version\":\"" PICKET_VERSION "\",\"schema\":" << schema_number << "}\n";
-  } else {
-    line.out << "picket " PICKET_VERSION " (schema " << schema_number << ")\n";
-  }
-  return ExitCode::done;
-}
-
 }  // namespace
 
 std::vector<Command> general_commands() {
@@ -33,12 +23,6 @@ std::vector<Command> general_commands() {
        .flags = {},
        .options = {},
        .run = config_defaults},
-      {.name = "version",
-       .summary = "print the version and the schema number",
-       .help = "usage: picket version [--json]\n\nExample: picket version --json\n",
-       .flags = {"json"},
-       .options = {},
-       .run = version},
   };
 }
 

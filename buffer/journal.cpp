@@ -4,6 +4,7 @@
 #include "buffer/logger.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <limits>
 
 namespace picket::buffer {
@@ -31,16 +32,27 @@ std::optional<SegmentUse> Journal::oldest_sealed() const {
   return all.size() > 1 ? std::optional(all.front()) : std::nullopt;
 }
 
+std::string_view name_of(RoomStep step) {
+  switch (step) {
+    case RoomStep::ample: return "ample";
+    case RoomStep::low: return "low";
+    case RoomStep::full: return "full";
+  }
+  std::abort();
+}
+
 Result<std::unique_ptr<Journal>> Journal::open(const JournalOptions& options, const Clock& clock) {
   auto sized = options;
   // Four segments at least, so that the budget can be given back in pieces.
   sized.segment_bytes = std::max(std::min(options.segment_bytes, options.max_bytes / 4), least_segment_bytes);
   sized.segment_bytes -= sized.segment_bytes % 65536;
+  sized.low_room_bytes = std::min(options.low_room_bytes, options.max_bytes / 4);
   auto folder = SegmentFolder::open({.path = sized.folder,
                                      .segment_bytes = sized.segment_bytes,
                                      .max_bytes = sized.max_bytes,
                                      .disk_reserve_bytes = sized.disk_reserve_bytes,
-                                     .read_only = sized.read_only});
+                                     .read_only = sized.read_only,
+                                     .disk_free = sized.disk_free});
   if (!folder) return folder.error();
   auto journal = std::make_unique<JournalFiles>(sized, clock, *std::move(folder));
   if (auto started = journal->start(); !started) return started.error();
@@ -193,10 +205,19 @@ Result<void> JournalFiles::write(BlockKey key,
     }
     discard_ = 0;
   }
+  if (!active_ && to_reopen_) {
+    active_ = to_reopen_;
+    reopen_after_failure();
+    if (next_ != key.first || discard_ != 0) return refused("the newest segment was read again");
+  }
   if (!active_ || abandon_ || !active_->fits(bytes)) {
     auto rotated = rotate(key);
     const bool go_on = abandon_ && active_ && active_->fits(bytes);
     if (!rotated && !go_on) return rotated;
+  }
+  if (leftover_) {
+    if (auto withdrawn = folder_->withdraw(*leftover_); !withdrawn) return withdrawn;
+    leftover_.reset();
   }
   auto written = active_->append(key, bytes, fill);
   if (!written) reopen_after_failure();
@@ -206,6 +227,10 @@ Result<void> JournalFiles::write(BlockKey key,
 Result<void> JournalFiles::rotate(BlockKey name) {
   const auto last = newest();
   if (last && last->name() > name) return refused("an unusable segment cannot be removed");
+  if (leftover_ && *leftover_ != name) {
+    if (auto withdrawn = folder_->withdraw(*leftover_); !withdrawn) return withdrawn;
+    leftover_.reset();
+  }
   // Of the same name: it holds nothing but parts of a record that was not stored whole.
   const bool replaces = last && last->name() == name;
   if (replaces) {
@@ -219,13 +244,17 @@ Result<void> JournalFiles::rotate(BlockKey name) {
     const std::lock_guard lock(segments_mutex_);
     segments_.back() = segment;
   }
+  if (!replaces) leftover_ = name;
   if (!taken) return taken;
   if (auto opened = segment->open(); !opened) {
-    folder_->set_aside(name, opened.error().detail);
+    // What cannot be opened just now is replaced when there is a next time.
+    if (opened.error().fault == Fault::corrupt) folder_->set_aside(name, opened.error().detail);
     return opened;
   }
   if (active_) active_->seal();
   active_ = segment;
+  to_reopen_ = nullptr;
+  leftover_.reset();
   abandon_ = false;
   const std::lock_guard lock(segments_mutex_);
   if (!replaces) segments_.push_back(segment);
@@ -272,9 +301,19 @@ void JournalFiles::failed(const Error& error) {
 
 void JournalFiles::update_room() {
   const auto room = active_ ? active_->room_bytes() : 0;
+  active_room_bytes_ = room;
   const auto used = active_ ? active_->used_bytes() : 0;
   if (used > std::min(prepare_behind_bytes, options_.segment_bytes / 2)) folder_->want_spare();
   out_of_room_ = discard_ == 0 && room < max_block_bytes_ + block_head_bytes && !folder_->can_take();
+}
+
+void JournalFiles::judge_room(Sequence read_before) {
+  // It takes more to leave a step than to stay out of it, so that it is not left and entered all the time.
+  constexpr std::uint64_t apart = 4;
+  const auto room = folder_->room_bytes() + active_room_bytes_ + sealed_bytes_before(read_before);
+  room_bytes_ = room;
+  const auto enough = low_ ? options_.low_room_bytes + options_.low_room_bytes / apart : options_.low_room_bytes;
+  low_ = room < enough;
 }
 
 void JournalFiles::interrupt() {
@@ -292,6 +331,7 @@ void JournalFiles::on_commit(std::function<void()> listener) {
 
 Result<void> JournalFiles::recycle_before(Sequence keep_from) {
   if (options_.read_only) return refused("the journal is open for reading only");
+  folder_->give_back_free();
   keep_from = std::min<Sequence>(keep_from, durable_next_);
   for (;;) {
     SegmentPtr oldest;
@@ -305,9 +345,39 @@ Result<void> JournalFiles::recycle_before(Sequence keep_from) {
       segments_.erase(segments_.begin());
     }
     oldest->close(true);
-    if (auto retired = folder_->retire(oldest->name()); !retired) return retired;
+    if (auto retired = folder_->retire(oldest->name()); !retired) {
+      // Its file is still there, and must not be forgotten.
+      const std::lock_guard lock(segments_mutex_);
+      segments_.insert(segments_.begin(), std::make_shared<Segment>(oldest->path(), oldest->name(), Segment::Mode::sealed));
+      return retired;
+    }
   }
   return {};
+}
+
+// By class in as much as somebody picks: what is worth least goes before segments go whole.
+Result<std::optional<Sequence>> JournalFiles::drop_bodies(Sequence from, const PickRecord& goes) {
+  const auto place = find({from, 0});
+  if (!place) return std::optional<Sequence>();
+  const auto& segment = place->segment;
+  const bool newest = place->limit.first == std::numeric_limits<Sequence>::max();
+  if (newest) return std::optional<Sequence>();
+  // A record that goes on in the next segment is behind us as well.
+  const std::optional<Sequence> next = place->limit.first + (place->limit.part > 0 ? 1 : 0);
+  if (!folder_->room_for(segment->used_bytes())) return refused("no room for a smaller copy");
+  const auto file = folder_->make_temporary_name();
+  const auto rewritten = rewrite_without(*segment, place->limit, file, goes);
+  if (!rewritten || rewritten->dropped == 0) {
+    std::error_code ignored;
+    std::filesystem::remove(file, ignored);
+    std::filesystem::remove(std::filesystem::path(file) += "-lock", ignored);
+    return rewritten || rewritten.error().fault == Fault::corrupt ? Result<std::optional<Sequence>>(next) : rewritten.error();
+  }
+  if (auto replaced = folder_->replace(segment->name(), file); !replaced) return replaced.error();
+  segment->replaced();
+  log(Level::warning, "buffer", "bodies were dropped for want of room",
+      {{"file", segment->path().string()}, {"records", rewritten->dropped}, {"file_bytes", rewritten->file_bytes}});
+  return next;
 }
 
 }  // namespace picket::buffer

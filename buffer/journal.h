@@ -17,6 +17,7 @@
 
 #include "buffer/bytes.h"
 #include "buffer/clock.h"
+#include "buffer/disk_gauge.h"
 #include "buffer/result.h"
 #include "buffer/spool.h"
 
@@ -39,6 +40,9 @@ enum class RecordKind : std::uint8_t {
   envelope = 1,  // body: an envelope, in the coding that `coding` names
   outcomes = 2,  // body: a serialised schema::OutcomeCounts: what intake dropped, summed up
 };
+
+// Of `flags`: the body was dropped for want of room; the rest is there to be counted.
+constexpr std::uint8_t record_dropped = 1;
 
 struct Record {
   RecordKind kind = RecordKind::envelope;
@@ -65,6 +69,7 @@ struct StoredRecord {
   // Set when the bytes lie in a file, which it keeps there.
   std::shared_ptr<const void> owner = {};
 
+  bool dropped() const { return (flags & record_dropped) != 0; }
   // The body as bytes of its own: copied, or shared with the file.
   Bytes keep_body() const { return owner ? Bytes(owner, body) : Bytes(std::string(body)); }
 };
@@ -76,6 +81,12 @@ struct ReadBatch {
   std::vector<Bytes> storage;         // what the views point into
 };
 
+// The ladder of "full": how much room new records have, and what is done about it.
+//   ample ◄──► low: what is worth least is refused ◄──► full: everything new is, or the oldest goes
+// Numbers are stored and shown as metrics; never renumber.
+enum class RoomStep : std::uint8_t { ample = 0, low = 1, full = 2 };
+std::string_view name_of(RoomStep step);
+
 struct JournalOptions {
   std::filesystem::path folder;
   std::uint64_t segment_bytes = std::uint64_t{256} << 20;
@@ -83,6 +94,8 @@ struct JournalOptions {
   std::uint64_t queue_bytes = std::uint64_t{64} << 20;  // of memory, waiting for the committer
   bool read_only = false;  // for verbs that look at a running Picket's journal: as it was at open
   std::uint64_t disk_reserve_bytes = 0;  // refuse when the file system has less than this left
+  std::uint64_t low_room_bytes = 0;      // room below this is low
+  DiskFree disk_free = {};               // instead of the file system's own word
   // No record gets a smaller sequence: the greatest cursor of the consumers (retention.h). Matters
   // only after the newest segment was lost, so that they skip nothing of what comes next.
   Sequence next_at_least = 1;
@@ -113,6 +126,10 @@ struct JournalUse {
   std::uint64_t queued_bytes = 0;   // of memory, offered and not yet answered
   Duration last_commit_took{};
   bool full = false;                // refusing: see retention
+  RoomStep step = RoomStep::ample;
+  std::uint64_t room_bytes = 0;       // as of the last judge_room()
+  std::uint64_t disk_free_bytes = 0;  // of the file system
+  bool disk_low = false;              // it has less than the reserve left
   bool spare = true;                // when the newest segment is full there will be another
   std::chrono::microseconds commit_time{};  // of all commits since start together
   std::uint64_t failed_commits = 0;         // since start
@@ -129,6 +146,11 @@ class Journal {
 
   // Would offer() be refused for lack of disk budget? For answering before a body is read.
   virtual bool full() const = 0;
+  // At which step of the ladder: full as full() says, low as judge_room() found.
+  virtual RoomStep room_step() const { return full() ? RoomStep::full : RoomStep::ample; }
+  // Finds out how much room there is, what no consumer needs any more (records before `read_before`)
+  // counting as room. One thread at a time.
+  virtual void judge_room(Sequence) {}
 
   // Reads durable records from `from` on, until about `max_bytes` of bodies or `max_records` are
   // gathered (at least one if there is one). When `from` is older than the oldest record, starts there.
@@ -152,6 +174,16 @@ class Journal {
   // Recycles every sealed segment whose last record is before `keep_from`. The caller has made the
   // decision durable first (retention.h).
   virtual Result<void> recycle_before(Sequence keep_from) = 0;
+
+  // Names of the segment files that were set aside as damaged, ascending.
+  virtual std::vector<std::string> set_aside() const { return {}; }
+
+  // Drops the bodies of the records that `goes` picks, in the oldest sealed segment at or behind `from` that
+  // was not worked on since it was opened. Says where the next call goes on; nothing when there is none.
+  // One thread at a time, that of recycle_before().
+  virtual Result<std::optional<Sequence>> drop_bodies(Sequence /*from*/, const std::function<bool(const StoredRecord&)>& /*goes*/) {
+    return std::optional<Sequence>();
+  }
 
   // Room for whoever opens large bodies that it read here; none where everything stays in memory.
   virtual ByteRoom reading_room() const { return {}; }

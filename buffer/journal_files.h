@@ -9,6 +9,7 @@
 #include "buffer/journal.h"
 #include "buffer/segment.h"
 #include "buffer/segment_folder.h"
+#include "buffer/segment_rewrite.h"
 
 #include <atomic>
 #include <condition_variable>
@@ -33,6 +34,8 @@ class JournalFiles final : public Journal {
 
   Result<void> offer(Record record, OnDurable on_durable) override;
   bool full() const override;
+  RoomStep room_step() const override { return full() ? RoomStep::full : low_ ? RoomStep::low : RoomStep::ample; }
+  void judge_room(Sequence read_before) override;
   Result<ReadBatch> read(Sequence from, std::size_t max_bytes, std::size_t max_records) const override;
   Result<ReadBatch> read_one(Sequence sequence) const override;
   bool wait_for(Sequence from, Duration at_most) const override;
@@ -42,6 +45,8 @@ class JournalFiles final : public Journal {
   std::vector<SegmentUse> segments() const override;
   std::optional<SegmentUse> oldest_sealed() const override;
   Result<void> recycle_before(Sequence keep_from) override;
+  Result<std::optional<Sequence>> drop_bodies(Sequence from, const PickRecord& goes) override;
+  std::vector<std::string> set_aside() const override { return folder_->set_aside_names(); }
   ByteRoom reading_room() const override {
     return {options_.spool, nullptr, Spool::Purpose::reading};
   }
@@ -82,6 +87,7 @@ class JournalFiles final : public Journal {
   void drop(const SegmentPtr& segment, const Error& why) const;
   void close_surplus() const;
   std::optional<SegmentUse> describe(const Place& place) const;
+  std::uint64_t sealed_bytes_before(Sequence end) const;
 
   const JournalOptions options_;
   const Clock& clock_;
@@ -90,8 +96,10 @@ class JournalFiles final : public Journal {
 
   // The committer's own.
   SegmentPtr active_;       // the newest, when it can be written
+  SegmentPtr to_reopen_;    // the newest, when that could not be done after a failed commit
   Sequence next_ = 1;
   bool failing_ = false;    // the last commit failed
+  std::optional<BlockKey> leftover_;  // may lie in the folder since a rotation that failed: SegmentFolder::withdraw()
   bool abandon_ = false;    // a commit into the active segment failed: take another when possible
   Sequence discard_ = 0;    // parts of this sequence must go before the next commit
 
@@ -103,6 +111,9 @@ class JournalFiles final : public Journal {
   std::atomic<std::int64_t> last_commit_us_{0};
   std::atomic<std::int64_t> commit_us_{0};
   std::atomic<bool> out_of_room_{false};
+  std::atomic<bool> low_{false};
+  std::atomic<std::uint64_t> active_room_bytes_{0};
+  std::atomic<std::uint64_t> room_bytes_{0};
 
   mutable std::mutex segments_mutex_;
   mutable std::vector<SegmentPtr> segments_;  // guarded by segments_mutex_; ascending

@@ -14,6 +14,11 @@ Sequence first_whole(BlockKey name) {
   return name.part > 0 ? name.first + 1 : name.first;
 }
 
+// The last sequence that a segment can have as its own when the next one has that name.
+Sequence last_before(BlockKey next) {
+  return next.part > 0 ? next.first : next.first - 1;
+}
+
 }  // namespace
 
 Result<ReadBatch> JournalFiles::read(Sequence from,
@@ -165,6 +170,16 @@ std::optional<SegmentUse> JournalFiles::describe(const Place& place) const {
   return *use;
 }
 
+// Of the segments, the newest not among them, all of whose records are before `end`.
+std::uint64_t JournalFiles::sealed_bytes_before(Sequence end) const {
+  const std::lock_guard lock(segments_mutex_);
+  if (segments_.size() < 2) return 0;
+  // As recycle_before() takes them.
+  const auto reaches_end = [](Sequence wanted, const SegmentPtr& next) { return wanted <= last_before(next->name()); };
+  const auto first_kept = std::upper_bound(segments_.begin() + 1, segments_.end(), end, reaches_end);
+  return static_cast<std::uint64_t>(first_kept - (segments_.begin() + 1)) * options_.segment_bytes;
+}
+
 std::vector<SegmentUse> JournalFiles::segments() const {
   std::vector<Place> places;
   {
@@ -211,6 +226,10 @@ JournalUse JournalFiles::use() const {
   use.last_commit_took = std::chrono::duration_cast<Duration>(std::chrono::microseconds(last_commit_us_));
   use.commit_time = std::chrono::microseconds(commit_us_);
   use.full = full();
+  use.step = room_step();
+  use.room_bytes = room_bytes_;
+  use.disk_free_bytes = folder_->disk_free_bytes();
+  use.disk_low = folder_->disk_low();
   use.spare = options_.read_only || folder_->can_take();
   return use;
 }

@@ -4,6 +4,7 @@
 #include "buffer/thread.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace picket::buffer {
 
@@ -162,10 +163,11 @@ void JournalFiles::reopen_after_failure() {
     log(Level::error, "buffer", "segment cannot be used after a failed commit",
         {{"file", active_->path().string()}, {"reason", opened.error().detail}});
     active_->close(false);
-    active_ = nullptr;
+    to_reopen_ = std::exchange(active_, nullptr);
     next_ = before;
     return;
   }
+  to_reopen_ = nullptr;
   next_ = std::max(next_, before);
   abandon_ = next_ > active_->name().first;
   if (next_ <= before) return;

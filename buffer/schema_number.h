@@ -11,9 +11,10 @@
 namespace picket::buffer {
 
 // Raised by one with every field, table or index that is added after a release.
-constexpr std::uint32_t schema_number = 1;
+constexpr std::uint32_t schema_number = 2;
 // The smallest schema number whose binaries can still work with what this binary writes.
-constexpr std::uint32_t minimum_reader = 1;
+// 2: rows packed into blocks (packed_block.h).
+constexpr std::uint32_t minimum_reader = 2;
 
 struct SchemaFound {
   bool created = false;          // there was nothing before

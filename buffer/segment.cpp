@@ -1,7 +1,10 @@
 #include "buffer/segment.h"
 
+#include "buffer/descriptor.h"
 #include "buffer/file_check.h"
 #include "buffer/logger.h"
+
+#include <fcntl.h>
 
 #include <mutex>
 #include <vector>
@@ -148,7 +151,9 @@ Result<void> Segment::append(BlockKey key,
   const auto room = txn->append_reserved(blocks_, render_block_key(key), bytes);
   if (!room) return room.error();
   fill(*room);
+  const auto number = txn->number();
   auto committed = (*std::move(txn)).commit();
+  if (!committed) note_failed_commit(number);
   const auto use = env_->use();
   used_bytes_ = use.used_pages * use.page_bytes;
   return committed;
@@ -170,7 +175,10 @@ Result<void> Segment::remove_from(BlockKey key) {
   for (const auto& each : keys) {
     if (auto removed = txn->remove(blocks_, each); !removed) return removed.error();
   }
-  return (*std::move(txn)).commit();
+  const auto number = txn->number();
+  auto committed = (*std::move(txn)).commit();
+  if (!committed) note_failed_commit(number);
+  return committed;
 }
 
 Result<void> Segment::open_for_writing() {
@@ -179,7 +187,26 @@ Result<void> Segment::open_for_writing() {
   open_ = false;
   checked_ = false;
   mode_ = Mode::writing;
+  if (auto settled = settle_file(); !settled) return settled;
   return open_file();
+}
+
+// What was never acknowledged may be in memory only; what is read must not be gone after a power cut.
+Result<void> Segment::settle_file() {
+  if (to_take_back_) {
+    if (auto taken = take_back(path_, *to_take_back_); !taken) return taken;
+    to_take_back_.reset();
+  }
+  const auto file = Descriptor::open(path_, O_RDWR);
+  if (!file) return file.error();
+  return file->sync();
+}
+
+void Segment::note_failed_commit(std::uint64_t transaction) {
+  to_take_back_.reset();
+  if (!env_->broken()) return;
+  auto newest = read_newest_meta(path_);
+  if (newest && newest->transaction == transaction) to_take_back_ = *std::move(newest);
 }
 
 void Segment::seal() {
@@ -189,6 +216,13 @@ void Segment::seal() {
   mode_ = Mode::sealed;
   std::error_code ignored;
   std::filesystem::remove(lock_of(path_), ignored);
+}
+
+void Segment::replaced() {
+  const std::unique_lock lock(mutex_);
+  env_.reset();
+  open_ = false;
+  checked_ = true;
 }
 
 void Segment::close(bool for_good) {

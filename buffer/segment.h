@@ -9,6 +9,7 @@
 
 #include "buffer/block.h"
 #include "buffer/env.h"
+#include "buffer/file_check.h"
 #include "buffer/result.h"
 
 #include <atomic>
@@ -63,11 +64,14 @@ class Segment {
   Result<void> append(BlockKey key, std::size_t bytes, const std::function<void(char*)>& fill);
   // Removes the blocks from `key` on.
   Result<void> remove_from(BlockKey key);
-  // Makes it the newest, written to from now on. Also after a failed commit: forgets what LMDB has
-  // in memory and reads the file again.
+  // Makes it the newest, written to from now on; what is in it then is on the disk. Also after a failed
+  // commit: takes back what that left in the file, forgets what LMDB has in memory and reads it again.
   Result<void> open_for_writing();
   // From now on opened read-only, on demand.
   void seal();
+
+  // From now on what is at path() is another file, which this process has written and synced.
+  void replaced();
 
   // Closes the file; a later visit() opens it again, unless `for_good`: then it says not_found.
   void close(bool for_good);
@@ -81,6 +85,8 @@ class Segment {
 
  private:
   Result<void> open_file();  // REQUIRES: mutex_ is held exclusively
+  Result<void> settle_file();  // REQUIRES: as above
+  void note_failed_commit(std::uint64_t transaction);
   Error unless_recycled(Error why) const;
   template <class Value, class Work>
   Result<Value> with_env(const Work& work);
@@ -98,6 +104,7 @@ class Segment {
   bool checked_ = false;     // pages were walked once, and only this process has written since
   bool gone_ = false;
   std::uint64_t file_bytes_ = 0;
+  std::optional<NewestMeta> to_take_back_;  // the committer's alone
 };
 
 }  // namespace picket::buffer

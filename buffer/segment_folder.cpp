@@ -5,7 +5,6 @@
 #include "buffer/thread.h"
 
 #include <fcntl.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -44,6 +43,35 @@ Result<std::vector<std::filesystem::path>> files_in(const std::filesystem::path&
   return files;
 }
 
+// Behind the last record of a damaged segment of that name: as its blocks tell, which are found by their
+// heads; with a head that is damaged too, or with none, the most that there can have been.
+Result<Sequence> look_for_blocks(const std::filesystem::path& path, BlockKey name) {
+  constexpr std::size_t step = std::size_t{4} << 20;
+  constexpr std::size_t longest_head = block_head_bytes + max_block_records * block_entry_bytes;
+  const auto file = Descriptor::open(path, O_RDONLY);
+  if (!file) return file.error();
+  const auto size = size_of(path);
+  Sequence after = name.first;
+  bool found = false;
+  std::uint64_t doubtful = 0;
+  for (std::uint64_t at = 0; at < size; at += step) {
+    const auto bytes = file->read_at(at, static_cast<std::size_t>(std::min<std::uint64_t>(step + longest_head, size - at)));
+    if (!bytes) return bytes.error();
+    const std::string_view text = *bytes;
+    for (auto hit = text.find(block_magic); hit < std::min(step, text.size()); hit = text.find(block_magic, hit + 1)) {
+      const auto head = parse_block_head(text.substr(hit));
+      if (!head) {
+        ++doubtful;
+      } else if (head->key.first >= name.first) {  // else left over from the file's life before
+        found = true;
+        after = std::max(after, head->key.first + (head->parts > 1 ? 1 : head->count));
+      }
+    }
+  }
+  if (!found && doubtful == 0) return name.first + size / record_head_bytes;
+  return after + doubtful * max_block_records;
+}
+
 bool is_free(const std::string& name) {
   return name.starts_with("free-") && name.ends_with(suffix);
 }
@@ -53,11 +81,6 @@ bool is_orphaned_lock(const std::filesystem::path& path) {
   if (!name.ends_with(".mdb-lock")) return false;
   name.resize(name.size() - std::string_view("-lock").size());
   return !std::filesystem::exists(name);
-}
-
-std::int64_t steady_ms() {
-  const auto now = std::chrono::steady_clock::now().time_since_epoch();
-  return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
 }
 
 }  // namespace
@@ -80,7 +103,10 @@ std::optional<BlockKey> parse_segment_name(std::string_view file_name) {
 }
 
 SegmentFolder::SegmentFolder(SegmentFolderOptions options, Descriptor writer, Descriptor readers)
-    : options_(std::move(options)), writer_(std::move(writer)), readers_(std::move(readers)) {}
+    : options_(std::move(options)),
+      writer_(std::move(writer)),
+      readers_(std::move(readers)),
+      disk_(options_.path, options_.disk_free) {}
 
 SegmentFolder::~SegmentFolder() = default;
 
@@ -179,6 +205,17 @@ Result<std::vector<BlockKey>> SegmentFolder::segments() const {
   return names;
 }
 
+std::vector<std::string> SegmentFolder::set_aside_names() const {
+  std::vector<std::string> names;
+  const auto files = files_in(options_.path);
+  if (!files) return names;
+  for (const auto& path : *files) {
+    if (path.extension() == damaged_suffix) names.push_back(path.filename().string());
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
 Result<Sequence> SegmentFolder::after_damaged(BlockKey newest) const {
   const auto files = files_in(options_.path);
   if (!files) return files.error();
@@ -187,7 +224,10 @@ Result<Sequence> SegmentFolder::after_damaged(BlockKey newest) const {
     const auto name = path.filename().string();
     if (!name.ends_with(damaged_suffix)) continue;
     const auto key = parse_segment_name(name.substr(0, name.size() - damaged_suffix.size()));
-    if (key && *key > newest) after = std::max(after, key->first + size_of(path) / record_head_bytes);
+    if (!key || *key < newest || *key == newest) continue;
+    const auto held = look_for_blocks(path, *key);
+    if (!held) return held.error();
+    after = std::max(after, *held);
   }
   return after;
 }
@@ -249,20 +289,38 @@ Result<void> SegmentFolder::take_free(const std::filesystem::path& free, BlockKe
   return unlock(rename_to(free, name));
 }
 
+Result<void> SegmentFolder::withdraw(BlockKey name) {
+  const auto path = path_of(name);
+  std::error_code ignored;
+  std::filesystem::remove(lock_of(path), ignored);
+  if (!remove(path)) return Error{Fault::unavailable, path.string() + " cannot be removed"};
+  return sync_folder(options_.path);
+}
+
 Result<void> SegmentFolder::retire(BlockKey name) {
   const auto path = path_of(name);
   std::error_code ignored;
   std::filesystem::remove(lock_of(path), ignored);
   const std::lock_guard lock(mutex_);
   if (free_.size() >= most_free_files || size_of(path) != options_.segment_bytes ||
-      bytes_ > options_.max_bytes) {
-    remove(path);
-    return sync_folder(options_.path);
+      bytes_ > options_.max_bytes || disk_low()) {
+    if (!remove(path)) return Error{Fault::unavailable, path.string() + " cannot be removed"};
+    sync_retired();
+    return {};
   }
   const auto free = options_.path / ("free-" + std::to_string(next_number_++) + std::string(suffix));
-  if (auto renamed = rename_durably(path, free); !renamed) return renamed;
+  if (std::rename(path.c_str(), free.c_str()) != 0) return file_error("rename", path);
   free_.push_back(free);
+  sync_retired();
   return {};
+}
+
+// Of what was retired. Without it a power cut makes it a segment again, which the floor of the journal
+// lets go once more.
+void SegmentFolder::sync_retired() const {
+  if (const auto synced = sync_folder(options_.path); !synced) {
+    log(Level::info, "buffer", "the folder of the journal cannot be synced", {{"reason", synced.error().detail}});
+  }
 }
 
 void SegmentFolder::set_aside(BlockKey name, std::string_view reason) {
@@ -274,6 +332,18 @@ void SegmentFolder::set_aside(BlockKey name, std::string_view reason) {
   const auto renamed = rename_durably(path, damaged);
   log(Level::error, "buffer", "segment is damaged and set aside",
       {{"file", damaged.string()}, {"reason", reason}, {"renamed", renamed ? "yes" : renamed.error().detail}});
+}
+
+std::filesystem::path SegmentFolder::make_temporary_name() {
+  return options_.path / ("new-" + std::to_string(next_number_++) + ".tmp");
+}
+
+Result<void> SegmentFolder::replace(BlockKey name, const std::filesystem::path& file) {
+  bytes_ += size_of(file);
+  auto replaced = rename_to(file, name);
+  if (!replaced && std::filesystem::exists(file)) remove(file);
+  disk_.forget();
+  return replaced;
 }
 
 bool SegmentFolder::can_take() const {
@@ -296,9 +366,7 @@ void SegmentFolder::want_spare() {
 
 bool SegmentFolder::room_for(std::uint64_t bytes) const {
   if (bytes_ + bytes > options_.max_bytes) return false;
-  if (options_.disk_reserve_bytes == 0) return true;
-  disk_low();
-  return disk_free_ >= options_.disk_reserve_bytes + bytes;
+  return options_.disk_reserve_bytes == 0 || disk_.free_bytes() >= options_.disk_reserve_bytes + bytes;
 }
 
 // Counts the bytes before they are there, so that two who make files at once keep to the budget.
@@ -312,16 +380,30 @@ bool SegmentFolder::reserve(std::uint64_t bytes) {
 }
 
 bool SegmentFolder::disk_low() const {
-  if (options_.disk_reserve_bytes == 0) return false;
-  const auto now = steady_ms();
-  auto asked = asked_ms_.load();
-  if ((asked == 0 || now - asked >= 1000) && asked_ms_.compare_exchange_strong(asked, now)) {
-    struct statvfs status {};
-    if (::statvfs(options_.path.c_str(), &status) == 0) {
-      disk_free_ = std::uint64_t{status.f_bavail} * status.f_frsize;
-    }
+  return options_.disk_reserve_bytes > 0 && disk_.free_bytes() < options_.disk_reserve_bytes;
+}
+
+void SegmentFolder::give_back_free() {
+  if (!disk_low()) return;
+  const std::lock_guard lock(mutex_);
+  std::erase_if(free_, [this](const std::filesystem::path& path) {
+    remove(path);
+    return size_of(path) == 0;
+  });
+}
+
+std::uint64_t SegmentFolder::room_bytes() const {
+  std::uint64_t free = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    free = (free_.size() + (preparing_ ? 1U : 0U)) * options_.segment_bytes;
   }
-  return disk_free_ < options_.disk_reserve_bytes;
+  const std::uint64_t used = bytes_;
+  const auto budget = used < options_.max_bytes ? options_.max_bytes - used : 0;
+  const auto on_disk = disk_.free_bytes();
+  const auto disk = on_disk > options_.disk_reserve_bytes ? on_disk - options_.disk_reserve_bytes : 0;
+  const auto room = options_.disk_reserve_bytes == 0 ? budget : std::min(budget, disk);
+  return room / options_.segment_bytes * options_.segment_bytes + free;
 }
 
 void SegmentFolder::prepare(const std::stop_token& stop) {
@@ -359,7 +441,7 @@ Result<std::filesystem::path> SegmentFolder::make_file(std::uint64_t bytes, bool
   if (!reserve(bytes)) {
     return Error{Fault::unavailable, "the journal's disk budget or the disk is used up"};
   }
-  const auto path = options_.path / ("new-" + std::to_string(next_number_++) + ".tmp");
+  const auto path = make_temporary_name();
   auto filled = fill(path, bytes, zeros);
   if (filled) return path;
   std::error_code ignored;
@@ -393,10 +475,14 @@ Result<void> SegmentFolder::fill(const std::filesystem::path& path, std::uint64_
   return file->sync();
 }
 
-void SegmentFolder::remove(const std::filesystem::path& path) {
+bool SegmentFolder::remove(const std::filesystem::path& path) {
   const auto bytes = size_of(path);
   std::error_code failed;
-  if (std::filesystem::remove(path, failed)) bytes_ -= bytes;
+  if (std::filesystem::remove(path, failed)) {
+    bytes_ -= bytes;
+    disk_.forget();
+  }
+  return !failed;
 }
 
 }  // namespace picket::buffer

@@ -17,10 +17,10 @@
 
 #include "buffer/block.h"
 #include "buffer/descriptor.h"
+#include "buffer/disk_gauge.h"
 #include "buffer/result.h"
 
 #include <atomic>
-#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <filesystem>
@@ -43,6 +43,7 @@ struct SegmentFolderOptions {
   std::uint64_t max_bytes = 0;            // of all files
   std::uint64_t disk_reserve_bytes = 0;   // to be left free on the file system
   bool read_only = false;
+  DiskFree disk_free = {};                // instead of the file system's own word
 };
 
 class SegmentFolder {
@@ -54,18 +55,26 @@ class SegmentFolder {
   // The names of the segments, ascending.
   Result<std::vector<BlockKey>> segments() const;
   // The first sequence that no segment set aside as damaged can have held, of those behind `newest`.
-  // Those before it end where it begins.
+  // Those before it end where it begins. Reads them through for the blocks that are still whole.
   Result<Sequence> after_damaged(BlockKey newest) const;
   std::filesystem::path path_of(BlockKey name) const;
 
   // A new, empty segment under that name, in place of one that has it (which nobody in this process
   // may have open). Fault::unavailable when there is no room for one.
   Result<void> take(BlockKey name);
+  // Undoes what a take() that failed may have left under that name. Until that has succeeded nothing may be
+  // added to an older segment: after a restart the one of that name would hide it.
+  Result<void> withdraw(BlockKey name);
   // Makes a segment a free file, or removes it when there are enough of them.
   // REQUIRES: nobody in this process has it open.
   Result<void> retire(BlockKey name);
   // REQUIRES: as retire().
   void set_aside(BlockKey name, std::string_view reason);
+
+  // A name for a file that is to become a segment in place of one: of no worth after a crash.
+  std::filesystem::path make_temporary_name();
+  // Puts that file in the segment's place, durably. It is removed when that fails.
+  Result<void> replace(BlockKey name, const std::filesystem::path& file);
 
   // Would take() find a free file or room for a new one?
   bool can_take() const;
@@ -73,7 +82,15 @@ class SegmentFolder {
   void want_spare();
   // Is less than the reserve left on the disk? Asks the file system at most once a second.
   bool disk_low() const;
+  // While it is: gives the disk what free files take.
+  void give_back_free();
+  bool room_for(std::uint64_t bytes) const;  // for a new file, that is
+  // What new segments, each of full size, and free files have room for: of the budget and of the disk above its reserve.
+  std::uint64_t room_bytes() const;
+  std::uint64_t disk_free_bytes() const { return disk_.free_bytes(); }
   std::uint64_t file_bytes() const { return bytes_; }
+  // The names of the files that were set aside as damaged, ascending.
+  std::vector<std::string> set_aside_names() const;
 
  private:
   SegmentFolder(SegmentFolderOptions options, Descriptor writer, Descriptor readers);
@@ -85,12 +102,12 @@ class SegmentFolder {
   Result<void> fill(const std::filesystem::path& path, std::uint64_t bytes, bool zeros);
   Result<void> take_free(const std::filesystem::path& free, BlockKey name);
   Result<void> rename_to(const std::filesystem::path& file, BlockKey name);
-  bool room_for(std::uint64_t bytes) const;
   bool reserve(std::uint64_t bytes);
   std::filesystem::path take_from_list();
   void prepare(const std::stop_token& stop);
   Result<std::filesystem::path> make_spare();
-  void remove(const std::filesystem::path& path);
+  bool remove(const std::filesystem::path& path);  // false: it is still there
+  void sync_retired() const;
 
   const SegmentFolderOptions options_;
   Descriptor writer_;
@@ -98,8 +115,7 @@ class SegmentFolder {
   std::string meta_pages_;  // of an empty LMDB file
   std::atomic<std::uint64_t> bytes_{0};
   std::atomic<std::uint64_t> next_number_{1};
-  mutable std::atomic<std::int64_t> asked_ms_{0};
-  mutable std::atomic<std::uint64_t> disk_free_{~std::uint64_t{0}};
+  DiskGauge disk_;
 
   mutable std::mutex mutex_;
   std::condition_variable_any wake_;

@@ -1,11 +1,17 @@
 #include "buffer/tables.h"
 
+#include "buffer/descriptor.h"
 #include "buffer/keys.h"
 #include "buffer/logger.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <string>
+#include <thread>
+#include <utility>
 
 namespace picket::buffer {
 namespace {
@@ -33,29 +39,98 @@ constexpr std::array<std::string_view, table_count> names = {
     "ownership",       "shares",
     "saved_queries",
     "issue_changes",   "issue_wishes",   "issue_links",
-    "issue_links_due", "status_syncs",
+    "issue_links_due", "status_syncs",   "marks",           "event_id_runs",
+    "awaited_releases", "issue_texts",
 };
 
+// LMDB makes a file in several steps, and takes one that a power cut left between them for none of its
+// own: so it is made under another name first.
+Result<void> make_tables_file(const std::filesystem::path& path) {
+  std::error_code ignored;
+  auto made = path;
+  made += ".new";
+  auto lock = made;
+  lock += "-lock";
+  std::filesystem::remove(made, ignored);
+  {
+    const auto env = Env::open({.path = made, .map_bytes = std::size_t{1} << 20});
+    if (!env) return env.error();
+  }
+  std::filesystem::remove(lock, ignored);
+  const auto file = Descriptor::open(made, O_RDWR);
+  if (!file) return file.error();
+  if (auto synced = file->sync(); !synced) return synced;
+  return rename_durably(made, path);
+}
+
+// Rows that ascend get blocks that fill an LMDB page of their own: a page's 4,096 bytes but for its
+// header. Others are changed at random places, and a row costs what is before it in its block: several
+// blocks share a page. An issue's tags are changed together.
+constexpr PackedRule in_order{.most_bytes = 4080, .ascending = true};
+constexpr PackedRule together{.most_bytes = 1000, .ascending = false};
+constexpr PackedRule anywhere{.most_bytes = 500, .ascending = false};
+
+constexpr PackedRule rule_of(Table table) {
+  switch (table) {
+    case Table::events:
+    case Table::events_by_project: return in_order;
+    case Table::issue_tags: return together;
+    case Table::events_by_issue:
+    case Table::issues_by_tag:
+    case Table::project_tags: return anywhere;
+    default: return {};
+  }
+}
+
 }  // namespace
+
+bool is_packed(Table table) {
+  return rule_of(table).most_bytes != 0;
+}
 
 std::string_view table_name(Table table) {
   return names[static_cast<std::size_t>(table)];
 }
 
-std::optional<std::string_view> Reader::get(Table table, std::string_view key) const {
-  return txn_->get((*handles_)[static_cast<std::size_t>(table)], key);
+PackedEditor* Reader::packed_editor(Table table) const {
+  if (changing_ == nullptr) return nullptr;
+  auto& editor = editors_[table];
+  if (!editor) editor = std::make_unique<PackedEditor>(*changing_, handle(table), rule_of(table));
+  return editor.get();
 }
 
-Cursor Reader::cursor(Table table) const {
-  return txn_->cursor((*handles_)[static_cast<std::size_t>(table)]);
+std::optional<std::string_view> Reader::get(Table table, std::string_view key) const {
+  if (!is_packed(table)) return txn_->get(handle(table), key);
+  auto& kept = kept_[table];
+  auto* const editor = packed_editor(table);
+  if (editor == nullptr) return find_packed(*txn_, handle(table), key, kept);
+  const auto found = editor->find(key);
+  if (!found) return std::nullopt;
+  kept.assign(*found);
+  return std::string_view(kept);
+}
+
+RowCursor Reader::cursor(Table table) const {
+  auto cursor = txn_->cursor(handle(table));
+  if (!is_packed(table)) return RowCursor(std::move(cursor));
+  return RowCursor(PackedCursor(std::move(cursor), packed_editor(table)));
 }
 
 std::uint64_t Reader::entries(Table table) const {
-  return txn_->entries((*handles_)[static_cast<std::size_t>(table)]);
+  if (!is_packed(table)) return txn_->entries(handle(table));
+  if (auto* const editor = packed_editor(table)) {
+    if (!editor->flush()) return 0;  // the batch fails with it
+  }
+  return count_packed(*txn_, handle(table));
 }
 
 void Batch::fail(Error error) {
   if (!failure_) failure_ = std::move(error);
+}
+
+bool Batch::failed() const {
+  const auto has_failed = [](const auto& of) { return of.second->failed(); };
+  return failure_ || std::ranges::any_of(editors_, has_failed);
 }
 
 void Batch::note(Table table, std::string_view key) {
@@ -66,31 +141,43 @@ void Batch::note(Table table, std::string_view key) {
 void Batch::put(Table table, std::string_view key, std::string_view value) {
   if (failure_) return;
   note(table, key);
-  const auto handle = (*handles_)[static_cast<std::size_t>(table)];
-  const bool ascending = table == Table::events || table == Table::events_by_project;
-  if (ascending) {
-    const auto appended = writer_->append(handle, key, value);
-    if (!appended) return fail(appended.error());
-    if (*appended) return;
-  }
-  if (const auto put = writer_->put(handle, key, value); !put) fail(put.error());
+  const auto put = is_packed(table) ? packed_editor(table)->put(key, value) : writer_->put(handle(table), key, value);
+  if (!put) fail(put.error());
 }
 
 void Batch::remove(Table table, std::string_view key) {
   if (failure_) return;
   note(table, key);
-  const auto removed = writer_->remove((*handles_)[static_cast<std::size_t>(table)], key);
+  if (is_packed(table)) {
+    if (const auto removed = packed_editor(table)->remove(key); !removed) fail(removed.error());
+    return;
+  }
+  const auto removed = writer_->remove(handle(table), key);
   if (!removed) fail(removed.error());
 }
 
 TableEditor Batch::edit(Table table) {
-  return {*this, table, writer_->editor((*handles_)[static_cast<std::size_t>(table)])};
+  TableEditor editor(*this, table);
+  if (is_packed(table)) {
+    editor.packed_ = packed_editor(table);
+  } else {
+    editor.editor_ = writer_->editor(handle(table));
+  }
+  return editor;
+}
+
+void Batch::settle() {
+  for (const auto& [table, editor] : editors_) {
+    if (const auto written = editor->flush(); !written) fail(written.error());
+  }
+  editors_.clear();  // they have cursors, which end before the transaction
 }
 
 void TableEditor::put(std::string_view key, std::string_view value) {
   if (batch_->failure_) return;
   batch_->note(table_, key);
-  if (const auto put = editor_.put(key, value); !put) batch_->fail(put.error());
+  const auto put = packed_ != nullptr ? packed_->put(key, value) : editor_->put(key, value);
+  if (!put) batch_->fail(put.error());
 }
 
 std::uint64_t Batch::next_number(std::string_view sequence) {
@@ -102,40 +189,135 @@ std::uint64_t Batch::next_number(std::string_view sequence) {
 }
 
 Result<std::unique_ptr<Tables>> Tables::open(const TablesOptions& options) {
+  auto opened = open_file(options);
+  if (!opened) return opened.error();
+  std::unique_ptr<Tables> tables(new Tables(options, *std::move(opened)));
+  if (!options.read_only) tables->keep_reserve(*tables->opened_);
+  return tables;
+}
+
+Result<std::shared_ptr<OpenTables>> Tables::open_file(const TablesOptions& options) {
+  std::error_code failed;
+  if (!options.read_only && !std::filesystem::exists(options.path, failed)) {
+    if (auto made = make_tables_file(options.path); !made) return made.error();
+  }
   auto env = Env::open({.path = options.path,
                         .map_bytes = options.map_bytes,
                         .tables = table_count,
                         .read_only = options.read_only,
                         .random_access = true});
   if (!env) return env.error();
-  const auto opened = env->open_tables(names);
-  if (!opened) return opened.error();
-  std::array<TableHandle, table_count> handles{};
-  std::copy(opened->begin(), opened->end(), handles.begin());
-  env->check_readers();
-  return std::unique_ptr<Tables>(new Tables(*std::move(env), handles));
+  if (!options.read_only) {
+    // What is read from here on must not be gone after a power cut.
+    const auto file = Descriptor::open(options.path, O_RDWR);
+    if (!file) return file.error();
+    if (auto synced = file->sync(); !synced) return synced.error();
+  }
+  const auto handles = env->open_tables(names);
+  if (!handles) return handles.error();
+  auto opened = std::make_shared<OpenTables>(OpenTables{*std::move(env), {}});
+  std::copy(handles->begin(), handles->end(), opened->handles.begin());
+  opened->env.check_readers();
+  return opened;
+}
+
+std::shared_ptr<OpenTables> Tables::opened() const {
+  const std::lock_guard lock(opened_mutex_);
+  return opened_;
+}
+
+// What the failed commit left in the file is read at once, before anybody else can have written.
+void Tables::note_failed_commit(const OpenTables& opened, std::uint64_t number) {
+  if (!opened.env.broken()) return;
+  auto newest = read_newest_meta(options_.path);
+  if (!newest || newest->transaction != number) return;
+  const std::lock_guard lock(opened_mutex_);
+  to_take_back_ = *std::move(newest);
+}
+
+// False when others still use what is broken: a later call may succeed. While it is closed nobody can
+// do anything; when it cannot be opened for seconds, the process ends as it does for a broken read.
+bool Tables::open_again(std::shared_ptr<OpenTables> broken) const {
+  using std::chrono::milliseconds;
+  constexpr int most_waits = 50;
+  constexpr int most_tries = 50;
+  const std::lock_guard lock(opened_mutex_);
+  if (opened_ != broken) return true;
+  broken.reset();
+  for (int waits = 0; opened_.use_count() > 1; ++waits) {
+    if (waits == most_waits) return false;
+    std::this_thread::sleep_for(milliseconds(10));
+  }
+  opened_.reset();
+  Result<std::shared_ptr<OpenTables>> again = Error{Fault::unavailable, {}};
+  for (int tries = 0; !again && tries < most_tries; ++tries) {
+    if (tries > 0) std::this_thread::sleep_for(milliseconds(100));
+    const auto taken = to_take_back_ ? take_back(options_.path, *to_take_back_) : Result<void>();
+    again = taken ? open_file(options_) : Result<std::shared_ptr<OpenTables>>(taken.error());
+  }
+  if (!again) {
+    log(Level::error, "buffer", "the tables cannot be opened again", {{"reason", again.error().detail}});
+    std::abort();
+  }
+  to_take_back_.reset();
+  opened_ = *std::move(again);
+  log(Level::warning, "buffer", "the tables were opened again after a failed commit");
+  return true;
 }
 
 Snapshot Tables::snapshot() const {
-  auto txn = ReadTxn::begin(env_);
-  if (!txn) {
-    log(Level::error, "buffer", "no snapshot to be had", {{"reason", txn.error().detail}});
-    std::abort();
+  constexpr int most_tries = 10;
+  Error why{Fault::unavailable, {}};
+  for (int tries = 0; tries < most_tries; ++tries) {
+    auto opened = this->opened();
+    auto txn = ReadTxn::begin(opened->env);
+    if (txn) return Snapshot(std::make_unique<ReadTxn>(*std::move(txn)), std::move(opened));
+    why = txn.error();
+    if (!opened->env.broken()) break;
+    open_again(std::move(opened));
   }
-  return Snapshot(std::make_unique<ReadTxn>(*std::move(txn)), handles_);
+  log(Level::error, "buffer", "no snapshot to be had", {{"reason", why.detail}});
+  std::abort();
 }
 
 Result<void> Tables::write(const std::function<void(Batch&)>& change) {
-  auto txn = WriteTxn::begin(env_);
+  auto opened = this->opened();
+  auto txn = WriteTxn::begin(opened->env);
+  if (!txn && opened->env.broken() && open_again(std::move(opened))) {
+    opened = this->opened();
+    txn = WriteTxn::begin(opened->env);
+  }
   if (!txn) return txn.error();
-  Batch batch(*txn, handles_);
+  Batch batch(*txn, opened->handles);
   change(batch);
+  batch.settle();
   if (batch.failure_) return *batch.failure_;
   const auto number = txn->number();
   issue_changes_->record(number, std::move(batch.touched_));
   auto committed = (*std::move(txn)).commit();
-  if (!committed) issue_changes_->take_back(number);
+  if (committed) {
+    keep_reserve(*opened);
+  } else {
+    issue_changes_->take_back(number);
+    note_failed_commit(*opened, number);
+  }
   return committed;
+}
+
+// Behind the last page that is in use. Where the file system cannot promise space there is none.
+void Tables::keep_reserve(const OpenTables& opened) const {
+  if (options_.reserve_bytes == 0) return;
+  const auto use = opened.env.use();
+  const auto end = use.used_pages * use.page_bytes;
+  if (reserved_until_ >= end + options_.reserve_bytes / 2) return;
+  const auto file = Descriptor::open(options_.path, O_RDWR);
+  if (!file) return;
+  const int rc = ::fallocate(file->number(), FALLOC_FL_KEEP_SIZE, static_cast<off_t>(end), static_cast<off_t>(options_.reserve_bytes));
+  if (rc == 0) reserved_until_ = end + options_.reserve_bytes;
+}
+
+bool Tables::may_grow() const {
+  return options_.least_free_bytes == 0 || disk_.free_bytes() >= options_.least_free_bytes;
 }
 
 }  // namespace picket::buffer

@@ -2,6 +2,7 @@
 
 #include "buffer/backup.h"
 #include "buffer/journal.h"
+#include "buffer/repair_verb.h"
 
 #include <boost/json.hpp>
 
@@ -194,15 +195,6 @@ void print(std::ostream& out, const JournalCheck& check) {
   for (const auto sequence : check.first_damaged) out << "damaged: " << sequence << '\n';
 }
 
-std::size_t count_set_aside(const std::filesystem::path& folder) {
-  std::error_code failed;
-  std::size_t count = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, failed)) {
-    count += entry.path().extension() == ".damaged" ? 1U : 0U;
-  }
-  return count;
-}
-
 ExitCode verify(CommandLine& line) {
   if (!line.words.empty()) return wrong_usage(line, "journal verify takes no arguments");
   const SystemClock clock;
@@ -210,7 +202,7 @@ ExitCode verify(CommandLine& line) {
   if (!journal) return refuse(line, journal.error());
   const auto check = check_journal(**journal, progress_of(line));
   if (!check) return refuse(line, check.error());
-  const auto set_aside = count_set_aside(line.storage / "journal");
+  const auto set_aside = (*journal)->set_aside().size();
   if (line.json()) {
     auto object = render(*check);
     object["set_aside"] = set_aside;
@@ -292,6 +284,7 @@ std::vector<Command> buffer_commands() {
        .flags = {"json"},
        .options = {},
        .run = verify},
+      repair_command(),
       {.name = "backup",
        .summary = "copy all data into a new folder, while Picket serves",
        .help = "usage: picket backup TARGET_DIR [--json] [--storage DIR]\n\n"

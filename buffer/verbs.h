@@ -10,7 +10,7 @@ namespace picket::buffer {
 
 std::vector<Command> buffer_commands();
 
-// `config defaults` and `version`, which touch no data.
+// `config defaults`, which touches no data.
 std::vector<Command> general_commands();
 
 }  // namespace picket::buffer

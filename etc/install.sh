@@ -8,6 +8,7 @@ cd "$(dirname "$0")/.."
 
 install -D -m 0755 -s build/release/picket /usr/local/bin/picket
 [ -e /etc/picket/picket.toml ] || install -D -m 0644 etc/picket.toml /etc/picket/picket.toml
+install -D -m 0755 etc/upgrade.sh /usr/local/lib/picket/upgrade.sh
 install -D -m 0644 systemd/picket.service /etc/systemd/system/picket.service
 install -D -m 0644 systemd/picket.socket /etc/systemd/system/picket.socket
 if [ -d /run/systemd/system ]; then

@@ -6,7 +6,8 @@ set -eu
 if [ -d /run/systemd/system ]; then
   systemctl disable --now picket.service picket.socket || true
 fi
-rm -f /usr/local/bin/picket /etc/systemd/system/picket.service /etc/systemd/system/picket.socket
+rm -rf /usr/local/lib/picket
+rm -f /usr/local/bin/picket /usr/local/bin/picket.previous /etc/systemd/system/picket.service /etc/systemd/system/picket.socket
 [ ! -d /run/systemd/system ] || systemctl daemon-reload
 if [ "${1:-}" = "--purge" ]; then
   rm -rf /etc/picket /var/lib/picket /var/lib/private/picket

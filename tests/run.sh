@@ -4,9 +4,10 @@
 #   PICKET_TESTS="unit e2e"    some phases only: unit tsan e2e, and fuzz, which is not part of everything: its corpora
 #                              are replayed by unit, and building with clang as well takes half as long as all the rest
 #   PICKET_CRASH_ROUNDS=20     a shorter crash test
+#   "versions" is a phase as well, part of everything where there are tags schema-*: tests/versions/run.sh
 set -u
 cd "$(dirname "$0")/.."
-phases=${PICKET_TESTS:-unit tsan e2e}
+phases=${PICKET_TESTS:-unit tsan e2e$([ -z "$(git tag --list 'schema-*' 2>/dev/null)" ] || echo " versions")}
 logs=build/test-logs
 mkdir -p "$logs"
 passed=0
@@ -110,7 +111,7 @@ case " $phases " in *" e2e "*)
       [ "$(node -p 'process.versions.node.split(".")[0]')" -ge 20 ] || { agents=""; echo "skipped: agents.test.mjs needs Node.js 20"; }
       say "end to end under ASan and UBSan: real SDKs and clients, mirrors, misuse, verbs"
       PICKET_BINARY=$PWD/build/asan/picket UBSAN_OPTIONS=halt_on_error=1 \
-        end_to_end e2e-asan ../sdk/matrix.test.mjs clients.test.mjs $agents mirror.test.mjs status_sync.test.mjs misuse.test.mjs hostile.test.mjs intake.test.mjs files.test.mjs uploads.test.mjs policy.test.mjs telemetry.test.mjs verbs.test.mjs schema.test.mjs service.test.mjs health.test.mjs
+        end_to_end e2e-asan ../sdk/matrix.test.mjs clients.test.mjs $agents mirror.test.mjs status_sync.test.mjs destinations.test.mjs misuse.test.mjs hostile.test.mjs intake.test.mjs files.test.mjs uploads.test.mjs policy.test.mjs telemetry.test.mjs replay.test.mjs verbs.test.mjs schema.test.mjs service.test.mjs health.test.mjs operations.test.mjs journal.test.mjs upgrade.test.mjs
       say "killed under load: the release binary"
       end_to_end e2e-crash crash.test.mjs
     else
@@ -121,6 +122,12 @@ case " $phases " in *" e2e "*)
     echo "stripped release binary: $size bytes"
     if [ "$size" -le 12582912 ]; then passed=$((passed + 1)); else failed=$((failed + 1)); echo "FAILED: the stripped binary is over 12 MB"; fi
   fi ;;
+esac
+
+case " $phases " in *" versions "*)
+  say "one data folder, served by several versions in turn"
+  sh tests/versions/run.sh >"$logs/versions" 2>&1 || true
+  count_last_line "$logs/versions" ;;
 esac
 
 say "done"

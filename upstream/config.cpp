@@ -1,6 +1,7 @@
 #include "upstream/config.h"
 
 #include "upstream/routes.h"
+#include "upstream/selector.h"
 
 #include <algorithm>
 #include <set>
@@ -15,6 +16,18 @@ void bind(Settings& settings, DestinationConfig& config) {
   settings.text("dsn", config.dsn);
   settings.text("url", config.url);
   settings.map("projects", config.projects);
+  settings.text("mode", config.mode);
+  const auto words = [&settings](std::string_view name, WordsConfig& field) {
+    settings.list("include_" + std::string(name), field.include);
+    settings.list("exclude_" + std::string(name), field.exclude);
+  };
+  words("projects", config.routing.projects);
+  words("categories", config.routing.categories);
+  words("environments", config.routing.environments);
+  words("releases", config.routing.releases);
+  words("levels", config.routing.levels);
+  settings.map("sample_rates", config.sample_rates);
+  settings.duration("report_unsent", config.report_unsent, milliseconds(0), hours(24));
   settings.text("proxy", config.proxy);
   settings.text("ca_file", config.ca_file);
   settings.flag("insecure", config.insecure);
@@ -70,10 +83,12 @@ std::string problem_of(const DestinationConfig& config) {
   if (config.compression != "zstd" && config.compression != "gzip" && config.compression != "identity") {
     return "compression must be zstd, gzip or identity";
   }
+  if (config.mode != "mirror" && config.mode != "forward-only") return "mode must be mirror or forward-only";
   if (config.retry_max < config.retry_min) return "retry_max must not be less than retry_min";
   if (config.name.find_first_of("\"\\\n\r\t /") != std::string::npos || config.name.size() > 100) {
     return "name must be at most 100 characters, without spaces, quotes and slashes";
   }
+  if (const auto selector = Selector::make(config); !selector) return selector.error().detail;
   if (auto problem = problem_of(config.link); !problem.empty()) return problem;
   return sync_problem_of(config);
 }

@@ -14,6 +14,22 @@
 
 namespace picket::upstream {
 
+// What goes by one of an item's properties: what `include` names (empty: everything) and `exclude` does not.
+struct WordsConfig {
+  std::vector<std::string> include = {};
+  std::vector<std::string> exclude = {};
+  bool empty() const { return include.empty() && exclude.empty(); }
+};
+
+// Which items a destination is to have: those that pass every one of these (routing.h).
+struct RoutingConfig {
+  WordsConfig projects = {};      // ids of this Picket
+  WordsConfig categories = {};    // Sentry's names, and client_report, user_report, unknown
+  WordsConfig environments = {};  // globs, as the next two
+  WordsConfig releases = {};
+  WordsConfig levels = {};        // of events; other items have none and pass
+};
+
 struct DestinationConfig {
   // Names the cursor and the counters: a new name starts anew. Empty: the host of `dsn` or `url`.
   std::string name;
@@ -23,6 +39,17 @@ struct DestinationConfig {
   std::string url;
   // Local project id → DSN, or (with `url`) the project's id over there.
   std::vector<std::pair<std::string, std::string>> projects;
+  // "mirror": the journal keeps what it has for storage.retention. "forward-only": it goes from the
+  // journal, a segment at a time, once the destination has it and nobody here has still to read it.
+  // Price: a segment that has gone cannot be sent to anybody again, and its events have no payload here.
+  std::string mode = "mirror";
+  // What of it goes there at all. Price of environments, releases and levels: each body is opened and
+  // its payload read to find them; projects and categories are known without.
+  RoutingConfig routing;
+  // Category → the part of it that goes, "0" to "1", all of a trace or nothing of it (sampling.h).
+  std::vector<std::pair<std::string, std::string>> sample_rates;
+  // How often the destination is told in a client report what routing and sampling left out; 0: never.
+  Duration report_unsent{0};
 
   // http://, https:// or socks5:// with host and port; empty: none. The environment's proxies are not used.
   std::string proxy;
@@ -70,6 +97,7 @@ struct DestinationConfig {
   // When, how fast and how much may be sent.
   LinkConfig link;
 
+  bool forward_only() const { return mode == "forward-only"; }
   bool syncs() const { return status_sync != "off"; }
 };
 

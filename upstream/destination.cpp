@@ -1,9 +1,6 @@
 #include "upstream/destination.h"
 
-#include "buffer/keys.h"
 #include "buffer/logger.h"
-#include "buffer/rows.h"
-#include "buffer/stamp.h"
 
 #include <algorithm>
 #include <utility>
@@ -32,15 +29,23 @@ Routes routes_of(const DestinationConfig& config) {
   return *std::move(routes);
 }
 
+Selector selector_of(const DestinationConfig& config) {
+  auto selector = Selector::make(config);
+  if (!selector) std::abort();
+  return *std::move(selector);
+}
+
 }  // namespace
 
 Destination::Destination(DestinationConfig config, const buffer::Journal& journal, const Clock& clock)
     : config_(std::move(config)),
       routes_(routes_of(config_)),
+      selector_(selector_of(config_)),
       journal_(journal),
       clock_(clock),
       link_(config_.link),
       lanes_(link_.newest_first()),
+      unsent_(config_.report_unsent),
       backoff_(config_.retry_min, config_.retry_max, config_.max_in_flight),
       coding_(parse_coding(config_.compression)) {
   said_.name = config_.name;
@@ -48,128 +53,6 @@ Destination::Destination(DestinationConfig config, const buffer::Journal& journa
 
 std::size_t Destination::window_records() const {
   return std::clamp<std::size_t>(config_.max_in_flight * 8, 64, 4'096);
-}
-
-void Destination::load(const buffer::Tables& tables) {
-  const auto snapshot = tables.snapshot();
-  const Time now = clock_.now();
-  const auto use = journal_.use();
-  const auto cursor = buffer::find_row<schema::Cursor>(snapshot, buffer::Table::cursors, cursor_name(config_.name));
-  const auto row = buffer::find_row<schema::Destination>(snapshot, buffer::Table::destinations, config_.name)
-                       .value_or(schema::Destination());
-  const bool by_lanes = cursor && lanes_hold(row.link(), cursor->next_sequence());
-  auto next = by_lanes ? row.link().fresh_cursor() : cursor ? cursor->next_sequence() : config_.backfill ? use.first : use.next;
-  if (!cursor) ledger_.touch();
-  if (next > use.next) {
-    log(Level::warning, "upstream", "cursor lies past the journal's end (an older journal was restored?); going on from there",
-        {{"destination", config_.name}, {"cursor", next}, {"journal", use.next}});
-    next = use.next;
-    ledger_.touch();
-  }
-  window_ = Window(std::max<buffer::Sequence>(next, 1));
-
-  lanes_ = Lanes(link_.newest_first());
-  if (by_lanes) lanes_.load(row.link());
-  instance_ = buffer::find_instance(snapshot);
-  paused_ = row.paused();
-  retry_generation_ = row.retry_generation();
-  retry_quarantined_ = true;
-  limits_.load(row, now);
-  link_.load(row.link(), now);
-  look_whether_metered();
-  look_at_link(now);
-  for (const buffer::Sequence sequence : row.deferred()) {
-    if (sequence < window_.cursor()) deferred_.add(sequence, {});
-  }
-  said_.reason = row.held_reason();
-  said_.forwarded = row.forwarded();
-  said_.quarantined = row.quarantined();
-  said_.expired = row.expired();
-  said_.forwarded_bytes = row.forwarded_bytes();
-  said_.last_error = row.last_error();
-  said_.link.outlived = row.link().outlived();
-  said_.link.too_old = row.link().too_old();
-  if (row.last_success_ms() != 0) said_.last_success = time_from_ms(row.last_success_ms());
-  if (row.last_attempt_ms() != 0) said_.last_attempt = time_from_ms(row.last_attempt_ms());
-}
-
-void Destination::look_up(const buffer::Tables& tables) {
-  bool paused = false;
-  std::uint64_t generation = 0;
-  {
-    const auto snapshot = tables.snapshot();
-    const auto row = buffer::find_row<schema::Destination>(snapshot, buffer::Table::destinations, config_.name);
-    if (row) paused = row->paused();
-    if (row) generation = row->retry_generation();
-  }
-  look_whether_metered();
-  estimate();
-  // Handles keep buffers; a burst that is over needs none.
-  if (under_way_.empty()) free_.clear();
-  if (paused != paused_) {
-    log(Level::info, "upstream", paused ? "paused" : "goes on", {{"destination", config_.name}});
-    paused_ = paused;
-    if (paused) forget_batch();
-  }
-  if (generation != retry_generation_) {
-    retry_generation_ = generation;
-    retry_quarantined_ = true;
-    limits_.clear();
-    deferred_.hasten();
-    backoff_.reset();
-    no_fresh_before_ = {};
-    hasten_lanes();
-    said_.reason.clear();
-    ledger_.touch();
-  }
-  if (retry_quarantined_ && !ledger_.dirty() && being_written_ == 0) retry_quarantined(tables);
-}
-
-// Only while nothing is unwritten, so that a row taken up is not seen, and counted back, twice.
-void Destination::retry_quarantined(const buffer::Tables& tables) {
-  constexpr std::size_t at_once = 100;
-  std::vector<schema::Quarantined> wanted;
-  {
-    const auto snapshot = tables.snapshot();
-    const std::string prefix(buffer::Key().text(config_.name).view());
-    auto cursor = snapshot.cursor(buffer::Table::quarantine);
-    for (bool there = cursor.seek(prefix); there && cursor.key().starts_with(prefix) && wanted.size() < at_once;
-         there = cursor.next()) {
-      auto row = buffer::parse_row<schema::Quarantined>(cursor.value());
-      if (row.retry_requested() && !deferred_.contains(row.sequence())) wanted.push_back(std::move(row));
-    }
-  }
-  retry_quarantined_ = wanted.size() == at_once;
-  for (const schema::Quarantined& row : wanted) {
-    if (deferred_.full()) {
-      retry_quarantined_ = true;
-      return;
-    }
-    const auto read = journal_.read_one(row.sequence());
-    const bool there = read && !read->records.empty();
-    const auto parcel = there ? open_record(read->records.front(), routes_, journal_.reading_room())
-                              : Result<Parcel>(Error{Fault::not_found, "no longer in the journal"});
-    if (!parcel && parcel.error().fault == Fault::unavailable) {
-      retry_quarantined_ = true;
-      return;
-    }
-    if (!parcel) {
-      log(Level::warning, "upstream", "quarantined envelope cannot be tried again",
-          {{"destination", config_.name}, {"sequence", row.sequence()}, {"reason", parcel.error().detail}});
-      continue;
-    }
-    ledger_.release(row.status() == 0 ? unreadable_label(row.sequence(), row.project(), time_from_ms(row.at_ms()))
-                                      : parcel->label);
-    if (said_.quarantined > 0) --said_.quarantined;
-    deferred_.add(row.sequence(), {Time{}, parcel->label});
-  }
-}
-
-void Destination::on_clock_leap() {
-  limits_.clear();
-  deferred_.hasten();
-  no_fresh_before_ = {};
-  hasten_lanes();
 }
 
 void Destination::forget_batch() {
@@ -200,6 +83,8 @@ bool Destination::fresh_may_go(Time now) const {
 }
 
 void Destination::pump(CURLM* multi) {
+  if (stale_) abandon(multi);
+  if (stale_ || retired_) return;
   if (limits_.expire(clock_.now())) ledger_.touch();
   look_at_link(clock_.now());
   keep_pace();
@@ -213,7 +98,8 @@ void Destination::pump(CURLM* multi) {
 // What has failed often goes last, so that an envelope that only the upstream cannot stand does not
 // keep others from showing that the upstream is well.
 bool Destination::ship_next(CURLM* multi) {
-  return ship_retry(multi, patience) || ship_deferred(multi) || ship_lane(multi) || ship_fresh(multi) || ship_retry(multi, UINT_MAX);
+  return ship_retry(multi, patience) || ship_deferred(multi) || ship_lane(multi) || ship_fresh(multi) || ship_report(multi) ||
+         ship_resend(multi) || ship_retry(multi, UINT_MAX);
 }
 
 bool Destination::ship_retry(CURLM* multi, unsigned below_attempts) {
@@ -356,8 +242,24 @@ bool Destination::ship_fresh(CURLM* multi) {
   return true;
 }
 
-void Destination::ship(CURLM* multi, const buffer::StoredRecord& record, Shipment shipment) {
+// With what is for this destination; all of it is left out when it does not take the record.
+Result<Parcel> Destination::open(const buffer::StoredRecord& record, bool resend) const {
   auto parcel = open_record(record, routes_, journal_.reading_room());
+  if (!parcel) return parcel;
+  if (!resend && !takes(record.sequence)) {
+    Selector::leave_all_out(*parcel, Fate::not_routed);
+    return parcel;
+  }
+  if (const auto selected = selector_.select(*parcel); !selected) return selected.error();
+  return parcel;
+}
+
+void Destination::ship(CURLM* multi, const buffer::StoredRecord& record, Shipment shipment) {
+  auto parcel = open(record, shipment.resend);
+  ship_opened(multi, record, std::move(parcel), std::move(shipment));
+}
+
+void Destination::ship_opened(CURLM* multi, const buffer::StoredRecord& record, Result<Parcel> parcel, Shipment shipment) {
   if (!parcel && parcel.error().fault == Fault::unavailable) return wait_for_room(std::move(shipment));
   if (!parcel) {
     shipment.label = unreadable_label(record.sequence, record.project, clock_.now());
@@ -365,6 +267,7 @@ void Destination::ship(CURLM* multi, const buffer::StoredRecord& record, Shipmen
   }
   shipment.label = parcel->label;
   shipment.opened = true;
+  if (shipment.label.nothing_goes()) return leave_out(shipment);
   if (expire(shipment)) return;
   if (const auto until = waits_until(shipment.label)) return put_off(std::move(shipment), *until);
   if (!note_way(*parcel, instance_)) {
@@ -379,6 +282,7 @@ void Destination::send(CURLM* multi, const Parcel& parcel, Shipment shipment) {
   shipment.retry_generation = retry_generation_;
   const Packing packing{coding_, static_cast<int>(config_.compression_level), takes_stored_};
   auto request = render_request(parcel, now, packing);
+  if (!request && shipment.report) return unsent_.put_back(now);
   if (!request && request.error().fault == Fault::unavailable) return wait_for_room(std::move(shipment));
   if (!request) return refuse_unreadable(std::move(shipment), request.error().detail);
   if (!admit(shipment, *request)) return;
@@ -399,14 +303,18 @@ void Destination::send(CURLM* multi, const Parcel& parcel, Shipment shipment) {
   under_way_.emplace(started, UnderWay{std::move(transfer), std::move(shipment), reserved});
 }
 
-void Destination::abandon(CURLM* multi) {
+void Destination::end(CURLM* multi) {
   ending_ = true;
+  abandon(multi);
+}
+
+void Destination::abandon(CURLM* multi) {
   for (auto& [transfer, under_way] : under_way_) {
     release(*transfer, under_way);
     transfer->abandon(multi);
   }
   under_way_.clear();
-  next_meter_ = {};
+  next_link_look_ = next_meter_ = {};
   look_at_link(clock_.now());
   // What was granted and not used is given back.
   if (config_.link.max_bytes_per_day > 0 || config_.link.max_bytes_per_month > 0) ledger_.touch();
@@ -421,7 +329,7 @@ std::optional<Duration> Destination::wakes_in() const {
 }
 
 std::optional<Duration> Destination::starts_in(Time now) const {
-  if (paused_) return std::nullopt;
+  if (paused_ || retired_ || stale_) return std::nullopt;
   const auto steady = Steady::now();
   if (backoff_.waits(steady)) return backoff_.left(steady);
   if (const auto until = all_limited_until(now)) return *until - now;
@@ -445,6 +353,8 @@ std::optional<Duration> Destination::starts_in(Time now) const {
     const Time until = lane_waits_[static_cast<std::size_t>(one)];
     if (lanes && until > now && !lanes_.lane(one).empty()) consider(until - now);
   }
+  if (resend_may_go() || (resend_.under_way() && resend_.job().next() >= resend_.job().end())) consider(Duration(0));
+  if (const auto look = unsent_.next_look(); look && link_.allows(SendClass::other)) consider(std::max(*look, now) - now);
   return least;
 }
 

@@ -2,9 +2,10 @@
 //
 //   journal ─► batch ─► shipment ─► transfer ─► answer ─┬─ delivered, refused ─► window ─► ledger
 //                          ▲                            ├─ failed ──────► retries
-//                          └──── retries, deferred ◄────┴─ limited, or failing alone ─► deferred
-//                                   ▲
-//   long backlog ─► lanes, one a class ┘
+//                 │        └──── retries, deferred ◄────┴─ limited, or failing alone ─► deferred
+//                 │                 ▲
+//                 │    long backlog ─► lanes, one a class
+//                 └─ not wanted there ─► window
 //
 // INVARIANT  Memory is bounded whatever waits: bodies exist only while they are sent.
 // INVARIANT  Every record read is settled in the window once; the ledger counts what the cursor passed.
@@ -21,9 +22,13 @@
 #include "upstream/ledger.h"
 #include "upstream/link.h"
 #include "upstream/limits.h"
+#include "upstream/resend.h"
 #include "upstream/routes.h"
+#include "upstream/selector.h"
 #include "upstream/status.h"
 #include "upstream/transfer.h"
+#include "upstream/unsent_reports.h"
+#include "upstream/unwanted.h"
 #include "upstream/window.h"
 #include "upstream/wire_meter.h"
 
@@ -32,6 +37,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -46,7 +52,7 @@ class Destination {
 
   // Where the tables say it stands; a new name starts at the journal's oldest or next record.
   void load(const buffer::Tables& tables);
-  // What the operator changed meanwhile: pause, resume, quarantined envelopes to be tried again.
+  // What the operator changed meanwhile: pause, resume, drain, retire, quarantined envelopes to be tried again.
   void look_up(const buffer::Tables& tables);
 
   // Starts what can be started now.
@@ -54,6 +60,8 @@ class Destination {
   void on_finished(CURLM* multi, Transfer& transfer, CURLcode code);
   // What is still under way counts as not sent.
   void abandon(CURLM* multi);
+  // Likewise, and nothing starts any more.
+  void end(CURLM* multi);
   // Of a body of `transfer` so many bytes may leave now; 0: it is told to go on later.
   std::uint64_t grant(Transfer& transfer, std::uint64_t wanted);
   // Lets bodies under way go on as the pace allows.
@@ -69,7 +77,7 @@ class Destination {
   std::optional<Duration> wakes_in() const;
   bool busy() const { return !under_way_.empty(); }
 
-  bool dirty() const { return ledger_.dirty() || link_.dirty(); }
+  bool dirty() const { return (ledger_.dirty() || link_.dirty()) && !retired_ && !stale_; }
   Change take_change();
   void on_written();
 
@@ -89,6 +97,8 @@ class Destination {
     Label label;
     bool opened = false;    // the label says more than the sequence
     bool deferred = false;  // from the deferred list, behind the cursor
+    bool report = false;    // a client report of ours: no record
+    bool resend = false;    // of the resend: neither in the window nor in the ledger
     unsigned attempts = 0;  // that failed
     std::uint64_t successes_before = 0;  // the destination's, at the first failure
     Steady::time_point not_before{};
@@ -112,15 +122,26 @@ class Destination {
   bool ship_retry(CURLM* multi, unsigned below_attempts);
   bool ship_deferred(CURLM* multi);
   bool ship_fresh(CURLM* multi);
+  bool ship_report(CURLM* multi);
+  bool ship_resend(CURLM* multi);
+  bool resend_may_go() const;
+  void give_up_resend();
+  bool end_resend();
+  void settle_resent(buffer::Sequence sequence, Fate fate);
   bool ship_again(CURLM* multi, Shipment shipment);
   void wait_for_room(Shipment shipment);
+  Result<Parcel> open(const buffer::StoredRecord& record, bool resend) const;
   void ship(CURLM* multi, const buffer::StoredRecord& record, Shipment shipment);
+  void ship_opened(CURLM* multi, const buffer::StoredRecord& record, Result<Parcel> parcel, Shipment shipment);
   bool load_batch();
   const buffer::StoredRecord* next_record();
   void send(CURLM* multi, const Parcel& parcel, Shipment shipment);
   void forget_batch();
-  void retry_quarantined(const buffer::Tables& tables);
   std::optional<Duration> starts_in(Time now) const;
+
+  // What the tables say: destination_stored.cpp.
+  void start_anew(const buffer::Tables& tables);
+  void retry_quarantined(const buffer::Tables& tables);
 
   // A backlog by classes: destination_lanes.cpp.
   enum class Look { shipped, nothing_yet, waits };
@@ -154,12 +175,14 @@ class Destination {
   bool expire(const Shipment& shipment);
   void estimate();
 
-  // What came of it: destination_answers.cpp.
+  // What came of it: destination_answers.cpp; of resends and reports: destination_extras.cpp.
   void settle(const Shipment& shipment, Settled settled);
   void count(const Settled& settled);
   void refuse(const Shipment& shipment, unsigned status, std::string answer);
   void refuse_unreadable(Shipment shipment, std::string reason);
   void put_off(Shipment shipment, Time until);
+  void leave_out(const Shipment& shipment);
+  void on_report_answered(Verdict verdict);
   void on_delivered(const Shipment& shipment, std::uint64_t bytes);
   void on_retry(Shipment shipment, const Answer& answer, const std::string& reason);
   void on_wait(Shipment shipment, const Answer& answer, const std::string& reason);
@@ -168,10 +191,14 @@ class Destination {
   void on_reached();
   void try_later(Shipment shipment, const Answer& answer);
   void note_limits(const Answer& answer, const Label& label);
+  bool takes(buffer::Sequence sequence) const { return drain_until_ == 0 || sequence < drain_until_; }
+  // Every record before it was settled, or waits in the deferred list.
+  buffer::Sequence passed_cursor() const;
   DestinationState state(Time now) const;
 
   const DestinationConfig config_;
   const Routes routes_;
+  const Selector selector_;
   const buffer::Journal& journal_;
   const Clock& clock_;
 
@@ -186,6 +213,12 @@ class Destination {
   Ledger ledger_;
   Limits limits_;
   Deferred deferred_;
+  UnsentReports unsent_;
+  Resend resend_;
+  std::size_t resending_ = 0;  // records of it under way or to be tried again
+  // Delivered behind the cursor, while the tables may still say that they never were.
+  std::set<buffer::Sequence> delivered_lately_;
+  std::set<buffer::Sequence> delivered_being_written_;
   Backoff backoff_;
   std::unordered_map<Transfer*, UnderWay> under_way_;
   std::vector<std::unique_ptr<Transfer>> free_;
@@ -194,9 +227,15 @@ class Destination {
   std::size_t next_in_batch_ = 0;
   std::size_t bytes_under_way_ = 0;
   std::vector<Transfer*> stopped_;     // that wait for the pace
-  Steady::time_point next_meter_{};    // when the sockets are looked at
+  Steady::time_point next_link_look_{};
+  Steady::time_point next_meter_{};    // when the sockets are looked at, where no cap asks for more
+  WireBytes wire_;                     // as they said last
   bool metered_by_signal_ = false;
   bool ending_ = false;                // nothing starts any more
+  const buffer::Tables* tables_ = nullptr;  // from load() on
+  buffer::Sequence started_ = 1;          // the first record it was to have
+  buffer::Sequence taken_cursor_ = 0;     // of the change handed to the scribe
+  buffer::Sequence durable_cursor_ = 0;
   std::uint64_t being_written_ = 0;  // records settled, handed to the scribe, not yet durable
   std::uint64_t successes_ = 0;
   Time no_fresh_before_{};  // the deferred list is full and the next fresh one is limited
@@ -204,6 +243,12 @@ class Destination {
   bool at_end_ = false;     // of the journal
   std::string instance_;    // what this Picket is called in X-Picket-Via
   bool paused_ = false;
+  bool retired_ = false;
+  bool stale_ = false;  // retired or released meanwhile: nothing more of what is in memory counts
+  std::uint64_t generation_ = 0;
+  buffer::Sequence drain_until_ = 0;
+  bool forward_only_ = false;
+  Unwanted unwanted_;  // only when forward_only_
   bool retry_quarantined_ = false;
   std::uint64_t retry_generation_ = 0;
   relay::Coding coding_;

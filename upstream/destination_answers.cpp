@@ -33,6 +33,7 @@ void Destination::on_finished(CURLM* multi, Transfer& transfer, CURLcode code) {
 
   note_limits(answer, shipment.label);
   const Judgement judgement = judge(answer);
+  if (shipment.report) return on_report_answered(judgement.verdict);
   switch (judgement.verdict) {
     case Verdict::delivered: return on_delivered(shipment, bytes);
     case Verdict::retry: return on_retry(std::move(shipment), answer, judgement.reason);
@@ -45,6 +46,15 @@ void Destination::on_finished(CURLM* multi, Transfer& transfer, CURLcode code) {
 
 void Destination::count(const Settled& settled) {
   ledger_.add(settled, clock_.now());
+  const buffer::Sequence sequence = settled.label.sequence;
+  // Too old to be sent; what the journal recycled is not there any more.
+  const bool expired = settled.fate == Fate::expired && settled.records == 1;
+  // Of what is in quarantine more may go yet, or less.
+  const bool is_final = settled.fate == Fate::forwarded || settled.label.nothing_goes() || expired;
+  if (is_final) unsent_.add(settled.label, clock_.now());
+  const bool never_sent = settled.label.nothing_goes() || settled.fate == Fate::quarantined || expired;
+  if (never_sent && settled.records == 1) ledger_.marks().set(buffer::Mark::not_sent, sequence);
+  if (forward_only_ && (expired || !settled.label.left_out.empty())) unwanted_.note(sequence, sequence);
   switch (settled.fate) {
     case Fate::skipped:
     case Fate::deferred:
@@ -55,13 +65,20 @@ void Destination::count(const Settled& settled) {
       return;
     case Fate::quarantined: said_.quarantined += settled.records; return;
     case Fate::expired: said_.expired += settled.records; return;
+    case Fate::not_routed: said_.not_routed += settled.records; return;
+    case Fate::not_sampled: said_.not_sampled += settled.records; return;
   }
 }
 
 void Destination::settle(const Shipment& shipment, Settled settled) {
   const buffer::Sequence sequence = shipment.label.sequence;
+  if (shipment.resend) return settle_resent(sequence, settled.fate);
   if (shipment.deferred) {
     deferred_.remove(sequence);
+    if (settled.fate == Fate::forwarded) {  // perhaps out of quarantine
+      ledger_.marks().clear(buffer::Mark::not_sent, sequence);
+      delivered_lately_.insert(sequence);
+    }
     return count(settled);
   }
   window_.settle(sequence, std::move(settled));
@@ -76,10 +93,23 @@ void Destination::settle(const Shipment& shipment, Settled settled) {
   });
 }
 
+void Destination::on_written() {
+  being_written_ = 0;
+  link_.on_written();
+  delivered_being_written_.clear();
+  if (taken_cursor_ > durable_cursor_) resend_.loosen();
+  durable_cursor_ = taken_cursor_;
+}
+
 void Destination::refuse(const Shipment& shipment, unsigned status, std::string answer) {
-  log(Level::warning, "upstream", "envelope refused and put in quarantine",
-      {{"destination", config_.name}, {"sequence", shipment.label.sequence}, {"status", status},
-       {"see", "picket upstream quarantine"}});
+  if (shipment.resend) {
+    log(Level::warning, "upstream", "envelope of a resend refused",
+        {{"destination", config_.name}, {"sequence", shipment.label.sequence}, {"status", status}, {"see", "picket journal show"}});
+  } else {
+    log(Level::warning, "upstream", "envelope refused and put in quarantine",
+        {{"destination", config_.name}, {"sequence", shipment.label.sequence}, {"status", status},
+         {"see", "picket upstream quarantine"}});
+  }
   Settled settled;
   settled.fate = Fate::quarantined;
   settled.label = shipment.label;
@@ -97,6 +127,12 @@ void Destination::refuse_unreadable(Shipment shipment, std::string reason) {
 
 void Destination::put_off(Shipment shipment, Time until) {
   const buffer::Sequence sequence = shipment.label.sequence;
+  if (shipment.resend) {
+    const auto wait = std::clamp(until - clock_.now(), Duration(1), std::max(config_.retry_max, Duration(1)));
+    shipment.not_before = Steady::now() + wait;
+    retries_.push_back(std::move(shipment));
+    return;
+  }
   if (shipment.deferred) {
     return deferred_.add(sequence, {until, std::move(shipment.label), shipment.attempts});
   }
@@ -112,6 +148,18 @@ void Destination::put_off(Shipment shipment, Time until) {
   settled.deferred_until = until;
   settled.attempts = shipment.attempts;
   settled.retry_generation = retry_generation_;
+  settled.label = shipment.label;
+  settle(shipment, std::move(settled));
+}
+
+// Nothing of it is for this destination.
+void Destination::leave_out(const Shipment& shipment) {
+  Settled settled;
+  const auto& left_out = shipment.label.left_out;
+  const bool sampled = std::any_of(left_out.begin(), left_out.end(), [](const LeftOut& one) {
+    return one.fate == static_cast<std::uint8_t>(Fate::not_sampled);
+  });
+  settled.fate = sampled ? Fate::not_sampled : Fate::not_routed;
   settled.label = shipment.label;
   settle(shipment, std::move(settled));
 }
@@ -244,16 +292,29 @@ void Destination::note_limits(const Answer& answer, const Label& label) {
   }
 }
 
+buffer::Sequence Destination::passed_cursor() const {
+  const auto lowest = lanes_.lowest();
+  return lowest == 0 ? window_.cursor() : std::min(lowest, window_.cursor());
+}
+
 Change Destination::take_change() {
   Change change = ledger_.take();
   change.name = config_.name;
-  const auto lowest = lanes_.lowest();
-  change.cursor = lowest == 0 ? window_.cursor() : std::min(lowest, window_.cursor());
+  change.cursor = passed_cursor();
   change.row.set_held_reason(said_.reason);
   change.row.set_last_error(said_.last_error);
   if (said_.last_success) change.row.set_last_success_ms(to_ms(*said_.last_success));
   if (said_.last_attempt) change.row.set_last_attempt_ms(to_ms(*said_.last_attempt));
   limits_.store(change.row);
+  unsent_.store(change.row);
+  change.generation = generation_;
+  change.row.set_started(started_);
+  *change.row.mutable_resend() = resend_.job();
+  change.journal_first = journal_.use().first;
+  taken_cursor_ = change.cursor;
+  delivered_being_written_.merge(delivered_lately_);
+  unwanted_.forget_before(change.journal_first);
+  unwanted_.store(change.row);
   link_.store(*change.row.mutable_link(), ending_);
   lanes_.store(*change.row.mutable_link());
   change.row.mutable_link()->set_limits_passed(!config_.link.pass_limits ? 0 : routes_.only_target() ? 2 : 1);
@@ -268,12 +329,15 @@ Change Destination::take_change() {
 }
 
 DestinationState Destination::state(Time now) const {
+  if (retired_) return DestinationState::retired;
   if (paused_) return DestinationState::paused;
+  const bool drained = drain_until_ != 0 && passed_cursor() >= drain_until_ && deferred_.size() == 0;
+  if (drained) return DestinationState::drained;
   if (!said_.reason.empty()) return DestinationState::held;
   if (backoff_.failing()) return DestinationState::retrying;
   if (link_.status().waits_until) return DestinationState::closed;
   if (limits_.last_until(now)) return DestinationState::limited;
-  return DestinationState::running;
+  return drain_until_ != 0 ? DestinationState::draining : DestinationState::running;
 }
 
 buffer::Sequence Destination::oldest_behind() const {
@@ -285,6 +349,8 @@ buffer::Sequence Destination::oldest_behind() const {
 DestinationStatus Destination::status() const {
   DestinationStatus status = said_;
   status.state = state(clock_.now());
+  status.forward_only = forward_only_;
+  status.resend = resend_.job();
   status.cursor = window_.cursor();
   status.deferred = deferred_.size();
   status.handed = lanes_.waiting();

@@ -26,6 +26,7 @@ bool Destination::wants_lanes(std::uint64_t backlog) const {
 }
 
 void Destination::consider_lanes() {
+  if (lanes_.empty() && !link_.restricted() && !link_.by_class()) return;
   const auto steady = Steady::now();
   if (steady < next_hand_over_ || (at_end_ && lanes_.empty())) return;
   next_hand_over_ = steady + between_hand_overs;
@@ -183,13 +184,13 @@ void Destination::pass_unreadable(SendClass send_class, buffer::Sequence sequenc
 }
 
 Destination::Look Destination::ship_from_lane(CURLM* multi, const buffer::StoredRecord& record, SendClass send_class) {
-  const auto parcel = open_record(record, routes_, journal_.reading_room());
+  auto parcel = open(record, false);
   if (!parcel && parcel.error().fault == Fault::unavailable) {
     journal_failed_until_ = Steady::now() + std::chrono::seconds(1);
     return Look::waits;
   }
-  const bool expired = parcel && link_.expiry(send_class, clock_.now() - record.received) != Link::Expiry::none;
-  const auto until = parcel && !expired ? waits_until(parcel->label) : std::nullopt;
+  const bool goes = parcel && !parcel->label.nothing_goes() && link_.expiry(send_class, clock_.now() - record.received) == Link::Expiry::none;
+  const auto until = goes ? waits_until(parcel->label) : std::nullopt;
   if (until && deferred_crowded()) {
     lane_waits_[static_cast<std::size_t>(send_class)] = *until;
     return Look::waits;
@@ -205,7 +206,7 @@ Destination::Look Destination::ship_from_lane(CURLM* multi, const buffer::Stored
   shipment.label.sequence = record.sequence;
   shipment.deferred = true;
   shipment.successes_before = successes_;
-  ship(multi, record, std::move(shipment));
+  ship_opened(multi, record, std::move(parcel), std::move(shipment));
   return Look::shipped;
 }
 

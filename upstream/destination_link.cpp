@@ -8,15 +8,21 @@
 namespace picket::upstream {
 namespace {
 
-constexpr std::chrono::milliseconds between_meterings(10);
+constexpr std::chrono::milliseconds between_link_looks(10);
+constexpr std::chrono::seconds between_meterings(1);
 
 }  // namespace
 
 void Destination::look_at_link(Time now) {
   const auto steady = Steady::now();
-  if (steady < next_meter_) return;
-  next_meter_ = steady + between_meterings;
-  link_.look(now, steady, meter_->total(), !under_way_.empty());
+  if (steady < next_link_look_) return;
+  next_link_look_ = steady + between_link_looks;
+  // Without a cap only the metrics ask for what the sockets have carried: a system call for each.
+  if (link_.capped() || steady >= next_meter_) {
+    next_meter_ = steady + between_meterings;
+    wire_ = meter_->total();
+  }
+  link_.look(now, steady, wire_, !under_way_.empty());
 }
 
 void Destination::look_whether_metered() {
@@ -57,8 +63,10 @@ void Destination::keep_pace() {
   transfer->go_on();
 }
 
-// Whether the link has room for the request; else the shipment waits where it can.
+// Whether the link has room for the request; else the shipment waits where it can. A report of ours
+// waits for nothing: it is small, and there is one at a time.
 bool Destination::admit(Shipment& shipment, const Request& request) {
+  if (shipment.report || !link_.capped()) return true;
   const auto bytes = request.wire_bytes();
   switch (link_.admit(bytes, Steady::now())) {
     case Link::Admission::go: return true;
@@ -81,8 +89,9 @@ void Destination::release(Transfer& transfer, const UnderWay& under_way) {
   std::erase(stopped_, &transfer);
 }
 
-// Whether the shipment is too old to be sent: then it is settled.
+// Whether the shipment is too old to be sent: then it is settled. A resend is somebody's wish.
 bool Destination::expire(const Shipment& shipment) {
+  if (shipment.resend) return false;
   const auto expiry = link_.expiry(shipment.label.send_class, clock_.now() - shipment.label.received);
   if (expiry == Link::Expiry::none) return false;
   ++(expiry == Link::Expiry::outlived ? said_.link.outlived : said_.link.too_old);
@@ -102,11 +111,6 @@ void Destination::estimate() {
   const auto wire = link_.status().wire;
   drain_rate_.note(Steady::now(), said_.forwarded + said_.quarantined + said_.expired, end, wire.sent + wire.received, open);
   said_.link.drained_at = link_.drained_at(now, waiting, drain_rate_);
-}
-
-void Destination::on_written() {
-  being_written_ = 0;
-  link_.on_written();
 }
 
 }  // namespace picket::upstream

@@ -5,6 +5,7 @@
 #include "buffer/thread.h"
 #include "upstream/curl_options.h"
 #include "upstream/destination.h"
+#include "upstream/modes.h"
 #include "upstream/scribe.h"
 #include "upstream/transfer.h"
 
@@ -75,6 +76,7 @@ struct Forwarder::Impl {
   buffer::Tables& tables;
   const Clock& clock;
   const ForwarderOptions options;
+  std::vector<DestinationConfig> configs;
   std::vector<std::shared_ptr<WireMeter>> meters;  // outlive the connections that multi keeps
   std::unique_ptr<CURLM, CloseMulti> multi;
   std::shared_ptr<Bell> bell;
@@ -105,6 +107,7 @@ Forwarder::Forwarder(buffer::Journal& journal,
                      ForwarderOptions options)
     : impl_(std::make_unique<Impl>(journal, tables, clock, options)) {
   std::uint64_t connections = 0;
+  impl_->configs = destinations;
   for (DestinationConfig& config : destinations) {
     connections += config.max_in_flight;
     impl_->destinations.push_back(std::make_unique<Destination>(std::move(config), journal, clock));
@@ -120,7 +123,12 @@ Forwarder::~Forwarder() {
 }
 
 void Forwarder::start() {
-  if (impl_->worker.joinable() || impl_->destinations.empty()) return;
+  if (impl_->worker.joinable()) return;
+  // Also with no destination left: rows of those that were there must not let the journal go.
+  if (const auto noted = note_modes(impl_->tables, impl_->configs); !noted) {
+    log(Level::warning, "upstream", "modes of destinations cannot be noted; they stay as they were", {{"reason", noted.error().detail}});
+  }
+  if (impl_->destinations.empty()) return;
   if (buffer::find_instance(impl_->tables.snapshot()).empty()) {
     const auto drawn = impl_->tables.write([](buffer::Batch& batch) { buffer::instance_of(batch); });
     if (!drawn) log(Level::warning, "upstream", "circles of destinations go unnoticed for now", {{"reason", drawn.error().detail}});
@@ -275,7 +283,7 @@ void Forwarder::Impl::drain() {
     for (auto& destination : destinations) destination->keep_pace();
     collect();
   }
-  for (auto& destination : destinations) destination->abandon(multi.get());
+  for (auto& destination : destinations) destination->end(multi.get());
   scribe->stop(take_changes());
   publish();
 }

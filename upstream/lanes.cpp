@@ -69,6 +69,11 @@ void Lane::forget_before(buffer::Sequence sequence) {
   std::erase_if(ranges_, [](const SequenceRange& range) { return range.first >= range.end; });
 }
 
+void Lane::forget_from(buffer::Sequence sequence) {
+  for (SequenceRange& range : ranges_) range.end = std::min(range.end, sequence);
+  std::erase_if(ranges_, [](const SequenceRange& range) { return range.first >= range.end; });
+}
+
 void Lanes::load(const schema::LinkState& row) {
   std::array<std::vector<SequenceRange>, send_classes.size()> ranges;
   for (const schema::Lane& stored : row.lanes()) {
@@ -121,6 +126,18 @@ bool Lanes::forget_before(buffer::Sequence first) {
   if (before == 0 || before >= first) return false;
   for (Lane& lane : lanes_) lane.forget_before(first);
   return true;
+}
+
+void Lanes::forget_from(buffer::Sequence end) {
+  std::vector<SequenceRange> left;
+  for (Lane& lane : lanes_) {
+    lane.forget_from(end);
+    left.insert(left.end(), lane.ranges().begin(), lane.ranges().end());
+  }
+  // No more can be found than some lane has still to look at.
+  std::uint64_t most = 0;
+  for (const SequenceRange& range : joined(std::move(left))) most += range.size();
+  waiting_ = std::min(waiting_, most);
 }
 
 std::uint64_t Lanes::take_lost() {

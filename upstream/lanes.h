@@ -48,8 +48,9 @@ class Lane {
   SequenceRange next() const;
   // `looked` was looked through: the end or the beginning of next().
   void pass(SequenceRange looked);
-  // What lies before is gone.
+  // What lies before is gone; what lies at or behind it was never there.
   void forget_before(buffer::Sequence sequence);
+  void forget_from(buffer::Sequence sequence);
 
  private:
   std::size_t next_index() const;
@@ -79,6 +80,8 @@ class Lanes {
   void take(std::uint64_t records) { waiting_ -= std::min(waiting_, records); }
   // The journal begins at `first` now. True when some lane had not looked through all before it.
   bool forget_before(buffer::Sequence first);
+  // The journal ends before `end` now: an older one was restored.
+  void forget_from(buffer::Sequence end);
   // Once all lanes are empty: records that none of them has found. They are lost, and waited for no more.
   std::uint64_t take_lost();
 

@@ -51,13 +51,14 @@ std::string quarantine_key(std::string_view destination, buffer::Sequence sequen
 
 void apply(buffer::Batch& batch, const Change& change, Time now) {
   using buffer::Table;
+  auto row = buffer::find_row<schema::Destination>(batch, Table::destinations, change.name)
+                 .value_or(schema::Destination());
+  if (row.retired_ms() != 0 || row.generation() != change.generation) return;
   schema::Cursor cursor;
   cursor.set_next_sequence(change.cursor);
   cursor.set_updated_ms(to_ms(now));
   buffer::put_row(batch, Table::cursors, cursor_name(change.name), cursor);
 
-  auto row = buffer::find_row<schema::Destination>(batch, Table::destinations, change.name)
-                 .value_or(schema::Destination());
   row.set_name(change.name);
   row.set_held_reason(change.row.held_reason());
   row.set_last_success_ms(change.row.last_success_ms());
@@ -69,6 +70,19 @@ void apply(buffer::Batch& batch, const Change& change, Time now) {
   row.set_forwarded(moved(row.forwarded(), change.forwarded));
   row.set_quarantined(moved(row.quarantined(), change.quarantined));
   row.set_expired(moved(row.expired(), change.expired));
+  row.set_not_routed(moved(row.not_routed(), change.not_routed));
+  row.set_not_sampled(moved(row.not_sampled(), change.not_sampled));
+  *row.mutable_unsent() = change.row.unsent();
+  *row.mutable_unwanted() = change.row.unwanted();
+  if (row.started() == 0) row.set_started(change.row.started());
+  if (row.resend().id() != 0 && change.row.resend().id() == row.resend().id() && row.resend().ended_ms() == 0) {
+    const bool cancelled = row.resend().cancelled() || change.row.resend().cancelled();
+    *row.mutable_resend() = change.row.resend();
+    row.mutable_resend()->set_cancelled(cancelled);
+    constexpr std::size_t rows_at_once = 10'000;  // of 4,096 records each; what is left goes with the journal
+    if (row.resend().ended_ms() != 0) buffer::remove_marks(batch, change.name, buffer::Mark::picked, rows_at_once);
+  }
+  change.marks.apply(batch, change.name, change.journal_first);
   row.set_forwarded_bytes(moved(row.forwarded_bytes(), change.forwarded_bytes));
   buffer::put_row(batch, Table::destinations, change.name, row);
 
@@ -87,17 +101,35 @@ void apply(buffer::Batch& batch, const Change& change, Time now) {
   }
 }
 
-void Ledger::count(const Label& label, Fate fate, std::int64_t sign) {
-  for (const ItemCount& item : label.counts) {
-    change_.counts[{label.project, hour_of(label.received), static_cast<std::uint8_t>(item.category),
-                    static_cast<std::uint8_t>(fate)}] += sign * static_cast<std::int64_t>(item.quantity);
+std::optional<Label> quarantined_label(const schema::Quarantined& row) {
+  if (row.counts_size() == 0 && row.left_out_size() == 0) return std::nullopt;
+  Label label;
+  label.sequence = row.sequence();
+  label.project = row.project();
+  label.received = time_from_ms(row.received_ms());
+  for (int i = 0; i + 1 < row.counts_size(); i += 2) {
+    label.counts.push_back({static_cast<relay::DataCategory>(row.counts(i)), row.counts(i + 1)});
   }
+  for (int i = 0; i + 2 < row.left_out_size(); i += 3) {
+    label.left_out.push_back({static_cast<std::uint8_t>(row.left_out(i)),
+                              static_cast<relay::DataCategory>(row.left_out(i + 1)), row.left_out(i + 2)});
+  }
+  return label;
+}
+
+void Ledger::count(const Label& label, Fate fate, std::int64_t sign) {
+  const auto add = [&](relay::DataCategory category, std::uint8_t as, std::uint64_t quantity) {
+    change_.counts[{label.project, hour_of(label.received), static_cast<std::uint8_t>(category), as}] +=
+        sign * static_cast<std::int64_t>(quantity);
+  };
+  for (const auto& [category, quantity] : label.counts) add(category, static_cast<std::uint8_t>(fate), quantity);
+  for (const auto& [as, category, quantity] : label.left_out) add(category, as, quantity);
 }
 
 void Ledger::add(const Settled& settled, Time now) {
   dirty_ = true;
   if (settled.fate == Fate::handed) return;
-  change_.settled += settled.records;
+  if (settled.fate != Fate::not_routed && settled.fate != Fate::not_sampled) change_.settled += settled.records;
   const auto records = static_cast<std::int64_t>(settled.records);
   switch (settled.fate) {
     case Fate::skipped:
@@ -108,6 +140,8 @@ void Ledger::add(const Settled& settled, Time now) {
       change_.forwarded_bytes += static_cast<std::int64_t>(settled.sent_bytes);
       break;
     case Fate::expired: change_.expired += records; break;
+    case Fate::not_routed: change_.not_routed += records; break;
+    case Fate::not_sampled: change_.not_sampled += records; break;
     case Fate::quarantined: {
       change_.quarantined += records;
       schema::Quarantined row;
@@ -117,6 +151,16 @@ void Ledger::add(const Settled& settled, Time now) {
       row.set_status(settled.status);
       row.set_answer(settled.answer);
       row.set_bytes(settled.label.stored_bytes);
+      row.set_received_ms(to_ms(settled.label.received));
+      for (const auto& [category, quantity] : settled.label.counts) {
+        row.add_counts(static_cast<std::uint64_t>(category));
+        row.add_counts(quantity);
+      }
+      for (const auto& [fate, category, quantity] : settled.label.left_out) {
+        row.add_left_out(fate);
+        row.add_left_out(static_cast<std::uint64_t>(category));
+        row.add_left_out(quantity);
+      }
       change_.quarantine.push_back(std::move(row));
       break;
     }

@@ -7,12 +7,14 @@
 #pragma once
 
 #include "buffer/schema/rows.pb.h"
+#include "buffer/sequence_marks.h"
 #include "buffer/tables.h"
 #include "upstream/window.h"
 
 #include <compare>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,17 +31,22 @@ struct CountKey {
 struct Change {
   std::string name;
   buffer::Sequence cursor = 0;
-  // The worker's fields of the row; the operator's (paused, retry_generation) stay as stored.
+  std::uint64_t generation = 0;  // of the row that it builds on: written only while that is in use
+  // The worker's fields of the row; the operator's (paused, retry_generation, drain_until …) stay as stored.
   schema::Destination row;
   // Added to the stored ones. Negative where a quarantined envelope is tried again.
   std::int64_t forwarded = 0;
   std::int64_t quarantined = 0;
   std::int64_t expired = 0;
+  std::int64_t not_routed = 0;
+  std::int64_t not_sampled = 0;
   std::int64_t forwarded_bytes = 0;
   std::map<CountKey, std::int64_t> counts;
   std::vector<schema::Quarantined> quarantine;
   std::vector<buffer::Sequence> released;  // quarantine rows that go
-  std::uint64_t settled = 0;               // records in this change
+  buffer::MarkChanges marks;
+  buffer::Sequence journal_first = 0;      // marks of what lies before it go
+  std::uint64_t settled = 0;               // records in this change that a crash would send again
 };
 
 void apply(buffer::Batch& batch, const Change& change, Time now);
@@ -47,12 +54,18 @@ void apply(buffer::Batch& batch, const Change& change, Time now);
 std::string cursor_name(std::string_view destination);
 std::string quarantine_key(std::string_view destination, buffer::Sequence sequence);
 
+// What a quarantine row was counted as; nothing for one of an older Picket, which did not note it.
+std::optional<Label> quarantined_label(const schema::Quarantined& row);
+
 class Ledger {
  public:
   // Counts the record with its fate; deferred and skipped ones count nothing.
   void add(const Settled& settled, Time now);
-  // Takes back that a record was quarantined.
+  // Takes back that a record was quarantined, and what was left out of it.
   void release(const Label& label);
+  // A resend's: counted by the resend itself (Destination.resend).
+  void note_resent() { dirty_ = true, ++change_.settled; }
+  buffer::MarkChanges& marks() { return change_.marks; }
   void touch() { dirty_ = true; }
   bool dirty() const { return dirty_; }
   std::uint64_t settled() const { return change_.settled; }

@@ -28,7 +28,7 @@ Link::Link(const LinkConfig& config)
     : bytes_per_second_(config.max_bytes_per_second),
       schedule_(link_schedule(config)),
       heeds_signal_(config.metered_signal),
-      by_class_(!config.priority.empty()),
+      by_class_(!config.priority.empty() || !config.newest_first.empty()),
       rate_(config.max_bytes_per_second),
       day_(ByteBudget::Period::day, config.max_bytes_per_day, link_zone(config)),
       month_(ByteBudget::Period::month, config.max_bytes_per_month, link_zone(config)) {
@@ -159,6 +159,7 @@ LinkStatus Link::status() const {
   status.waits = waits_;
   status.waits_until = waits_until_;
   status.metered = metered_;
+  status.outside = !open_;
   status.wire = wire_;
   status.day_bytes = day_.spent();
   status.day_cap = day_.cap();

@@ -42,6 +42,8 @@ class Link {
 
   // For how long nothing may begin; nothing when it may. `unsent` bytes of requests under way are left.
   std::optional<Duration> wait(Time now, Steady::time_point steady, std::uint64_t unsent) const;
+  // Whether anything is capped: bytes have to be counted.
+  bool capped() const { return rate_.capped() || day_.capped() || month_.capped(); }
   // Whether some classes may not begin now.
   bool restricted() const { return metered_; }
   // Whether the order of arrival gives way to that of the classes; and that, all of them.

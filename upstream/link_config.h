@@ -34,12 +34,15 @@ struct LinkConfig {
   // What goes over a metered link: errors, check_ins, sessions, transactions, logs, replays,
   // attachments, other.
   std::vector<std::string> metered_classes = {"errors", "check_ins"};
-  // Which goes first when more waits than can be sent at once. Those not named follow in this order;
-  // empty: all in the order of arrival. Price of an order: a backlog is read once for each class.
-  std::vector<std::string> priority = {"errors", "check_ins", "sessions", "transactions", "logs", "replays", "attachments", "other"};
+  // Which goes first when more waits than can be sent at once. Those not named follow, errors first and
+  // other last as above; empty: all in the order of arrival. Price of an order: a backlog is read once
+  // for each class, and a version from before classes that takes over in the middle of one sends some of
+  // it twice.
+  std::vector<std::string> priority;
   // Up to so many records waiting leave in the order of arrival all the same.
   std::uint64_t priority_backlog = 4'096;
-  // Of these classes the newest goes first, of the others the oldest.
+  // Of these classes the newest goes first, of the others the oldest. Where some are named, a backlog
+  // goes by classes though `priority` names none.
   std::vector<std::string> newest_first;
   // How long after its arrival an envelope of a class is worth sending: class → duration. What is older
   // when its turn comes is counted as expired, and stays here.

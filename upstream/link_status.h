@@ -19,6 +19,7 @@ struct LinkStatus {
   std::string waits;  // why nothing begins, or only some; empty when all may
   std::optional<Time> waits_until;
   bool metered = false;
+  bool outside = false;  // its windows
   WireBytes wire;  // since start
   std::uint64_t day_bytes = 0;
   std::uint64_t day_cap = 0;  // 0: none

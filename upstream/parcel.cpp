@@ -5,7 +5,6 @@
 #include "relay/protocol/hex.h"
 
 #include <algorithm>
-#include <array>
 #include <optional>
 #include <string_view>
 
@@ -17,15 +16,6 @@ using relay::DataCategory;
 // Far above what intake takes; guards against a damaged length only.
 constexpr std::size_t max_envelope_bytes = std::size_t{1} << 30;
 
-void add(std::vector<ItemCount>& counts, DataCategory category, std::uint64_t quantity) {
-  for (ItemCount& count : counts) {
-    if (count.category != category) continue;
-    count.quantity += quantity;
-    return;
-  }
-  counts.push_back({category, quantity});
-}
-
 bool is_event(DataCategory category) {
   return category == DataCategory::error || category == DataCategory::transaction ||
          category == DataCategory::security || category == DataCategory::feedback;
@@ -34,18 +24,6 @@ bool is_event(DataCategory category) {
 bool is_uncounted(DataCategory category) {
   return category == DataCategory::client_report || category == DataCategory::user_report ||
          category == DataCategory::unknown;
-}
-
-std::vector<DataCategory> decisive_of(const std::vector<ItemCount>& counts) {
-  std::vector<DataCategory> main;
-  bool attachments = false;
-  for (const auto& [category, quantity] : counts) {
-    if (is_event(category)) return {category};
-    if (category == DataCategory::attachment) attachments = true;
-    if (category != DataCategory::attachment && !is_uncounted(category)) main.push_back(category);
-  }
-  if (main.empty() && attachments) main.push_back(DataCategory::attachment);
-  return main;
 }
 
 SendClass class_of_counts(const std::vector<ItemCount>& counts) {
@@ -61,33 +39,47 @@ std::vector<ItemCount> noted_counts(const schema::IntakeMeta& meta) {
   std::vector<ItemCount> counts;
   for (int i = 0; i + 1 < meta.item_counts_size(); i += 2) {
     const auto category = std::min<std::uint64_t>(meta.item_counts(i), 255);
-    add(counts, static_cast<DataCategory>(category), meta.item_counts(i + 1));
+    add_count(counts, static_cast<DataCategory>(category), meta.item_counts(i + 1));
   }
   return counts;
 }
 
-Result<buffer::Bytes> decode(const Parcel& parcel) {
+Result<buffer::Bytes> decode_stored(const Parcel& parcel) {
   if (parcel.coding == relay::Coding::identity && parcel.stored_owner) {
     return buffer::Bytes(parcel.stored_owner, parcel.stored);
   }
   return relay::decode_bytes(parcel.stored, parcel.coding, max_envelope_bytes, parcel.room);
 }
 
-Result<std::vector<ItemCount>> count_items(const Parcel& parcel) {
+Result<std::vector<ItemCount>> count_items(Parcel& parcel) {
   const auto decoded = decode(parcel);
   if (!decoded) return decoded.error();
   const auto envelope = relay::parse_envelope(*decoded, {.max_items = SIZE_MAX});
   if (!envelope) return envelope.error();
   std::vector<ItemCount> counts;
-  for (const relay::Item& item : envelope->items) add(counts, relay::category_of(item), item.item_count);
+  for (const relay::Item& item : envelope->items) add_count(counts, relay::category_of(item), item.item_count);
   return counts;
+}
+
+// The bytes behind the header line that go: all of `rest`, or the items that are kept.
+Result<std::vector<std::string_view>> pieces_that_go(const Parcel& parcel, std::string_view decoded, std::string_view rest) {
+  if (parcel.kept.empty()) return std::vector{rest};
+  const auto envelope = relay::parse_envelope(decoded, {.max_items = SIZE_MAX});
+  if (!envelope) return envelope.error();
+  std::vector<std::string_view> pieces;
+  for (std::size_t i = 0; i < envelope->items.size() && i < parcel.kept.size(); ++i) {
+    if (!parcel.kept[i]) continue;
+    const relay::Item& item = envelope->items[i];
+    pieces.insert(pieces.end(), {item.header, "\n", item.payload, "\n"});
+  }
+  return pieces;
 }
 
 bool leaves_as_stored(const Parcel& parcel, Time now, const Packing& packing) {
   const bool understood = (parcel.coding == relay::Coding::gzip && packing.coding != relay::Coding::identity) ||
                           (parcel.coding == relay::Coding::zstd && packing.coding == relay::Coding::zstd);
   // A level of its own says that bytes matter more than work.
-  if (!packing.as_stored || !understood || packing.level > 1) return false;
+  if (!packing.as_stored || !understood || packing.level > 1 || !parcel.kept.empty()) return false;
   const auto stay = now - parcel.label.received;
   return parcel.meta.header_fits_key() && parcel.label.target.key == relay::render_hex(parcel.key) &&
          (parcel.meta.sent_at_ms() == 0 || stay < unchanged_stay);
@@ -136,6 +128,36 @@ std::vector<std::string> render_headers(const Parcel& parcel, relay::Coding codi
 }
 
 }  // namespace
+
+void add_count(std::vector<ItemCount>& counts, DataCategory category, std::uint64_t quantity) {
+  for (ItemCount& count : counts) {
+    if (count.category != category) continue;
+    count.quantity += quantity;
+    return;
+  }
+  counts.push_back({category, quantity});
+}
+
+std::vector<DataCategory> decisive_of(const std::vector<ItemCount>& counts) {
+  std::vector<DataCategory> main;
+  bool attachments = false;
+  for (const auto& [category, quantity] : counts) {
+    if (is_event(category)) return {category};
+    if (category == DataCategory::attachment) attachments = true;
+    if (category != DataCategory::attachment && !is_uncounted(category)) main.push_back(category);
+  }
+  if (main.empty() && attachments) main.push_back(DataCategory::attachment);
+  return main;
+}
+
+Result<std::string_view> decode(Parcel& parcel) {
+  if (!parcel.decoded) {
+    auto decoded = decode_stored(parcel);
+    if (!decoded) return decoded.error();
+    parcel.decoded = *std::move(decoded);
+  }
+  return parcel.decoded->view();
+}
 
 Label unreadable_label(buffer::Sequence sequence, relay::ProjectId project, Time received) {
   Label label;
@@ -216,9 +238,14 @@ Result<Request> render_request(const Parcel& parcel, Time now, const Packing& pa
     }
     return request;
   }
-  const auto decoded = decode(parcel);
-  if (!decoded) return decoded.error();
-  const auto split = relay::split_header(*decoded);
+  std::optional<buffer::Bytes> opened;
+  if (!parcel.decoded) {
+    auto decoded = decode_stored(parcel);
+    if (!decoded) return decoded.error();
+    opened = *std::move(decoded);
+  }
+  const buffer::Bytes& decoded = opened ? *opened : *parcel.decoded;
+  const auto split = relay::split_header(decoded);
   const auto fields = relay::parse_envelope_header(split.header);
   if (!fields) return fields.error();
   const Target& target = parcel.label.target;
@@ -239,14 +266,16 @@ Result<Request> render_request(const Parcel& parcel, Time now, const Packing& pa
   auto header = relay::render_changed_header(split.header, change);
   if (!header) return header.error();
 
-  if (decoded->in_file()) {
+  auto pieces = pieces_that_go(parcel, decoded, split.rest);
+  if (!pieces) return pieces.error();
+  if (decoded.in_file()) {
     Request request{render_url(target), render_headers(parcel, packing.coding), *header + '\n', packing.coding};
-    if (packing.coding == relay::Coding::identity) {
-      request.rest = decoded->slice(split.rest);
+    if (packing.coding == relay::Coding::identity && parcel.kept.empty()) {
+      request.rest = decoded.slice(split.rest);
       return request;
     }
-    const std::array<std::string_view, 2> pieces = {request.body, split.rest};
-    auto packed = relay::encode_bytes(pieces, packing.coding, packing.level, parcel.room);
+    pieces->insert(pieces->begin(), request.body);
+    auto packed = relay::encode_bytes(*pieces, packing.coding, packing.level, parcel.room);
     if (!packed) return packed.error();
     request.body.clear();
     request.rest = *std::move(packed);
@@ -255,7 +284,7 @@ Result<Request> render_request(const Parcel& parcel, Time now, const Packing& pa
   std::string body = *std::move(header);
   body.reserve(body.size() + 1 + split.rest.size());
   body += '\n';
-  body += split.rest;
+  for (const auto piece : *pieces) body += piece;
   if (packing.coding == relay::Coding::zstd) body = relay::encode_zstd(body, packing.level);
   if (packing.coding == relay::Coding::gzip) body = relay::encode_gzip(body, std::min(packing.level, 9));
   return Request{render_url(target), render_headers(parcel, packing.coding), std::move(body), packing.coding};

@@ -2,8 +2,8 @@
 // and rendered as a request.
 //
 // INVARIANT  Items leave byte for byte as they came; of the envelope header only dsn,
-//            trace.public_key, sent_at and a missing event_id change. What needs none of that is not
-//            even decompressed.
+//            trace.public_key, sent_at and a missing event_id change. Items that are not to go are
+//            left out whole. What needs none of that is not even decompressed.
 #pragma once
 
 #include "buffer/clock.h"
@@ -18,6 +18,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,6 +31,14 @@ struct ItemCount {
   friend bool operator==(const ItemCount&, const ItemCount&) = default;
 };
 
+// Items that are not to go, and why.
+struct LeftOut {
+  std::uint8_t fate = 0;  // Fate::not_routed …
+  relay::DataCategory category = relay::DataCategory::unknown;
+  std::uint64_t quantity = 0;
+  friend bool operator==(const LeftOut&, const LeftOut&) = default;
+};
+
 // What stays of a parcel while its bytes are not in memory.
 struct Label {
   buffer::Sequence sequence = 0;
@@ -37,7 +46,11 @@ struct Label {
   Time received{};
   std::uint64_t stored_bytes = 0;
   Target target;
-  std::vector<ItemCount> counts;  // one per category
+  std::vector<ItemCount> counts;  // of what goes, one per category
+  std::vector<LeftOut> left_out;  // of what does not, one per fate and category
+  std::string key;                // the record's, 16 raw bytes; only where something is left out
+
+  bool nothing_goes() const { return counts.empty() && !left_out.empty(); }
   // An upstream limit on any of these makes the parcel wait: of an event only the event's own, of
   // anything else all but the attachments'.
   std::vector<relay::DataCategory> decisive;
@@ -53,7 +66,18 @@ struct Parcel {
   relay::Coding coding = relay::Coding::identity;  // of `stored`
   buffer::ByteRoom room;  // for what does not fit into memory
   std::string via;        // what it has come through once it is there, separated by spaces
+  std::vector<bool> kept;                // which items go, in their order; empty: all
+  std::optional<buffer::Bytes> decoded;  // once somebody had to look inside
 };
+
+void add_count(std::vector<ItemCount>& counts, relay::DataCategory category, std::uint64_t quantity);
+
+// The envelope, kept in the parcel for who asks next. Fault::malformed when it does not decode,
+// Fault::unavailable when there is no room for it just now.
+Result<std::string_view> decode(Parcel& parcel);
+
+// An upstream limit on any of these makes the parcel wait (Label::decisive).
+std::vector<relay::DataCategory> decisive_of(const std::vector<ItemCount>& counts);
 
 // One item of no known category: what a record counts as that cannot be opened.
 Label unreadable_label(buffer::Sequence sequence, relay::ProjectId project, Time received);

@@ -12,7 +12,12 @@ namespace picket::upstream {
 namespace {
 
 constexpr std::array states = {DestinationState::running, DestinationState::retrying, DestinationState::limited,
-                               DestinationState::held,    DestinationState::paused,   DestinationState::closed};
+                               DestinationState::held, DestinationState::paused, DestinationState::draining, DestinationState::drained,
+                               DestinationState::retired, DestinationState::closed};
+
+std::uint64_t resend_left(const schema::Resend& resend) {
+  return resend.ended_ms() == 0 && resend.end() > resend.next() ? resend.end() - resend.next() : 0;
+}
 
 struct Metric {
   std::string_view name;
@@ -21,7 +26,7 @@ struct Metric {
   std::uint64_t (*value)(const DestinationStatus& status, Time now);
 };
 
-constexpr std::array<Metric, 18> metrics = {{
+constexpr std::array<Metric, 25> metrics = {{
     {"forwarded_envelopes_total", "counter", "Envelopes that the destination has acknowledged.",
      [](const DestinationStatus& s, Time) { return s.forwarded; }},
     {"forwarded_bytes_total", "counter", "Bytes of request bodies that were acknowledged, as sent.",
@@ -30,12 +35,20 @@ constexpr std::array<Metric, 18> metrics = {{
      [](const DestinationStatus& s, Time) { return s.quarantined; }},
     {"expired_records_total", "counter", "Records recycled before they could be forwarded, and envelopes too old to be sent.",
      [](const DestinationStatus& s, Time) { return s.expired; }},
+    {"not_routed_envelopes_total", "counter", "Envelopes of which nothing is for the destination.",
+     [](const DestinationStatus& s, Time) { return s.not_routed; }},
+    {"not_sampled_envelopes_total", "counter", "Envelopes that sampling left out.",
+     [](const DestinationStatus& s, Time) { return s.not_sampled; }},
     {"failed_attempts_total", "counter", "Attempts that did not end in an acknowledgement, since start.",
      [](const DestinationStatus& s, Time) { return s.failures; }},
     {"waiting_records", "gauge", "Records that the destination has still to get.",
      [](const DestinationStatus& s, Time) { return s.depth; }},
     {"deferred_envelopes", "gauge", "Of those, the ones the cursor has passed (rate-limited categories).",
      [](const DestinationStatus& s, Time) { return s.deferred; }},
+    {"resend_waiting_records", "gauge", "Records that the resend under way has still to look at.",
+     [](const DestinationStatus& s, Time) { return resend_left(s.resend); }},
+    {"resent_envelopes", "gauge", "Envelopes that the last resend has sent.",
+     [](const DestinationStatus& s, Time) { return s.resend.sent(); }},
     {"in_flight_requests", "gauge", "Requests under way.",
      [](const DestinationStatus& s, Time) { return s.in_flight; }},
     {"oldest_waiting_seconds", "gauge", "Age of the oldest record that waits, 0 when none does.",
@@ -50,6 +63,12 @@ constexpr std::array<Metric, 18> metrics = {{
      [](const DestinationStatus& s, Time) { return s.link.day_bytes; }},
     {"month_bytes", "gauge", "Likewise in the current month.",
      [](const DestinationStatus& s, Time) { return s.link.month_bytes; }},
+    {"day_cap_bytes", "gauge", "What max_bytes_per_day allows, 0 for no cap.",
+     [](const DestinationStatus& s, Time) { return s.link.day_cap; }},
+    {"month_cap_bytes", "gauge", "What max_bytes_per_month allows, 0 for no cap.",
+     [](const DestinationStatus& s, Time) { return s.link.month_cap; }},
+    {"window_closed", "gauge", "1 while the destination's windows are closed.",
+     [](const DestinationStatus& s, Time) { return std::uint64_t{s.link.outside}; }},
     {"metered", "gauge", "1 while the link is metered and carries only some classes.",
      [](const DestinationStatus& s, Time) { return std::uint64_t{s.link.metered}; }},
     {"outlived_envelopes_total", "counter", "Of the expired ones, those that had passed the destination's time_to_live.",
@@ -69,6 +88,9 @@ std::string_view state_name(DestinationState state) {
     case DestinationState::limited: return "limited";
     case DestinationState::held: return "held";
     case DestinationState::paused: return "paused";
+    case DestinationState::draining: return "draining";
+    case DestinationState::drained: return "drained";
+    case DestinationState::retired: return "retired";
     case DestinationState::closed: return "closed";
   }
   std::abort();
@@ -88,8 +110,12 @@ DestinationStatus stored_status(const buffer::Journal* journal,
   status.forwarded = stored.forwarded();
   status.quarantined = stored.quarantined();
   status.expired = stored.expired();
+  status.not_routed = stored.not_routed();
+  status.not_sampled = stored.not_sampled();
   status.forwarded_bytes = stored.forwarded_bytes();
   status.last_error = stored.last_error();
+  status.forward_only = stored.forward_only();
+  status.resend = stored.resend();
   if (stored.last_success_ms() != 0) status.last_success = time_from_ms(stored.last_success_ms());
   if (stored.last_attempt_ms() != 0) status.last_attempt = time_from_ms(stored.last_attempt_ms());
   status.link.waits = stored.link().waits();
@@ -104,8 +130,14 @@ DestinationStatus stored_status(const buffer::Journal* journal,
   const bool limited = std::any_of(stored.limits().begin(), stored.limits().end(), [&](const auto& limit) {
     return time_from_ms(limit.until_ms()) > now;
   });
+  if (stored.retired_ms() != 0) {
+    status.state = DestinationState::retired;
+    return status;
+  }
   if (stored.paused()) {
     status.state = DestinationState::paused;
+  } else if (stored.drain_until() != 0 && cursor >= stored.drain_until() && stored.deferred_size() == 0) {
+    status.state = DestinationState::drained;
   } else if (!status.reason.empty()) {
     status.state = DestinationState::held;
   } else if (!status.last_error.empty()) {
@@ -114,6 +146,8 @@ DestinationStatus stored_status(const buffer::Journal* journal,
     status.state = DestinationState::closed;
   } else if (limited) {
     status.state = DestinationState::limited;
+  } else if (stored.drain_until() != 0) {
+    status.state = DestinationState::draining;
   }
   buffer::Sequence oldest = stored.deferred_size() > 0 ? stored.deferred(0) : 0;
   if (lanes_hold(stored.link(), cursor)) {
@@ -126,9 +160,11 @@ DestinationStatus stored_status(const buffer::Journal* journal,
 }
 
 void measure_backlog(const buffer::Journal& journal, DestinationStatus& status, buffer::Sequence oldest_behind) {
+  status.depth = 0;
+  status.oldest.reset();
+  if (status.state == DestinationState::retired) return;
   const auto next = journal.use().next;
   status.depth = status.deferred + status.handed + (next > status.cursor ? next - status.cursor : 0);
-  status.oldest.reset();
   if (status.depth == 0) return;
   const auto read = journal.read(oldest_behind != 0 ? oldest_behind : status.cursor, 1, 1);
   if (read && !read->records.empty()) status.oldest = read->records.front().received;

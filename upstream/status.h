@@ -3,6 +3,7 @@
 
 #include "buffer/clock.h"
 #include "buffer/journal.h"
+#include "buffer/schema/rows.pb.h"
 #include "upstream/link_status.h"
 
 #include <cstdint>
@@ -19,6 +20,9 @@ enum class DestinationState : std::uint8_t {
   limited,   // the upstream's rate limits make some of it wait, or all
   held,      // 401, 403, 404 …: somebody has to look
   paused,    // by the operator
+  draining,  // by the operator: sends what waits and takes nothing new
+  drained,   // has sent all that waited then
+  retired,   // by the operator: its cursor, quarantine and counters are forgotten
   closed,    // by its windows or byte caps: goes on by itself
 };
 std::string_view state_name(DestinationState state);
@@ -27,6 +31,7 @@ struct DestinationStatus {
   std::string name;
   DestinationState state = DestinationState::running;
   std::string reason;  // why it is held
+  bool forward_only = false;
   buffer::Sequence cursor = 0;
   std::uint64_t depth = 0;  // records that still wait, deferred ones included
   std::optional<Time> oldest;  // when the oldest of them was received
@@ -36,7 +41,10 @@ struct DestinationStatus {
   std::uint64_t forwarded = 0;
   std::uint64_t quarantined = 0;
   std::uint64_t expired = 0;
+  std::uint64_t not_routed = 0;
+  std::uint64_t not_sampled = 0;
   std::uint64_t forwarded_bytes = 0;
+  schema::Resend resend;  // the last one; id 0: none
   std::uint64_t failures = 0;  // attempts that failed, since start
   std::optional<Time> last_success;
   std::optional<Time> last_attempt;

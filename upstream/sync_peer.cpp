@@ -69,7 +69,7 @@ void SyncPeer::load() {
   row_.clear_held_reason();
   row_.clear_last_error();
   const auto destination = find_row<schema::Destination>(snapshot, Table::destinations, config_.name);
-  paused_ = destination && destination->paused();
+  paused_ = destination && (destination->paused() || destination->retired_ms() != 0);
   retry_generation_ = destination ? destination->retry_generation() : 0;
   dirty_ = true;
 }
@@ -95,7 +95,7 @@ bool SyncPeer::write(const std::function<void(buffer::Batch&)>& change) {
 void SyncPeer::look(Steady::time_point now) {
   next_look_ = now + options_.look_every;
   const auto row = find_row<schema::Destination>(tables_.snapshot(), Table::destinations, config_.name);
-  paused_ = row && row->paused();
+  paused_ = row && (row->paused() || row->retired_ms() != 0);
   if (row && row->retry_generation() != retry_generation_) {
     retry_generation_ = row->retry_generation();
     resume_at_ = {};

@@ -3,6 +3,7 @@
 #include "buffer/journal.h"
 #include "buffer/rows.h"
 #include "upstream/ledger.h"
+#include "upstream/life_verbs.h"
 #include "upstream/quarantine_verb.h"
 #include "upstream/status.h"
 #include "upstream/stored_state.h"
@@ -37,9 +38,32 @@ json::value render(const std::optional<SyncStatus>& sync) {
                       {"last_error", sync->last_error}};
 }
 
+std::string_view resend_state(const schema::Resend& resend) {
+  if (resend.ended_ms() == 0) return "under way";
+  return resend.cancelled() ? "given up" : "done";
+}
+
+json::value render(const schema::Resend& resend) {
+  if (resend.id() == 0) return nullptr;
+  return json::object{{"id", resend.id()},
+                      {"state", resend_state(resend)},
+                      {"from_ms", resend.from_ms()},
+                      {"to_ms", resend.to_ms()},
+                      {"query", resend.query()},
+                      {"again", resend.again()},
+                      {"records", resend.end() - resend.first()},
+                      {"looked_at", resend.next() - resend.first()},
+                      {"sent", resend.sent()},
+                      {"already_there", resend.already_there()},
+                      {"not_wanted", resend.not_wanted()},
+                      {"refused", resend.refused()},
+                      {"gone", resend.gone()}};
+}
+
 json::object render(const DestinationStatus& status) {
   return {{"name", status.name},
           {"state", state_name(status.state)},
+          {"mode", status.forward_only ? "forward-only" : "mirror"},
           {"reason", status.reason},
           {"cursor", status.cursor},
           {"depth", status.depth},
@@ -48,7 +72,10 @@ json::object render(const DestinationStatus& status) {
           {"forwarded", status.forwarded},
           {"quarantined", status.quarantined},
           {"expired", status.expired},
+          {"not_routed", status.not_routed},
+          {"not_sampled", status.not_sampled},
           {"forwarded_bytes", status.forwarded_bytes},
+          {"resend", render(status.resend)},
           {"waits", status.link.waits},
           {"waits_until_ms", milliseconds(status.link.waits_until)},
           {"day_bytes", status.link.day_bytes},
@@ -65,9 +92,14 @@ void print(std::ostream& out, const DestinationStatus& status, Time now) {
   out << std::left << std::setw(24) << status.name << ' ' << std::setw(9) << state_name(status.state) << std::right
       << std::setw(10) << status.depth << std::setw(9) << render_age(status.oldest, now) << std::setw(14)
       << render_age(status.last_success, now) << std::setw(12) << status.forwarded << std::setw(12)
-      << status.quarantined << std::setw(9) << status.expired << '\n';
+      << status.quarantined << std::setw(9) << status.expired << std::setw(12) << status.not_routed << std::setw(13) << status.not_sampled << '\n';
   const std::string& words = status.reason.empty() ? status.last_error : status.reason;
   if (!words.empty()) out << "  last error: " << words << '\n';
+  if (const auto& resend = status.resend; resend.id() != 0) {
+    out << "  resend " << resend_state(resend) << ": looked at " << resend.next() - resend.first() << " of " << resend.end() - resend.first()
+        << " records, " << resend.sent() << " sent, " << resend.already_there() << " already there, " << resend.not_wanted()
+        << " not wanted there, " << resend.refused() << " refused, " << resend.gone() << " gone\n";
+  }
   if (status.depth > 0 && status.link.drained_at) out << "  done in about " << render_age(now, *status.link.drained_at) << '\n';
   if (!status.link.waits.empty()) {
     out << "  waits: " << status.link.waits;
@@ -88,7 +120,7 @@ ExitCode list(CommandLine& line) {
   const Time now = SystemClock().now();
   json::array rows;
   if (!line.json()) {
-    line.out << "NAME                     STATE         DEPTH   OLDEST  LAST SUCCESS   FORWARDED QUARANTINED  EXPIRED\n";
+    line.out << "NAME                     STATE         DEPTH   OLDEST  LAST SUCCESS   FORWARDED QUARANTINED  EXPIRED  NOT ROUTED  NOT SAMPLED\n";
   }
   const auto snapshot = stored->tables->snapshot();
   auto cursor = snapshot.cursor(Table::destinations);
@@ -145,7 +177,8 @@ std::vector<Command> upstream_commands() {
        "usage: picket upstream ls [--json]\n\n"
        "DEPTH counts the journal records that still wait, OLDEST is the age of the oldest of them.\n"
        "States: running, retrying (not reached, or errs), limited (by the upstream's rate limits),\n"
-       "held (401, 403, 404: somebody has to look), paused (by you), closed (by its windows or byte caps).\n"
+       "held (401, 403, 404: somebody has to look), closed (by its windows or byte caps), and by you: paused,\n"
+       "draining, drained, retired.\n"
        "Where states of issues are synchronised, a line below says how that is doing.\n\n"
        "example: picket upstream ls --json\n",
        {"json"}, {}, &list},
@@ -160,6 +193,14 @@ std::vector<Command> upstream_commands() {
        "Also forgets rate limits and back-off, for when the trouble over there has been mended.\n\n"
        "example: picket upstream resume sentry.example.com\n",
        {}, {}, &resume},
+      {"upstream hold", "the same as pause",
+       "usage: picket upstream hold NAME\n\n"
+       "`picket upstream release NAME` lets it go on.\n\n"
+       "example: picket upstream hold sentry.example.com\n",
+       {}, {}, &pause},
+      release_command(),
+      drain_command(),
+      retire_command(),
       quarantine_command(),
   };
 }

@@ -1,5 +1,6 @@
 #include "api/digest/batch_writer.h"
 
+#include "buffer/event_ids.h"
 #include "buffer/keys.h"
 #include "buffer/rows.h"
 
@@ -45,7 +46,7 @@ void count_event(WriteContext& context,
                        1);
 }
 
-// Enters the ids of the events and leaves out those that are already there.
+// Leaves out events whose id is already there.
 void keep_first_of_each_id(WriteContext& context) {
   const auto& events = context.parsed.events;
   std::vector<std::uint32_t> order(events.size());
@@ -54,6 +55,7 @@ void keep_first_of_each_id(WriteContext& context) {
     return std::tie(events[a].place.project, events[a].id.bytes) <
            std::tie(events[b].place.project, events[b].id.bytes);
   });
+  buffer::EventIdLookup known(context.batch);
   const DigestedEvent* before = nullptr;
   for (const auto index : order) {
     const auto& event = events[index];
@@ -61,19 +63,28 @@ void keep_first_of_each_id(WriteContext& context) {
       count_event(context, event, Outcome::invalid, "project_id");
       continue;
     }
-    const auto key = Key().u64(event.place.project).raw(relay::raw_bytes(event.id));
     const bool repeated =
         before != nullptr && before->place.project == event.place.project && before->id == event.id;
     before = &event;
-    if (repeated || context.batch.get(Table::event_ids, key)) {
+    if (repeated || known.find(event.place.project, relay::raw_bytes(event.id))) {
       count_event(context, event, Outcome::invalid, "duplicate");
       ++context.summary.duplicates;
       continue;
     }
-    context.batch.put(Table::event_ids, key, place_key(event.place));
     context.kept.push_back(index);
   }
   std::ranges::sort(context.kept);
+}
+
+void write_event_ids(WriteContext& context) {
+  std::map<std::uint64_t, std::vector<buffer::NewEventId>> by_project;
+  for (const auto index : context.kept) {
+    const auto& event = context.event(index);
+    by_project[event.place.project].push_back(
+        {relay::raw_bytes(event.id), {event.place.sequence, event.place.item}});
+  }
+  for (const auto& [project, ids] : by_project)
+    buffer::add_event_ids(context.batch, project, ids);
 }
 
 void count_events(WriteContext& context) {
@@ -101,7 +112,6 @@ void write_event_rows(WriteContext& context) {
     row.set_received_ms(event.place.received_ms);
     row.set_category(static_cast<std::uint32_t>(event.category));
     row.set_level(static_cast<std::uint32_t>(event.level));
-    row.set_trace_id(event.trace_id.data(), event.trace_id.size());
     row.set_payload_json(event.payload_json.data(), event.payload_json.size());
     row.set_hash(short_hash(event));
     bytes.clear();
@@ -125,7 +135,7 @@ void write_event_indexes(WriteContext& context) {
                          .u64(place.project)
                          .u64(static_cast<std::uint64_t>(place.received_ms))
                          .raw(place_key(place));
-    context.batch.put(Table::events_by_project, key, relay::raw_bytes(event.id));
+    context.batch.put(Table::events_by_project, key, {});
   }
   std::ranges::sort(order, [&](std::uint32_t a, std::uint32_t b) {
     return std::tuple(context.issue_of[a], context.event(a).timestamp_ms, a) <
@@ -135,7 +145,7 @@ void write_event_indexes(WriteContext& context) {
     const auto& event = context.event(index);
     const auto at = static_cast<std::uint64_t>(std::max<std::int64_t>(0, event.timestamp_ms));
     const auto key = Key().u64(context.issue_of[index]).u64(at).raw(place_key(event.place));
-    context.batch.put(Table::events_by_issue, key, relay::raw_bytes(event.id));
+    context.batch.put(Table::events_by_issue, key, {});
   }
 }
 
@@ -180,9 +190,9 @@ using SectionWriter = void (*)(WriteContext& context);
 
 // In this order: what comes later may use what came earlier.
 constexpr SectionWriter event_sections[] = {
-    load_projects,       keep_first_of_each_id, write_issues,   count_events,   write_event_rows,
-    write_event_indexes, write_tags,            write_sessions, write_releases, write_raw_items,
-    write_reports,       write_facts,           write_replays,  write_projects,
+    load_projects,   keep_first_of_each_id, write_issues,        count_events, write_event_ids,
+    write_event_rows, write_event_indexes,  write_tags,          write_sessions, write_releases,
+    write_raw_items, write_reports,         write_facts,         write_replays, write_projects,
 };
 // These may write events of their own: all that is held of projects and issues is written before.
 constexpr SectionWriter later_sections[] = {write_check_ins};

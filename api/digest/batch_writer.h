@@ -63,11 +63,6 @@ struct WriteContext {
   const DigestedEvent& event(std::uint32_t index) const { return parsed.events[index]; }
 };
 
-// When a release was released, or else created; 0 when there is none (release_writer.cpp).
-std::int64_t release_ms(const WriteContext& context,
-                        std::uint64_t organization,
-                        std::string_view version);
-
 void write_sessions(WriteContext& context);  // session_writer.cpp; adds sightings
 void write_reports(WriteContext& context);   // report_writer.cpp; user reports, attachments
 void write_check_ins(WriteContext& context);  // monitor_writer.cpp; after all rows of projects

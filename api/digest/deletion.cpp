@@ -1,7 +1,10 @@
 #include "api/digest/deletion.h"
 
+#include "buffer/event_ids.h"
 #include "api/digest/issue_archive.h"
+#include "api/digest/issue_release.h"
 #include "api/digest/postings.h"
+#include "api/digest/user_report.h"
 #include "api/facts/store.h"
 #include "buffer/keys.h"
 #include "buffer/rows.h"
@@ -38,6 +41,7 @@ void hide(Batch& batch, std::uint64_t id) {
   if (!issue) return;
   const auto project = issue->project();
   forget_archive(batch, *issue);
+  forget_release(batch, *issue);
   if (issue->change() != 0) batch.remove(Table::issue_changes, Key().u64(issue->change()));
   if (!issue->share_id().empty()) batch.remove(Table::shares, Key().text(issue->share_id()));
   // What it was merged of goes with it, and what of that is still on its way.
@@ -55,6 +59,7 @@ void hide(Batch& batch, std::uint64_t id) {
   }
   batch.remove(Table::issues, key);
   batch.remove(Table::issue_counters, key);
+  batch.remove(Table::issue_texts, key);
   batch.remove(Table::short_ids, Key().u64(project).u64(issue->short_number()));
   for (const auto& entry : keys_under(batch, Table::hashes_by_issue, key, rows_per_batch)) {
     const auto hash = Key().u64(project).raw(std::string_view(entry).substr(8));
@@ -64,19 +69,37 @@ void hide(Batch& batch, std::uint64_t id) {
   batch.put(Table::meta, Key().raw(note_prefix).u64(id), Key().u64(project));
 }
 
-void remove_event(Batch& batch, std::uint64_t project, std::string_view issue_event_key) {
+// Attachments of an event, and what its user said about it: at most `most` rows. Fewer: all are gone.
+std::size_t remove_belongings(Batch& batch, std::uint64_t project, std::string_view event_id, std::size_t most) {
+  constexpr std::size_t place_bytes = 10;  // sequence and item at the end of a key
+  const auto attachments = keys_under(batch, Table::attachments, Key().u64(project).raw(event_id), most);
+  for (const auto& attachment : attachments) {
+    const auto place = std::string_view(attachment).substr(attachment.size() - place_bytes);
+    batch.remove(Table::raw_items, Key().u64(project).text("attachment").raw(place));
+    batch.remove(Table::attachments, attachment);
+  }
+  if (attachments.size() < most) remove_user_report(batch, project, event_id);
+  return attachments.size();
+}
+
+// Returns the rows of its belongings that it took; `most` of them: the event is still there.
+std::size_t remove_event(Batch& batch, std::uint64_t project, std::string_view issue_event_key, std::size_t most) {
   KeyReader key(issue_event_key);
   key.u64();  // the issue
   key.u64();  // its timestamp
   const auto sequence = key.u64();
   const auto item = key.u16();
   const auto place = Key().u64(sequence).u16(item);
+  std::size_t removed = 0;
   if (const auto row = buffer::find_row<schema::EventRow>(batch, Table::events, place)) {
+    removed = remove_belongings(batch, project, row->event_id(), most);
+    if (removed == most) return removed;
     batch.remove(Table::event_ids, Key().u64(project).raw(row->event_id()));
     const auto received = static_cast<std::uint64_t>(std::max<std::int64_t>(0, row->received_ms()));
     batch.remove(Table::events_by_project, Key().u64(project).u64(received).u64(sequence).u16(item));
   }
   batch.remove(Table::events, place);
+  return removed;
 }
 
 // Removes at most `most` rows of one hidden issue. Returns how many; fewer than `most`: all are gone.
@@ -86,7 +109,16 @@ std::size_t remove_rows(Batch& batch, std::uint64_t issue, std::uint64_t project
   for (const auto table : {Table::events_by_issue, Table::issue_tags, Table::issue_users, Table::issue_marks, Table::activities, Table::hashes_by_issue,
                            Table::user_reports_by_issue}) {
     for (const auto& entry : keys_under(batch, table, prefix, most - removed)) {
-      if (table == Table::events_by_issue) remove_event(batch, project, entry);
+      if (removed >= most) break;
+      if (table == Table::events_by_issue) {
+        const auto left = most - removed;
+        const auto belongings = remove_event(batch, project, entry, left);
+        removed += belongings;
+        if (belongings == left) break;
+      }
+      if (table == Table::user_reports_by_issue) {
+        remove_user_report(batch, project, KeyReader(std::string_view(entry).substr(8)).descending());
+      }
       if (table == Table::issue_tags) {
         remove_posting(batch, project, std::string_view(entry).substr(8), issue);
       }
@@ -104,7 +136,7 @@ constexpr Table project_tables[] = {Table::issue_hashes, Table::issues_by_last_s
                                     Table::environments, Table::raw_items, Table::sessions,
                                     Table::session_counts, Table::session_users, Table::check_ins_by_id,
                                     Table::user_reports, Table::user_reports_by_event, Table::attachments,
-                                    Table::tombstones, Table::ownership, Table::replays, Table::replay_segments, Table::profiles, Table::profile_chunks};
+                                    Table::tombstones, Table::ownership, Table::awaited_releases, Table::replays, Table::replay_segments, Table::profiles, Table::profile_chunks};
 
 // Hides up to `most` issues of a project. Returns how many; fewer than `most`: none is left.
 std::size_t hide_some(Batch& batch, std::uint64_t project, std::size_t most) {
@@ -123,8 +155,8 @@ std::size_t hide_some(Batch& batch, std::uint64_t project, std::size_t most) {
 // Removes at most `most` rows of a project without issues. Fewer than `most`: all are gone.
 std::size_t remove_project_rows(Batch& batch, std::uint64_t project, std::size_t most) {
   const auto prefix = Key().u64(project);
-  std::size_t removed = 0;
-  for (const auto& entry : keys_under(batch, Table::event_ids, prefix, most)) {
+  auto removed = buffer::remove_events_of_project(batch, project, most);
+  for (const auto& entry : keys_under(batch, Table::event_ids, prefix, most - removed)) {
     const std::string place(batch.get(Table::event_ids, entry).value_or(""));
     batch.remove(Table::events, place);
     batch.remove(Table::event_ids, entry);

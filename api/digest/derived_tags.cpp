@@ -106,4 +106,24 @@ std::vector<Tag> tags_of(const Event& event, TextArena& arena) {
   return tags.take();
 }
 
+std::string flag_key(std::string_view name) {
+  return std::string(flag_key_start) + std::string(name) + "]";
+}
+
+std::string_view flag_name(std::string_view key) {
+  key.remove_prefix(flag_key_start.size());
+  return key.substr(0, key.size() - (key.ends_with(']') ? 1 : 0));
+}
+
+std::vector<Tag> flag_tags_of(const Event& event, TextArena& arena) {
+  std::vector<Tag> tags;
+  tags.reserve(event.flags.size());
+  for (const auto& flag : event.flags) {
+    const auto name = clean_tag_value(flag.key, arena);
+    const auto value = clean_tag_value(flag.value, arena);
+    if (!name.empty() && !value.empty()) tags.push_back({arena.keep(flag_key(name)), value});
+  }
+  return tags;
+}
+
 }  // namespace picket::digest

@@ -17,4 +17,12 @@ std::vector<Tag> tags_of(const Event& event, TextArena& arena);
 // "id:7", "username:ada", "email:…", "ip:…": the first that is known; "" for none.
 std::string_view user_tag(const EventUser& user, TextArena& arena);
 
+// Feature flags are kept as tags of such keys: `flags[name]`. No list of tags shows them.
+constexpr std::string_view flag_key_start = "flags[";
+std::string flag_key(std::string_view name);
+inline bool is_flag_key(std::string_view key) { return key.starts_with(flag_key_start); }
+// The flag's name in its key. REQUIRES: is_flag_key(key)
+std::string_view flag_name(std::string_view key);
+std::vector<Tag> flag_tags_of(const Event& event, TextArena& arena);
+
 }  // namespace picket::digest

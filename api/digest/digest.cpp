@@ -5,6 +5,7 @@
 #include "api/digest/expiry.h"
 #include "api/digest/issue_life.h"
 #include "api/digest/issue_move.h"
+#include "api/digest/issue_release.h"
 #include "api/digest/issue_wish.h"
 #include "api/digest/monitor_state.h"
 #include "api/digest/trim.h"
@@ -201,12 +202,13 @@ void Digest::tick() {
   try {
     const auto due = [&] {
       const auto snapshot = tables_.snapshot();
-      return anything_due(snapshot, moment) || any_issue_due(snapshot, moment);
+      return anything_due(snapshot, moment) || any_issue_due(snapshot, moment) || any_release_came(snapshot);
     };
     if (due()) {
       const auto marked = tables_.write([&](buffer::Batch& batch) {
         mark_due(batch, moment, most);
         settle_due_issues(batch, moment, most);
+        settle_releases(batch, most);
       });
       if (!marked) return report(marked.error());
     }

@@ -116,6 +116,7 @@ struct Event {
   std::optional<grouping::Template> error_template;
   std::vector<std::string_view> fingerprint;
   std::vector<Tag> tags;  // the event's own, in its order, keys not repeated
+  std::vector<Tag> flags;  // feature flags and what they were, names not repeated; at most 100
   EventUser user;
   std::string_view request_url;
   std::string_view request_method;

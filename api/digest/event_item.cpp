@@ -1,6 +1,7 @@
 // Items that carry an event: errors, messages, security reports, transactions, feedback.
 #include "api/digest/derived_tags.h"
 #include "api/digest/fact_values.h"
+#include "api/digest/issue_texts.h"
 #include "api/digest/item_reader.h"
 #include "api/digest/security_event.h"
 #include "api/digest/title.h"
@@ -48,7 +49,6 @@ DigestedEvent& add_event(ParsedBatch& batch,
   added.has_issue = event.type != EventType::transaction;
   added.release = text.keep(event.release);
   added.environment = text.keep(event.environment);
-  added.trace_id = text.keep(event.trace_id);
   if (!added.has_issue) return added;
   added.handled = event.handled();
   added.type = wire_name(event.type);
@@ -72,13 +72,16 @@ DigestedEvent& add_event(ParsedBatch& batch,
   added.first_tag = batch.tag_ids.size();
   // Derived texts are short-lived: interning keeps its own copy, once per different tag.
   TextArena derived(512);
-  const auto tags = tags_of(event, derived);
+  auto tags = tags_of(event, derived);
+  const auto own_tags = tags.size();
+  for (const auto& flag : flag_tags_of(event, derived)) tags.push_back(flag);
   for (const auto& tag : tags) {
     batch.tag_ids.push_back(batch.tags.intern(tag));
     if (tag.key == "user") added.user = batch.tag_ids.back();
   }
   added.tag_count = batch.tag_ids.size() - added.first_tag;
-  if (batch.owners != nullptr) added.owner = batch.owners->owner_of(place.project, event, tags);
+  if (const auto texts = render_event_texts(event); !texts.empty()) added.texts = batch.issue_texts.intern(texts);
+  if (batch.owners != nullptr) added.owner = batch.owners->owner_of(place.project, event, std::span(tags).first(own_tags));
   if (fact_place == nullptr || event.type == EventType::feedback) return added;
   const ErrorFact fact{.id = id,
                        .timestamp_ms = added.timestamp_ms,

@@ -253,6 +253,32 @@ void read_feedback(JsonObject context, Event& event) {
   if (about) event.feedback_event = event.text.keep(relay::raw_bytes(*about));
 }
 
+// {"values": [{"flag": …, "result": …}]}: what is evaluated more than once is what it was last.
+void read_flags(JsonObject context, Event& event) {
+  constexpr std::size_t most = 100;  // as many as SDKs keep
+  constexpr std::size_t most_read = 1'000;
+  JsonArray values;
+  if (context["values"].get(values) != simdjson::SUCCESS) return;
+  std::size_t read = 0;
+  for (const auto each : values) {
+    JsonObject object;
+    if (++read > most_read) return;
+    if (each.get(object) != simdjson::SUCCESS) continue;
+    const auto flag = member_of(object, "flag");
+    const auto result = member_of(object, "result");
+    if (!flag || !result || result->is_object() || result->is_array()) continue;
+    const auto name = text_of(*flag, event.text, {200, 0});
+    const auto value = text_of(*result, event.text, {200, 0});
+    if (name.empty() || value.empty()) continue;
+    const auto known = std::find_if(event.flags.begin(), event.flags.end(), [&](const Tag& one) { return one.key == name; });
+    if (known != event.flags.end()) {
+      known->value = value;
+    } else if (event.flags.size() < most) {
+      event.flags.push_back({name, value});
+    }
+  }
+}
+
 void read_contexts(JsonElement json, Event& event) {
   const auto object = object_of(json);
   if (!object) return;
@@ -273,6 +299,8 @@ void read_contexts(JsonElement json, Event& event) {
       read_trace(*context, event);
     else if (key == "feedback")
       read_feedback(*context, event);
+    else if (key == "flags")
+      read_flags(*context, event);
   }
 }
 

@@ -1,5 +1,6 @@
 #include "api/digest/issue_archive.h"
 
+#include "api/digest/issue_escalation.h"
 #include "api/digest/issue_life.h"
 #include "api/digest/issue_state.h"
 #include "api/digest/user_set.h"
@@ -7,7 +8,6 @@
 #include "buffer/rows.h"
 
 #include <algorithm>
-#include <cmath>
 
 namespace picket::digest {
 namespace {
@@ -16,7 +16,6 @@ using buffer::Key;
 using buffer::Table;
 
 constexpr std::int64_t slots_of_window = 12;
-constexpr std::int64_t hour_ms = 3'600'000;
 
 std::int64_t slot_number(std::int64_t ms, std::uint32_t window_min) {
   const auto slot_ms = std::int64_t{window_min} * 60'000 / slots_of_window;
@@ -111,45 +110,6 @@ bool meets_condition(schema::IssueSnooze& snooze, const ArchivedEvent& event) {
   const bool events = enough_events(snooze, event);
   const bool users = enough_users(snooze, event);
   return events || users;
-}
-
-std::uint32_t escalation_limit(const schema::IssueCounters& counters, std::uint64_t last_hour) {
-  constexpr std::uint64_t past_hours = 72;
-  constexpr std::uint64_t past_days = 14;
-  constexpr double least = 10;
-  double sum = 0;
-  double squares = 0;
-  double busiest = 0;
-  for (std::uint64_t i = 0; i < past_hours && i <= last_hour; ++i) {
-    const double count = count_in_hour(counters, last_hour - i);
-    sum += count;
-    squares += count * count;
-    busiest = std::max(busiest, count);
-  }
-  const double mean = sum / past_hours;
-  const double deviation = std::sqrt(std::max(0.0, squares / past_hours - mean * mean));
-  double busiest_day = 0;
-  for (std::uint64_t i = 0; i < past_days && i <= last_hour / 24; ++i) {
-    const auto day = last_hour / 24 - i;
-    const auto index = day - counters.day_start();
-    if (day >= counters.day_start() && index < static_cast<std::uint64_t>(counters.days_size()))
-      busiest_day = std::max<double>(busiest_day, counters.days(static_cast<int>(index)));
-  }
-  const double limit =
-      std::max({least, 2 * busiest, 2 * busiest_day / 24, std::ceil(mean + 5 * deviation)});
-  constexpr double most = 4'000'000'000;
-  return static_cast<std::uint32_t>(std::min(most, std::ceil(limit)));
-}
-
-std::uint32_t count_in_hour(const schema::IssueCounters& counters, std::uint64_t hour) {
-  const auto index = hour - counters.hour_start();
-  if (hour < counters.hour_start() || index >= static_cast<std::uint64_t>(counters.hours_size()))
-    return 0;
-  return counters.hours(static_cast<int>(index));
-}
-
-std::uint64_t hour_number(std::int64_t ms) {
-  return static_cast<std::uint64_t>(std::max<std::int64_t>(0, ms) / hour_ms);
 }
 
 }  // namespace picket::digest

@@ -1,5 +1,5 @@
 // What ends an issue's archive: a time, events or users that come, or more events than were to be
-// expected.
+// expected (issue_escalation.h).
 //
 // Windows slide by a twelfth of their length: what is counted is never older than the window, and
 // covers at least eleven twelfths of it. They go by the time of receipt, which SDK clocks do not
@@ -44,14 +44,5 @@ struct ArchivedEvent {
 };
 // Counts the event. True when a condition is met with it.
 bool meets_condition(schema::IssueSnooze& snooze, const ArchivedEvent& event);
-
-// More events than this in one hour are more than an issue with this past was to be expected to
-// have: twice its busiest hour of the last three days, twice the mean hour of the busiest of its
-// last fourteen days, its mean hour of three days and five standard deviations; at least ten.
-// `last_hour`: the number of the last hour that counts as past.
-std::uint32_t escalation_limit(const schema::IssueCounters& counters, std::uint64_t last_hour);
-// How many events were counted in an hour; 0 outside of what is kept.
-std::uint32_t count_in_hour(const schema::IssueCounters& counters, std::uint64_t hour);
-std::uint64_t hour_number(std::int64_t ms);
 
 }  // namespace picket::digest

@@ -1,6 +1,7 @@
 #include "api/digest/issue_decision.h"
 
 #include "api/digest/issue_life.h"
+#include "api/digest/issue_release.h"
 #include "buffer/keys.h"
 #include "buffer/rows.h"
 
@@ -43,12 +44,15 @@ bool Deciding::set_state(const StateDecision& decision) {
   // Before the row's own times change: they count as stamps of rows without one.
   take_stamp(IssuePart::status, true);
   forget_archive(batch_, issue_);
+  forget_release(batch_, issue_);
   issue_.set_status(status);
   issue_.set_substatus(substatus);
   issue_.set_status_details_json(decision.details_json);
   issue_.set_status_user(decision.status == Status::unresolved ? 0 : decision.user);
   issue_.set_resolved_ms(decision.status == Status::resolved ? at_ms_ : 0);
   issue_.set_resolved_after(decision.resolved_after);
+  issue_.clear_next_release_named();
+  await_release(batch_, issue_);
   if (decision.status == Status::ignored) {
     const auto counters = buffer::find_row<schema::IssueCounters>(batch_, Table::issue_counters, Key().u64(issue_.id()));
     begin_archive(batch_, issue_, counters.value_or(schema::IssueCounters()), decision.conditions, time_from_ms(at_ms_));

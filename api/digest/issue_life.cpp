@@ -2,6 +2,7 @@
 
 #include "api/digest/issue_archive.h"
 #include "api/digest/issue_decision.h"
+#include "api/digest/issue_release.h"
 #include "api/digest/issue_state.h"
 #include "api/digest/json_shape.h"
 #include "buffer/keys.h"
@@ -29,12 +30,14 @@ Key due_key(std::int64_t at_ms, std::uint64_t issue) {
 void make_unresolved(buffer::Batch& batch, schema::Issue& issue, Substatus substatus, std::int64_t at_ms) {
   stamp_automatic(batch, issue, buffer::IssuePart::status, at_ms);
   forget_archive(batch, issue);
+  forget_release(batch, issue);
   issue.set_status(static_cast<std::uint32_t>(Status::unresolved));
   issue.set_substatus(static_cast<std::uint32_t>(substatus));
   issue.clear_status_details_json();
   issue.clear_status_user();
   issue.clear_resolved_ms();
   issue.clear_resolved_after();
+  issue.clear_next_release_named();
 }
 
 void settle(buffer::Batch& batch, std::int64_t at_ms, std::uint64_t id, DueKind kind) {
@@ -77,7 +80,12 @@ void escalate(buffer::Batch& batch, schema::Issue& issue, const Cause& cause, st
     data += ",\"expired_snooze\":" + (details.empty() ? std::string("{}") : details);
   }
   data += '}';
-  make_unresolved(batch, issue, Substatus::escalating, cause.at_ms);
+  // Of one that is unresolved already no status changes: what somebody decided about it stands.
+  if (status_of(issue) == Status::unresolved) {
+    issue.set_substatus(static_cast<std::uint32_t>(Substatus::escalating));
+  } else {
+    make_unresolved(batch, issue, Substatus::escalating, cause.at_ms);
+  }
   begin_recent(batch, issue, cause.at_ms);
   put_activity(batch, issue.id(), "set_escalating", cause.at_ms, data);
 }

@@ -29,7 +29,7 @@ struct Cause {
 
 // A resolved issue comes back.
 void regress(buffer::Batch& batch, schema::Issue& issue, const Cause& cause);
-// An archived issue had more events than foreseen (`forecast`), or (0) met its condition.
+// An issue had more events than foreseen (`forecast`), or, archived, (0) met its condition.
 void escalate(buffer::Batch& batch, schema::Issue& issue, const Cause& cause, std::uint32_t forecast);
 // The time is over for which an issue was archived.
 void end_archive(buffer::Batch& batch, schema::Issue& issue);

@@ -2,7 +2,9 @@
 
 #include "api/digest/deletion.h"
 #include "api/digest/issue_archive.h"
+#include "api/digest/issue_release.h"
 #include "api/digest/issue_state.h"
+#include "api/digest/issue_texts.h"
 #include "api/digest/postings.h"
 #include "buffer/keys.h"
 #include "buffer/rows.h"
@@ -73,6 +75,7 @@ void join_counters(schema::IssueCounters& target, const schema::IssueCounters& s
     target.set_first_sequence(source.first_sequence());
   target.set_last_sequence(std::max(target.last_sequence(), source.last_sequence()));
   add_counts(target, source);
+  target.clear_limit_hour();  // it has another past now
   if (source.last_seen_ms() <= target.last_seen_ms()) return;
   target.set_last_seen_ms(source.last_seen_ms());
   target.set_last_event_id(source.last_event_id());
@@ -88,6 +91,16 @@ void join_rows(schema::Issue& target, const schema::Issue& source) {
   }
 }
 
+void join_stored_texts(Batch& batch, schema::Issue& target, std::uint64_t source) {
+  const auto theirs = find_row<schema::IssueTexts>(batch, Table::issue_texts, Key().u64(source));
+  if (!theirs) return;
+  auto texts = find_row<schema::IssueTexts>(batch, Table::issue_texts, Key().u64(target.id())).value_or(schema::IssueTexts());
+  batch.remove(Table::issue_texts, Key().u64(source));
+  if (!join_texts(texts, *theirs)) return;
+  target.set_text_signature(signature_of(texts).render());
+  put_row(batch, Table::issue_texts, Key().u64(target.id()), texts);
+}
+
 void merge_one(Batch& batch, std::uint64_t target_id, std::uint64_t source_id) {
   auto target = find_row<schema::Issue>(batch, Table::issues, Key().u64(target_id));
   auto source = find_row<schema::Issue>(batch, Table::issues, Key().u64(source_id));
@@ -96,6 +109,7 @@ void merge_one(Batch& batch, std::uint64_t target_id, std::uint64_t source_id) {
   lead_hashes(batch, source->project(), source_id, target_id);
   join_marks(batch, source_id, target_id);
   join_rows(*target, *source);
+  join_stored_texts(batch, *target, source_id);
   const auto old = find_row<schema::IssueCounters>(batch, Table::issue_counters, Key().u64(source_id)).value_or(schema::IssueCounters());
   auto counters = find_row<schema::IssueCounters>(batch, Table::issue_counters, Key().u64(target_id)).value_or(schema::IssueCounters());
   const auto before_ms = counters.last_seen_ms();
@@ -114,6 +128,7 @@ void merge_one(Batch& batch, std::uint64_t target_id, std::uint64_t source_id) {
   }
   target->add_merged_from(source_id);
   forget_archive(batch, *source);
+  forget_release(batch, *source);
   source->clear_merged_from();
   source->set_merged_into(target_id);
   put_row(batch, Table::issues, Key().u64(source_id), *source);

@@ -3,6 +3,7 @@
 // (deleted, trimmed) it leaves alone.
 #include "api/digest/derived_tags.h"
 #include "api/digest/event.h"
+#include "buffer/event_ids.h"
 #include "api/digest/issue_move.h"
 #include "api/digest/issue_state.h"
 #include "api/digest/payload.h"
@@ -55,6 +56,10 @@ void describe(const Event& event, Mover& mover) {
   TextArena arena;
   for (const auto& tag : tags_of(event, arena)) {
     const auto suffix = Key().text(tag.key).text(tag.value);
+    mover.tags.emplace_back(suffix.view());
+  }
+  for (const auto& flag : flag_tags_of(event, arena)) {
+    const auto suffix = Key().text(flag.key).text(flag.value);
     mover.tags.emplace_back(suffix.view());
   }
   mover.title = title_of(event);
@@ -195,9 +200,9 @@ std::optional<schema::EventRow> event_at(const buffer::Reader& reader, std::stri
 
 // Whether the event that an issue names as its first or last is still its own.
 bool is_of(const buffer::Reader& reader, const schema::Issue& issue, const std::string& event_id) {
-  const auto place = reader.get(Table::event_ids, Key().u64(issue.project()).raw(event_id));
-  if (!place) return true;  // the journal has let go of it
-  const auto row = find_row<schema::EventRow>(reader, Table::events, std::string(*place));
+  const auto spot = buffer::find_event_id(reader, issue.project(), event_id);
+  if (!spot) return true;  // the journal has let go of it
+  const auto row = find_row<schema::EventRow>(reader, Table::events, Key().u64(spot->sequence).u16(spot->item));
   return !row || row->issue() == issue.id();
 }
 
@@ -274,6 +279,11 @@ std::uint64_t split_issue(Batch& batch, const schema::Issue& source, std::span<c
   schema::IssueCounters counters;
   counters.set_last_seen_ms(source.first_seen_ms());
   batch.put(Table::short_ids, Key().u64(source.project()).u64(number), Key().u64(issue.id()));
+  // Which of the texts are whose is not known: each keeps all.
+  if (const auto texts = find_row<schema::IssueTexts>(batch, Table::issue_texts, Key().u64(source.id()))) {
+    put_row(batch, Table::issue_texts, Key().u64(issue.id()), *texts);
+    issue.set_text_signature(source.text_signature());
+  }
   put_row(batch, Table::issues, Key().u64(issue.id()), issue);
   put_row(batch, Table::issue_counters, Key().u64(issue.id()), counters);
   move_last_seen(batch, issue, -1, counters.last_seen_ms());

@@ -198,6 +198,8 @@ Priority priority_of(EventLevel level, std::optional<bool> handled) {
 Resolution resolution_of(const schema::Issue& issue) {
   Resolution resolution;
   resolution.release = issue.resolved_after();
+  resolution.in_next_release = issue.next_release_named();
+  if (resolution.in_next_release) return resolution;
   if (issue.status_details_json().empty()) return resolution;
   bool repaired = false;
   const auto root = parse_json(issue.status_details_json(), repaired);

@@ -1,9 +1,9 @@
 #include "api/digest/batch_writer.h"
-#include "api/digest/issue_archive.h"
 #include "api/digest/issue_decision.h"
 #include "api/digest/issue_life.h"
 #include "api/digest/issue_state.h"
-#include "api/digest/user_set.h"
+#include "api/digest/issue_texts.h"
+#include "api/digest/issue_watch.h"
 #include "buffer/keys.h"
 #include "buffer/rows.h"
 
@@ -20,15 +20,6 @@ using buffer::Table;
 
 // In the place of an issue: nobody wants to see events of this kind.
 constexpr std::uint64_t discarded = ~std::uint64_t{0};
-
-struct IssueState {
-  schema::Issue row;
-  schema::IssueCounters counters;
-  std::int64_t stored_last_seen_ms = 0;
-  bool created = false;
-  bool row_changed = false;
-  std::optional<schema::IssueSnooze> snooze;  // of an archived one, once an event has asked for it
-};
 
 struct HashOfProject {
   std::uint64_t project = 0;
@@ -50,7 +41,7 @@ Key hash_key(std::uint64_t project, const GroupingHash& hash) {
 
 class IssueWriter {
  public:
-  explicit IssueWriter(WriteContext& context) : context_(context), batch_(context.batch) {}
+  explicit IssueWriter(WriteContext& context) : context_(context), batch_(context.batch), watch_(context) {}
 
   void run() {
     for (const auto index : context_.kept) {
@@ -98,11 +89,6 @@ class IssueWriter {
     std::erase_if(context_.kept, [&](std::uint32_t index) {
       return std::ranges::binary_search(context_.discarded, index);
     });
-    for (const auto index : context_.discarded) {
-      const auto& event = context_.event(index);
-      const auto key = Key().u64(event.place.project).raw(relay::raw_bytes(event.id));
-      batch_.remove(Table::event_ids, key);
-    }
   }
 
   // 0 when there is none, or it has been deleted.
@@ -182,12 +168,9 @@ class IssueWriter {
         counters.set_last_release(event.release.data(), event.release.size());
       describe(event, state);
     }
+    if (event.texts) learn(*event.texts, state);
     if (event.owner.user != 0 || event.owner.team != 0) suggest_owner(event, state);
-    switch (status_of(state.row)) {
-      case Status::unresolved: break;
-      case Status::resolved: reopen(event, state); break;
-      case Status::ignored: watch_archive(event, state); break;
-    }
+    watch_.on_event(event, state);
   }
 
   // An issue is called what its latest event is called.
@@ -215,6 +198,18 @@ class IssueWriter {
     state.row_changed = true;
   }
 
+  void learn(std::uint32_t id, IssueState& state) {
+    const auto hash = context_.parsed.issue_texts.hash(id);
+    if (state.counters.texts() == hash) return;
+    state.counters.set_texts(hash);
+    if (!state.texts) {
+      std::optional<schema::IssueTexts> stored;
+      if (!state.created) stored = buffer::find_row<schema::IssueTexts>(batch_, Table::issue_texts, Key().u64(state.row.id()));
+      state.texts = std::move(stored).value_or(schema::IssueTexts());
+    }
+    state.texts_changed = learn_texts(*state.texts, context_.parsed.issue_texts[id]) || state.texts_changed;
+  }
+
   // Whom the rules name is suggested; and assigned, unless somebody ever decided about that.
   void suggest_owner(const DigestedEvent& event, IssueState& state) {
     auto& row = state.row;
@@ -236,80 +231,6 @@ class IssueWriter {
                  "{\"assignee\":\"" + std::to_string(team ? owner.team : owner.user) +
                      "\",\"assigneeType\":\"" + (team ? "team" : "user") +
                      "\",\"integration\":\"projectOwnership\"}");
-  }
-
-  void reopen(const DigestedEvent& event, IssueState& state) {
-    const auto resolution = resolution_of(state.row);
-    const auto organization = context_.projects[event.place.project].row.organization();
-    Recurrence recurrence{.release = event.release};
-    if (!event.release.empty()) {
-      recurrence.release_ms = release_ms(context_, organization, event.release);
-      // A release that this event is the first of.
-      if (recurrence.release_ms == 0) recurrence.release_ms = event.place.received_ms;
-    }
-    if (!resolution.release.empty())
-      recurrence.resolved_release_ms = release_ms(context_, organization, resolution.release);
-    if (!regresses(state.row, resolution, recurrence)) return;
-    const auto id = relay::render_event_id(event.id);
-    regress(batch_, state.row, {event.place.received_ms, id, event.release});
-    state.row_changed = true;
-    ++context_.summary.regressions;
-  }
-
-  // Ends an archive whose time, forecast or condition this event has passed.
-  void watch_archive(const DigestedEvent& event, IssueState& state) {
-    auto& row = state.row;
-    const auto received_ms = event.place.received_ms;
-    if (row.ignored_until_ms() != 0 && received_ms >= row.ignored_until_ms()) {
-      end_archive(batch_, row);
-      state.row_changed = true;
-      return;
-    }
-    const auto id = relay::render_event_id(event.id);
-    const Cause cause{received_ms, id, event.release};
-    const auto substatus = static_cast<Substatus>(row.substatus());
-    if (substatus == Substatus::archived_until_escalating) {
-      foresee(event, state);
-      const bool past = event.timestamp_ms < row.ignored_ms();
-      const auto count = count_in_hour(state.counters, hour_number(event.timestamp_ms));
-      if (past || count <= row.escalation_limit()) return;
-      escalate(batch_, row, cause, row.escalation_limit());
-    } else if (substatus == Substatus::archived_until_condition_met) {
-      auto* snooze = snooze_of(state);
-      if (snooze == nullptr || !meets_condition(*snooze, archived_event(event, state))) return;
-      escalate(batch_, row, cause, 0);
-      state.snooze.reset();
-    } else {
-      return;
-    }
-    state.row_changed = true;
-  }
-
-  // A forecast holds for a week.
-  static void foresee(const DigestedEvent& event, IssueState& state) {
-    constexpr std::int64_t week_ms = std::int64_t{7} * 24 * 3'600'000;
-    auto& row = state.row;
-    const auto at_ms = event.place.received_ms;
-    if (row.escalation_limit() != 0 && at_ms - row.forecast_ms() < week_ms) return;
-    const auto hour = hour_number(at_ms);
-    row.set_escalation_limit(escalation_limit(state.counters, hour == 0 ? 0 : hour - 1));
-    row.set_forecast_ms(at_ms);
-    state.row_changed = true;
-  }
-
-  schema::IssueSnooze* snooze_of(IssueState& state) {
-    if (!state.snooze) {
-      state.snooze = buffer::find_row<schema::IssueSnooze>(batch_, Table::issue_snoozes,
-                                                           Key().u64(state.row.id()));
-    }
-    return state.snooze ? &*state.snooze : nullptr;
-  }
-
-  ArchivedEvent archived_event(const DigestedEvent& event, const IssueState& state) const {
-    return {.received_ms = event.place.received_ms,
-            .times_seen = state.counters.times_seen(),
-            .users_seen = state.counters.users_seen(),
-            .user = event.user ? user_hash(context_.parsed.tags.suffix(*event.user)) : 0};
   }
 
   void write_snoozes() {
@@ -377,6 +298,12 @@ class IssueWriter {
       batch_.put(Table::issue_counters, Key().u64(id), bytes);
     }
     for (const auto& [id, state] : order) {
+      if (!state->texts_changed) continue;
+      buffer::put_row(batch_, Table::issue_texts, Key().u64(id), *state->texts);
+      state->row.set_text_signature(signature_of(*state->texts).render());
+      state->row_changed = true;
+    }
+    for (const auto& [id, state] : order) {
       if (state->created || state->row_changed)
         buffer::put_row(batch_, Table::issues, Key().u64(id), state->row);
     }
@@ -409,6 +336,7 @@ class IssueWriter {
 
   WriteContext& context_;
   buffer::Batch& batch_;
+  IssueWatch watch_;
   std::unordered_map<std::uint64_t, std::unique_ptr<IssueState>> states_;
   std::unordered_map<HashOfProject, std::uint64_t, HashOfProjectHash> by_hash_;
   std::vector<std::pair<Key, std::uint64_t>> new_hashes_;

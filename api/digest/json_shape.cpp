@@ -21,6 +21,8 @@ simdjson::dom::parser& parser_for(std::size_t bytes) {
 }
 
 std::optional<JsonElement> strict(std::string_view json, simdjson::error_code& error) {
+  error = simdjson::EMPTY;
+  if (json.empty()) return std::nullopt;  // simdjson would copy from nowhere
   auto& parser = parser_for(json.size());
   JsonElement root;
   error = parser.parse(json.data(), json.size()).get(root);

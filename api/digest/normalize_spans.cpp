@@ -50,12 +50,16 @@ double exclusive_ms(Interval own, std::vector<Interval>& children) {
   return std::max(0.0, (own.end - own.start - covered) * 1000);
 }
 
-std::optional<Interval> interval_of(const json::object& object) {
+// `precision`: by how many seconds the end may be off.
+std::optional<Interval> interval_of(const json::object& object, double precision = 0) {
   const auto start = number_of(object, "start_timestamp");
   const auto end = number_of(object, "timestamp");
-  if (!start || !end || *end < *start) return std::nullopt;
-  return Interval{*start, *end};
+  if (!start || !end || *end + precision < *start) return std::nullopt;
+  return Interval{*start, std::max(*start, *end)};
 }
+
+// The end of a transaction is kept to the millisecond (normalize_times.cpp), its start is not.
+constexpr double event_precision = 0.001;
 
 // False for what is no span: without times it has no place.
 bool check_span(json::value& value, const Place& place, Notes& notes) {
@@ -92,7 +96,7 @@ void add_exclusive_times(json::object& event, json::array& spans, json::object* 
     }
     if (own && !owner.contains("exclusive_time")) owner["exclusive_time"] = exclusive_ms(*own, own_children);
   };
-  if (trace) add(*trace, interval_of(event));
+  if (trace) add(*trace, interval_of(event, event_precision));
   for (auto& each : spans) add(each.get_object(), interval_of(each.get_object()));
 }
 
@@ -142,7 +146,7 @@ void normalize_transaction(Work& work) {
   const Place place(work.root, "start_timestamp");
   if (!start) {
     work.notes.error(place, "missing_attribute", {{"attribute", "start_timestamp"}});
-  } else if (end && *end < *start) {
+  } else if (end && *end + event_precision < *start) {
     work.notes.invalid(place, "end timestamp is smaller than start timestamp", event.at("start_timestamp"));
   }
   auto& info = make_object(event, "transaction_info");

@@ -39,6 +39,18 @@ class TagTable {
   std::string scratch_;
 };
 
+// The different texts that events of a batch are found by (issue_texts.h), with their hashes.
+class EventTexts {
+ public:
+  std::uint32_t intern(std::string_view texts);
+  std::string_view operator[](std::uint32_t id) const { return texts_[id]; }
+  std::uint64_t hash(std::uint32_t id) const { return hashes_[id]; }
+
+ private:
+  buffer::TextTable texts_;
+  std::vector<std::uint64_t> hashes_;
+};
+
 // Where an item lies, and whose it is.
 struct ItemPlace {
   buffer::Sequence sequence = 0;
@@ -66,11 +78,11 @@ struct DigestedEvent {
   std::string_view logger;
   std::string_view release;
   std::string_view environment;
-  std::string_view trace_id;
   std::string_view issue_type;    // Sentry's word; empty: error
   std::string_view payload_json;  // of our own
   std::optional<std::uint32_t> user;  // the tag that says who
   RuledOwner owner;  // by the project's ownership rules
+  std::optional<std::uint32_t> texts;  // in ParsedBatch::issue_texts
   std::vector<GroupingHash> hashes;
   std::size_t first_tag = 0;  // in ParsedBatch::tag_ids
   std::size_t tag_count = 0;
@@ -160,6 +172,7 @@ struct ParsedBatch {
   std::vector<ParsedUserReport> user_reports;
   std::vector<ParsedAttachment> attachments;
   TagTable tags;
+  EventTexts issue_texts;
   ItemLedger ledger;
   OutcomeSums outcomes;  // of everything but the events, which writing may find to be duplicates
   TextArena text{std::size_t{64} << 10};

@@ -1,3 +1,4 @@
+#include "api/digest/issue_texts.h"
 #include "api/digest/item_reader.h"
 #include "buffer/keys.h"
 #include "buffer/logger.h"
@@ -127,6 +128,12 @@ std::uint32_t TagTable::intern(const Tag& tag) {
     scratch_ = buffer::Key().text(tag.key).text(tag.value).view();
   }
   return suffixes_.intern(scratch_);
+}
+
+std::uint32_t EventTexts::intern(std::string_view texts) {
+  const auto id = texts_.intern(texts);
+  if (id == hashes_.size()) hashes_.push_back(hash_of_texts(texts));
+  return id;
 }
 
 void ParsedBatch::take_back(const Mark& mark) {

@@ -1,4 +1,5 @@
 #include "api/digest/batch_writer.h"
+#include "api/digest/issue_release.h"
 #include "buffer/keys.h"
 #include "buffer/rows.h"
 
@@ -53,9 +54,9 @@ void write_release(WriteContext& context,
   const auto news = context.new_issues.find({organization, version});
   for (const auto& [project, times] : seen) {
     const auto project_key = Key().raw(key).u64(project);
-    auto row = buffer::find_row<schema::ReleaseProject>(context.batch, Table::release_projects,
-                                                        project_key)
-                   .value_or(schema::ReleaseProject());
+    auto stored = buffer::find_row<schema::ReleaseProject>(context.batch, Table::release_projects, project_key);
+    if (!stored) note_release(context.batch, project, version, times.received_ms);
+    auto row = std::move(stored).value_or(schema::ReleaseProject());
     row.set_events(row.events() + times.events);
     if (times.event) {
       const bool first = row.first_event_ms() == 0;
@@ -86,15 +87,6 @@ void write_environment(WriteContext& context,
 }
 
 }  // namespace
-
-std::int64_t release_ms(const WriteContext& context,
-                        std::uint64_t organization,
-                        std::string_view version) {
-  const auto row = buffer::find_row<schema::Release>(context.batch, Table::releases,
-                                                     release_key(organization, version));
-  if (!row) return 0;
-  return row->released_ms() != 0 ? row->released_ms() : row->created_ms();
-}
 
 void write_releases(WriteContext& context) {
   std::map<std::pair<std::uint64_t, std::string_view>, OfProject> releases;

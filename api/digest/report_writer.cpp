@@ -4,7 +4,9 @@
 #include "buffer/keys.h"
 #include "buffer/rows.h"
 
+#include <set>
 #include <string>
+#include <utility>
 
 namespace picket::digest {
 namespace {
@@ -26,6 +28,22 @@ void write_attachment(WriteContext& context, const ParsedAttachment& attachment)
   buffer::put_row(context.batch, Table::attachments, key, row);
 }
 
+// Of an event that nobody wants to see, which came with it. What comes later is shown nowhere, and goes
+// with the journal.
+class OfDiscarded {
+ public:
+  explicit OfDiscarded(const WriteContext& context) {
+    for (const auto index : context.discarded) {
+      const auto& event = context.event(index);
+      events_.emplace(event.place.project, event.id.bytes);
+    }
+  }
+  bool contains(std::uint64_t project, const relay::EventId& id) const { return events_.contains({project, id.bytes}); }
+
+ private:
+  std::set<std::pair<std::uint64_t, decltype(relay::EventId::bytes)>> events_;
+};
+
 }  // namespace
 
 void write_reports(WriteContext& context) {
@@ -36,8 +54,10 @@ void write_reports(WriteContext& context) {
       link_user_report(context.batch, event.place.project, relay::raw_bytes(event.id), context.issue_of[index]);
     }
   }
+  const OfDiscarded discarded(context);
   for (const auto& report : context.parsed.user_reports) {
     if (!context.projects.contains(report.place.project)) continue;
+    if (discarded.contains(report.place.project, report.event_id)) continue;
     put_user_report(context.batch, {.project = report.place.project,
                                     .event_id = report.event_id,
                                     .name = report.name,
@@ -46,7 +66,8 @@ void write_reports(WriteContext& context) {
                                     .at_ms = report.place.received_ms});
   }
   for (const auto& attachment : context.parsed.attachments) {
-    if (context.projects.contains(attachment.place.project)) write_attachment(context, attachment);
+    if (!context.projects.contains(attachment.place.project)) continue;
+    if (!discarded.contains(attachment.place.project, attachment.event_id)) write_attachment(context, attachment);
   }
 }
 

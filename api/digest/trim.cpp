@@ -1,5 +1,6 @@
 #include "api/digest/trim.h"
 
+#include "buffer/event_ids.h"
 #include "api/digest/placed.h"
 #include "api/facts/store.h"
 #include "buffer/keys.h"
@@ -102,7 +103,8 @@ Result<Trimmed> trim_before(buffer::Tables& tables, Sequence floor, std::size_t 
     const auto snapshot = tables.snapshot();
     Doomed any;
     if (gather_events(snapshot, floor, 0, any) && gather_raw(snapshot, floor, 0, any) &&
-        !facts::anything_to_trim(snapshot, floor) && !any_placed_before(snapshot, floor))
+        !facts::anything_to_trim(snapshot, floor) && !buffer::any_event_ids_before(snapshot, floor) &&
+        !any_placed_before(snapshot, floor))
       return Trimmed{0, true};
   }
   const auto written = tables.write([&](buffer::Batch& batch) {
@@ -111,11 +113,15 @@ Result<Trimmed> trim_before(buffer::Tables& tables, Sequence floor, std::size_t 
     const bool all_raw = gather_raw(batch, floor, most_rows, doomed);
     // Blocks are large: they go when the rows have gone.
     facts::TrimmedFacts blocks{0, false};
-    if (all_events && all_raw)
-      blocks = facts::trim_facts(batch, floor, std::max<std::size_t>(1, most_rows / 50));
+    buffer::TrimmedIdRuns runs{0, false};
+    if (all_events && all_raw) {
+      const auto most = std::max<std::size_t>(1, most_rows / 50);
+      blocks = facts::trim_facts(batch, floor, most);
+      runs = buffer::trim_event_ids(batch, floor, most);
+    }
     const auto placed = trim_placed(batch, floor, most_rows);
-    trimmed = {doomed.events.size() + doomed.raw.size() + blocks.blocks + placed.rows,
-               all_events && all_raw && blocks.done && placed.done};
+    trimmed = {doomed.events.size() + doomed.raw.size() + blocks.blocks + runs.runs + placed.rows,
+               all_events && all_raw && blocks.done && runs.done && placed.done};
     remove_all(batch, Table::events, doomed.events);
     remove_all(batch, Table::event_ids, doomed.ids);
     remove_all(batch, Table::events_by_issue, doomed.by_issue);

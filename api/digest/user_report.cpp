@@ -1,5 +1,6 @@
 #include "api/digest/user_report.h"
 
+#include "buffer/event_ids.h"
 #include "buffer/keys.h"
 #include "buffer/rows.h"
 
@@ -18,9 +19,9 @@ Key report_key(std::uint64_t project, std::uint64_t id) {
 }
 
 std::uint64_t issue_of_event(const buffer::Reader& reader, std::uint64_t project, std::string_view raw_event_id) {
-  const auto place = reader.get(Table::event_ids, Key().u64(project).raw(raw_event_id));
-  if (!place) return 0;
-  const auto event = find_row<schema::EventRow>(reader, Table::events, std::string(*place));
+  const auto spot = buffer::find_event_id(reader, project, raw_event_id);
+  if (!spot) return 0;
+  const auto event = find_row<schema::EventRow>(reader, Table::events, Key().u64(spot->sequence).u16(spot->item));
   return event ? event->issue() : 0;
 }
 
@@ -66,6 +67,21 @@ void link_user_report(buffer::Batch& batch,
   if (!row || row->issue() != 0) return;
   row->set_issue(issue);
   put(batch, *row);
+}
+
+void remove_user_report(buffer::Batch& batch, std::uint64_t project, std::string_view raw_event_id) {
+  const auto id = batch.get(Table::user_reports_by_event, Key().u64(project).raw(raw_event_id));
+  if (id) remove_user_report(batch, project, KeyReader(*id).u64());
+}
+
+void remove_user_report(buffer::Batch& batch, std::uint64_t project, std::uint64_t id) {
+  const auto row = find_row<schema::UserReport>(batch, Table::user_reports, report_key(project, id));
+  if (!row) return;
+  const auto by_event = Key().u64(project).raw(row->event_id());
+  if (const auto named = batch.get(Table::user_reports_by_event, by_event); named && KeyReader(*named).u64() == id)
+    batch.remove(Table::user_reports_by_event, by_event);
+  if (row->issue() != 0) batch.remove(Table::user_reports_by_issue, Key().u64(row->issue()).descending(id));
+  batch.remove(Table::user_reports, report_key(project, id));
 }
 
 std::uint64_t count_user_reports(const buffer::Reader& reader, std::uint64_t issue) {

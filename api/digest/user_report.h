@@ -32,6 +32,9 @@ void link_user_report(buffer::Batch& batch,
                       std::uint64_t project,
                       std::string_view raw_event_id,
                       std::uint64_t issue);
+// Removes what was said about an event, or the report of this number, everywhere; nothing when there is none.
+void remove_user_report(buffer::Batch& batch, std::uint64_t project, std::string_view raw_event_id);
+void remove_user_report(buffer::Batch& batch, std::uint64_t project, std::uint64_t id);
 std::uint64_t count_user_reports(const buffer::Reader& reader, std::uint64_t issue);
 
 }  // namespace picket::digest

@@ -13,13 +13,17 @@
 //                     | form 0: code varint each; form 1: in order, no codes
 //   coding  := 0 as it is, 1 zstd
 //
-// Numbers are little-endian. "@sequence", "@item", "@index", "@time" (ns) are integer columns.
+// Numbers are little-endian. "@sequence", "@item", "@index", "@time" (ns) are integer columns; of errors
+// and transactions "@user", too: the hash of each row's "user", because users are counted often and their
+// names are the longest to read. Where it is missing (older blocks) the names are read.
 #pragma once
 
 #include "api/facts/fact_rows.h"
+#include "buffer/keys.h"
 #include "buffer/result.h"
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -34,6 +38,14 @@ constexpr std::size_t block_columns = 512;
 // The name of the column whose value is known only when the block is written: its cells hold the
 // index of the event, and `issues` says the value.
 constexpr std::string_view issue_column = "issue.id";
+
+constexpr std::string_view hashed_column = "user";
+constexpr std::string_view hash_column = "@user";
+// 40 bits, stable on disk: what stands for a text where distinct ones are counted.
+constexpr std::int64_t distinct_hash(std::string_view text) {
+  const auto hash = buffer::stable_hash(text);
+  return static_cast<std::int64_t>((hash ^ hash >> 40) & ((std::uint64_t{1} << 40) - 1));
+}
 
 // What a cell of the row is once the issues of the events are known.
 std::uint64_t settled_bits(const FactRows& rows,
@@ -71,7 +83,8 @@ struct ColumnValues {
   std::vector<std::int64_t> integers;    // integer, boolean
   std::vector<double> numbers;
   std::vector<std::uint32_t> codes;  // bytes columns: into `texts`
-  std::vector<std::string> texts;
+  std::vector<std::string_view> texts;  // each once; in the block's bytes or in `unpacked`
+  std::unique_ptr<const std::string> unpacked;
 
   // The index of the row's value, or nothing.
   std::optional<std::size_t> at(std::size_t row) const {

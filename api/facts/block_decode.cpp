@@ -1,11 +1,16 @@
 #include "api/facts/block.h"
-#include "api/facts/bytes.h"
+#include "buffer/byte_stream.h"
 #include "relay/protocol/content_encoding.h"
 
+#include <algorithm>
 #include <cmath>
+#include <iterator>
 
 namespace picket::facts {
 namespace {
+
+using buffer::ByteReader;
+using buffer::unzigzag;
 
 constexpr std::uint64_t most_rows = std::uint64_t{1} << 16;
 constexpr std::uint64_t most_columns = std::uint64_t{1} << 12;
@@ -60,30 +65,44 @@ void read_booleans(ByteReader& reader, std::size_t count, ColumnValues& values) 
 void read_numbers(ByteReader& reader, std::size_t count, ColumnValues& values) {
   const auto scale = reader.u8();
   values.numbers.reserve(count);
-  const double factor = scale == 0 ? 1.0 : std::pow(10.0, scale - 1);
-  for (std::size_t i = 0; i < count && !reader.failed(); ++i) {
-    values.numbers.push_back(scale == 0 ? std::bit_cast<double>(reader.fixed())
-                                        : static_cast<double>(unzigzag(reader.varint())) / factor);
+  if (scale == 0) {
+    for (std::size_t i = 0; i < count && !reader.failed(); ++i)
+      values.numbers.push_back(std::bit_cast<double>(reader.fixed()));
+    return;
   }
+  for (std::size_t i = 0; i < count && !reader.failed(); ++i)
+    values.numbers.push_back(static_cast<double>(unzigzag(reader.varint())));
+  const double factor = std::pow(10.0, scale - 1);
+  for (auto& number : values.numbers) number /= factor;
 }
 
 // False when a code or a length makes no sense.
 bool read_bytes(ByteReader& reader, std::size_t distinct, std::size_t count, ColumnValues& values) {
   const bool in_order = reader.u8() == 1;
   if (distinct > count || (in_order && distinct != count)) return false;
-  std::vector<std::uint64_t> lengths;
+  std::vector<std::uint32_t> lengths;
   lengths.reserve(distinct);
-  for (std::size_t i = 0; i < distinct && !reader.failed(); ++i) lengths.push_back(reader.varint());
-  for (const auto length : lengths) values.texts.emplace_back(reader.raw(length));
+  std::uint64_t bytes = 0;
+  for (std::size_t i = 0; i < distinct && !reader.failed(); ++i) {
+    const auto length = reader.varint();
+    if (length > reader.rest().size()) return false;
+    lengths.push_back(static_cast<std::uint32_t>(length));
+    bytes += length;
+  }
+  auto texts = reader.raw(bytes);
   if (reader.failed()) return false;
+  values.texts.reserve(distinct);
+  for (const auto length : lengths) {
+    values.texts.push_back(texts.substr(0, length));
+    texts.remove_prefix(length);
+  }
   values.codes.reserve(count);
+  if (in_order || distinct <= 1) {
+    for (std::size_t i = 0; i < count; ++i) values.codes.push_back(in_order ? static_cast<std::uint32_t>(i) : 0);
+    return distinct > 0 || count == 0;
+  }
   for (std::size_t i = 0; i < count; ++i) {
-    std::uint64_t code = 0;
-    if (in_order) {
-      code = i;
-    } else if (distinct > 1) {
-      code = reader.varint();
-    }
+    const auto code = reader.varint();
     if (code >= distinct || reader.failed()) return false;
     values.codes.push_back(static_cast<std::uint32_t>(code));
   }
@@ -153,17 +172,16 @@ std::uint64_t BlockView::last_sequence() const {
 }
 
 Result<ColumnValues> BlockView::read(const ColumnSummary& column) const {
-  std::string unpacked;
+  ColumnValues values;
   std::string_view raw = column.stored;
   if (column.coding == 1) {
     auto decoded = relay::decode(column.stored, relay::Coding::zstd,
                                  static_cast<std::size_t>(column.raw_bytes));
     if (!decoded) return corrupt("column does not inflate");
-    unpacked = *std::move(decoded);
-    raw = unpacked;
+    values.unpacked = std::make_unique<const std::string>(*std::move(decoded));
+    raw = *values.unpacked;
   }
   ByteReader reader(raw);
-  ColumnValues values;
   values.type = column.type;
   values.rows = rows_;
   const auto present = static_cast<std::size_t>(column.present);
@@ -196,6 +214,8 @@ Result<void> decode_block(const BlockView& block,
   std::vector<ColumnValues> fixed(4);
   constexpr std::string_view fixed_names[4] = {"@sequence", "@item", "@index", "@time"};
   for (const auto& column : block.columns()) {
+    const bool is_fixed = std::ranges::find(fixed_names, column.name) != std::end(fixed_names);
+    if (column.name.starts_with('@') && !is_fixed) continue;  // made anew when a block is written
     auto values = block.read(column);
     if (!values) return values.error();
     if (column.name.starts_with('@')) {

@@ -1,6 +1,6 @@
 #include "api/facts/block.h"
 #include "api/facts/bloom.h"
-#include "api/facts/bytes.h"
+#include "buffer/byte_stream.h"
 #include "relay/protocol/content_encoding.h"
 
 #include <algorithm>
@@ -8,6 +8,9 @@
 
 namespace picket::facts {
 namespace {
+
+using buffer::ByteWriter;
+using buffer::zigzag;
 
 constexpr std::size_t summary_text_bytes = 32;
 constexpr std::size_t least_compressed_bytes = 64;
@@ -159,6 +162,18 @@ void put_column(const FactRows& rows,
   body += smaller ? packed : raw;
 }
 
+void add_hashes(const FactRows& rows, Dataset dataset, std::vector<Gathered>& columns) {
+  if (dataset != Dataset::errors && dataset != Dataset::transactions) return;
+  const auto hashed = std::ranges::find_if(columns, [](const Gathered& column) {
+    return column.type == ValueType::text && column.name == hashed_column;
+  });
+  if (hashed == columns.end()) return;
+  Gathered hashes{hash_column, ValueType::integer, hashed->rows, {}};
+  hashes.values.reserve(hashed->values.size());
+  for (const auto number : hashed->values) hashes.values.push_back(static_cast<std::uint64_t>(distinct_hash(rows.text_of(number))));
+  columns.push_back(std::move(hashes));
+}
+
 }  // namespace
 
 std::uint64_t settled_bits(const FactRows& rows,
@@ -201,6 +216,7 @@ std::string encode_block(const FactRows& rows,
       column.values.push_back(settled_bits(rows, row, cells[i], issues));
     }
   }
+  if (!chosen.empty()) add_hashes(rows, rows.row(chosen.front()).dataset, columns);
   ByteWriter header;
   std::string body;
   header.u8(1);

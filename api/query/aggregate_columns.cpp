@@ -28,6 +28,7 @@ Result<std::size_t> AggregateColumns::add(const FieldExpression& field) {
     if (!aggregate) return aggregate.error();
     columns_.push_back({field.text, Kind::aggregate, aggregates_.size(), {}});
     aggregates_.push_back(*std::move(aggregate));
+    distinct_.emplace_back();
   } else {
     columns_.push_back({field.text, Kind::plain, plain_.size(), {}});
     plain_.push_back(field);
@@ -82,18 +83,9 @@ std::string AggregateColumns::meta_type(std::size_t column) const {
   std::abort();
 }
 
-void append_group_key(std::string& key, const std::vector<FieldExpression>& plain, BlockFields& fields, std::size_t row) {
-  for (const auto& field : plain) {
-    const auto& value = fields.values(field)[row];
-    key += static_cast<char>(value.kind);
-    key += value.as_text();
-    key += '\0';
-  }
-}
-
 std::vector<FactCell> group_cells(const std::vector<FieldExpression>& plain, BlockFields& fields, std::size_t row) {
   std::vector<FactCell> cells;
-  for (const auto& field : plain) cells.push_back(cell_of(fields.values(field)[row]));
+  for (const auto& field : plain) cells.push_back(cell_of(fields.coded(field).at(row)));
   return cells;
 }
 

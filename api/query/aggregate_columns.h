@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,6 +28,11 @@ class AggregateColumns {
   const std::vector<FieldExpression>& plain() const { return plain_; }
   const std::vector<Aggregate>& aggregates() const { return aggregates_; }
   std::size_t size() const { return columns_.size(); }
+
+  // Adds rows of a block to what their groups have gathered of one aggregate. The bytes of memory that this took.
+  std::size_t gather(std::size_t aggregate, BlockFields& fields, GroupedRows rows, std::span<Accumulator* const> sums) {
+    return Accumulator::add(aggregates_[aggregate], fields, rows, sums, distinct_[aggregate]);
+  }
 
   // Every column's cell, of what a group has gathered. `minutes` is the length of its time.
   std::vector<FactCell> render(const std::vector<FactCell>& keys,
@@ -48,12 +54,11 @@ class AggregateColumns {
   std::vector<Column> columns_;
   std::vector<FieldExpression> plain_;
   std::vector<Aggregate> aggregates_;
+  std::vector<DistinctNumbers> distinct_;  // by aggregate
   std::vector<Equation> equations_;
 };
 
-// What the group of a row is known by: appends the text of each plain field to `key`.
-void append_group_key(std::string& key, const std::vector<FieldExpression>& plain, BlockFields& fields, std::size_t row);
-// And its cells.
+// The plain fields' cells of a row's group.
 std::vector<FactCell> group_cells(const std::vector<FieldExpression>& plain, BlockFields& fields, std::size_t row);
 
 }  // namespace picket::query

@@ -1,13 +1,14 @@
 #include "api/query/aggregates.h"
 
 #include "api/query/search_values.h"
-#include "buffer/keys.h"
 #include "relay/protocol/envelope.h"
 
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <functional>
+#include <utility>
 
 namespace picket::query {
 namespace {
@@ -157,6 +158,45 @@ bool satisfies(const Aggregate& aggregate, const FactValue& value) {
   return aggregate.op == Operator::not_equal ? !same : aggregate.op == Operator::equal && same;
 }
 
+template <class Verdict>
+std::vector<std::uint8_t> verdicts(const CodedField& field, Verdict verdict) {
+  std::vector<std::uint8_t> by_code;
+  by_code.reserve(field.values.size());
+  for (const auto& value : field.values) by_code.push_back(verdict(value) ? 1 : 0);
+  return by_code;
+}
+
+// Of the rows those of the metric that an aggregate names, if it names one.
+class OfMetric {
+ public:
+  OfMetric(const Aggregate& aggregate, BlockFields& fields, GroupedRows rows) : shown_(rows) {
+    keep(fields, "metric.name", aggregate.metric_name);
+    keep(fields, "metric.type", aggregate.metric_type);
+  }
+  GroupedRows rows() const { return shown_; }
+
+ private:
+  void keep(BlockFields& fields, std::string_view name, const std::string& wanted) {
+    if (wanted.empty()) return;
+    const auto& field = fields.coded(field_named(name));
+    const auto asked_for = verdicts(field, [&](const FactValue& value) { return value.text == wanted; });
+    std::vector<std::uint32_t> rows;
+    std::vector<std::uint32_t> groups;
+    for (std::size_t i = 0; i < shown_.rows.size(); ++i) {
+      if (asked_for[field.codes[shown_.rows[i]]] == 0) continue;
+      rows.push_back(shown_.rows[i]);
+      groups.push_back(shown_.groups[i]);
+    }
+    rows_ = std::move(rows);
+    groups_ = std::move(groups);
+    shown_ = {rows_, groups_};
+  }
+
+  std::vector<std::uint32_t> rows_;
+  std::vector<std::uint32_t> groups_;
+  GroupedRows shown_;
+};
+
 FactValue number_value(double number) {
   return {.kind = Kind::number, .integer = 0, .number = number, .text = {}};
 }
@@ -182,6 +222,7 @@ Result<Aggregate> parse_aggregate(const FieldExpression& expression, Dataset dat
   return malformed(expression.function + "() is not a valid function");
 }
 
+// The number was counted already.
 std::size_t Accumulator::sample(double number) {
   if (sample_.size() < most_samples) {
     const auto before = sample_.capacity();
@@ -191,15 +232,12 @@ std::size_t Accumulator::sample(double number) {
   random_ ^= random_ << 13;
   random_ ^= random_ >> 7;
   random_ ^= random_ << 17;
-  const auto at = random_ % count_;
+  // A draw below the count, by a product: a division took as long as the rest of the loop, and the draws of how
+  // many to pass over (logarithms) longer.
+  constexpr std::uint64_t most_drawn = 0xffffffffU;
+  const auto at = ((random_ >> 32) * std::min(count_, most_drawn)) >> 32;
   if (at < most_samples) sample_[static_cast<std::size_t>(at)] = number;
   return 0;
-}
-
-std::size_t Accumulator::add_distinct(const FactValue& value) {
-  constexpr std::size_t node_bytes = 32;  // with its share of the buckets
-  if (!value.there() || distinct_.size() >= most_distinct) return 0;
-  return distinct_.insert(buffer::stable_hash(value.as_text())).second ? node_bytes : 0;
 }
 
 void Accumulator::add_number(double number) {
@@ -219,49 +257,92 @@ void Accumulator::add_apdex(double number, double threshold) {
   }
 }
 
-bool Accumulator::counts(const Aggregate& aggregate, BlockFields& fields, std::size_t row) const {
-  static const FieldExpression metric_name = field_named("metric.name");
-  static const FieldExpression metric_type = field_named("metric.type");
-  if (!aggregate.metric_name.empty() && fields.values(metric_name)[row].text != aggregate.metric_name) return false;
-  return aggregate.metric_type.empty() || fields.values(metric_type)[row].text == aggregate.metric_type;
+std::size_t Accumulator::add_distinct(std::span<const std::int64_t> hashes, GroupedRows rows, std::span<Accumulator* const> sums,
+                                      DistinctNumbers& numbers) {
+  constexpr std::uint32_t none = ~std::uint32_t{0};
+  std::size_t grown = 0;
+  std::vector<std::uint32_t> found(rows.rows.size(), none);
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    const auto hash = hashes[rows.rows[i]];
+    if (hash >= 0) found[i] = numbers.number_of(static_cast<std::uint64_t>(hash), grown).value_or(none);
+  }
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    auto& distinct = sums[rows.groups[i]]->distinct_;
+    if (found[i] != none && distinct.size() < most_distinct) grown += distinct.insert(found[i], numbers.size());
+  }
+  return grown;
 }
 
-std::size_t Accumulator::add(const Aggregate& aggregate, BlockFields& fields, std::size_t row) {
+std::size_t Accumulator::add(const Aggregate& aggregate, BlockFields& fields, GroupedRows rows, std::span<Accumulator* const> sums,
+                             DistinctNumbers& numbers) {
   static const FieldExpression span_status = field_named("span.status");
   static const FieldExpression status = field_named("transaction.status");
-  if (!counts(aggregate, fields, row)) return 0;
+  const OfMetric of_metric(aggregate, fields, rows);
+  rows = of_metric.rows();
+  std::size_t grown = 0;
+  const auto each = [&](auto add_one) {
+    for (std::size_t i = 0; i < rows.rows.size(); ++i) add_one(*sums[rows.groups[i]], rows.rows[i]);
+  };
+  const auto each_number = [&](auto add_one) {
+    const auto& values = fields.numbers(*aggregate.field);
+    each([&](Accumulator& sum, std::uint32_t row) {
+      if (!std::isnan(values[row])) add_one(sum, values[row]);
+    });
+  };
   switch (aggregate.kind) {
     case AggregateKind::count:
     case AggregateKind::per_minute:
-    case AggregateKind::per_second: ++count_; return 0;
-    case AggregateKind::count_unique: return add_distinct(fields.values(*aggregate.field)[row]);
-    case AggregateKind::count_if:
-      if (satisfies(aggregate, fields.values(*aggregate.field)[row])) ++count_;
-      return 0;
+    case AggregateKind::per_second:
+      if (sums.size() == 1) {
+        sums.front()->count_ += rows.rows.size();
+      } else {
+        each([](Accumulator& sum, std::uint32_t) { ++sum.count_; });
+      }
+      break;
+    case AggregateKind::count_unique: return add_distinct(fields.hashes(*aggregate.field), rows, sums, numbers);
+    case AggregateKind::count_if: {
+      const auto& field = fields.coded(*aggregate.field);
+      const auto counted = verdicts(field, [&](const FactValue& value) { return satisfies(aggregate, value); });
+      each([&](Accumulator& sum, std::uint32_t row) { sum.count_ += counted[field.codes[row]]; });
+      break;
+    }
     case AggregateKind::failure_count:
-    case AggregateKind::failure_rate:
-      ++count_;
-      if (failed(fields.values(fields.dataset() == Dataset::spans ? span_status : status)[row].text)) ++hits_;
-      return 0;
+    case AggregateKind::failure_rate: {
+      const auto& field = fields.coded(fields.dataset() == Dataset::spans ? span_status : status);
+      const auto hits = verdicts(field, [](const FactValue& value) { return failed(value.text); });
+      each([&](Accumulator& sum, std::uint32_t row) {
+        ++sum.count_;
+        sum.hits_ += hits[field.codes[row]];
+      });
+      break;
+    }
     case AggregateKind::sum:
     case AggregateKind::avg:
     case AggregateKind::min:
-    case AggregateKind::max:
+    case AggregateKind::max: each_number([](Accumulator& sum, double number) { sum.add_number(number); }); break;
     case AggregateKind::apdex:
-    case AggregateKind::percentile: {
-      const auto number = fields.values(*aggregate.field)[row].as_number();
-      if (!number) return 0;
-      if (aggregate.kind == AggregateKind::apdex) return add_apdex(*number, aggregate.threshold), 0;
-      add_number(*number);
-      return aggregate.kind == AggregateKind::percentile ? sample(*number) : 0;
+      each_number([&](Accumulator& sum, double number) { sum.add_apdex(number, aggregate.threshold); });
+      break;
+    case AggregateKind::percentile:
+      each_number([&](Accumulator& sum, double number) {
+        sum.add_number(number);
+        grown += sum.sample(number);
+      });
+      break;
+    case AggregateKind::last_seen:
+      each([&](Accumulator& sum, std::uint32_t row) { sum.last_ns_ = std::max(sum.last_ns_, fields.time_ns(row)); });
+      break;
+    case AggregateKind::any: {
+      const auto& field = fields.coded(*aggregate.field);
+      each([&](Accumulator& sum, std::uint32_t row) {
+        if (!sum.any_.empty()) return;
+        sum.any_ = field.at(row).as_text();
+        grown += sum.any_.size();
+      });
+      break;
     }
-    case AggregateKind::last_seen: last_ns_ = std::max(last_ns_, fields.time_ns(row)); return 0;
-    case AggregateKind::any:
-      if (!any_.empty()) return 0;
-      any_ = fields.values(*aggregate.field)[row].as_text();
-      return any_.size();
   }
-  std::abort();
+  return grown;
 }
 
 FactValue Accumulator::result(const Aggregate& aggregate, double minutes) const {
@@ -281,12 +362,12 @@ FactValue Accumulator::result(const Aggregate& aggregate, double minutes) const 
     case AggregateKind::max: return count_ == 0 ? FactValue{} : number_value(greatest_);
     case AggregateKind::percentile: {
       if (sample_.empty()) return {};
-      auto sorted = sample_;
-      std::ranges::sort(sorted);
-      const double at = aggregate.percentile * static_cast<double>(sorted.size() - 1);
-      const auto below = static_cast<std::size_t>(at);
-      const auto above = std::min(below + 1, sorted.size() - 1);
-      return number_value(sorted[below] + (sorted[above] - sorted[below]) * (at - std::floor(at)));
+      auto numbers = sample_;
+      const double at = aggregate.percentile * static_cast<double>(numbers.size() - 1);
+      const auto below = numbers.begin() + static_cast<std::ptrdiff_t>(at);
+      std::nth_element(numbers.begin(), below, numbers.end());
+      const double above = below + 1 == numbers.end() ? *below : *std::min_element(below + 1, numbers.end());
+      return number_value(*below + (above - *below) * (at - std::floor(at)));
     }
     case AggregateKind::last_seen:
     case AggregateKind::any: break;

@@ -1,19 +1,20 @@
 // Functions over facts: count(), count_unique(x), sum avg min max p50…p100(x), percentile(x, p), rates,
 // apdex([x,] threshold).
 //
-// Percentiles and distinct counts are exact up to 20,000 values of a group; beyond that percentiles are
-// of an even sample, and distinct counts stay exact (hashes of 8 bytes) up to 1,000,000.
+// Percentiles are exact up to 20,000 values of a group, beyond that of an even sample. Distinct counts are
+// exact (distinct.h) up to 1,000,000.
 //
 // Adding a function: one line in `functions` (aggregates.cpp), its add() and result().
 #pragma once
 
 #include "api/query/block_fields.h"
+#include "api/query/distinct.h"
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
-#include <unordered_set>
 #include <vector>
 
 namespace picket::query {
@@ -51,19 +52,26 @@ struct Aggregate {
 // Fault::malformed with the words for a 400.
 Result<Aggregate> parse_aggregate(const FieldExpression& expression, facts::Dataset dataset);
 
+// Rows of a block, and the number of the group that each belongs to.
+struct GroupedRows {
+  std::span<const std::uint32_t> rows;
+  std::span<const std::uint32_t> groups;  // by place in `rows`
+};
+
 // What one group has gathered for one aggregate.
 class Accumulator {
  public:
-  // The bytes of memory that this took.
-  std::size_t add(const Aggregate& aggregate, BlockFields& fields, std::size_t row);
+  // Adds each row to its group's accumulator. `numbers` are the aggregate's. The bytes of memory that this took.
+  static std::size_t add(const Aggregate& aggregate, BlockFields& fields, GroupedRows rows, std::span<Accumulator* const> sums,
+                         DistinctNumbers& numbers);
   // `minutes` is the length of the time asked for.
   FactValue result(const Aggregate& aggregate, double minutes) const;  // text lives in the accumulator
 
  private:
-  bool counts(const Aggregate& aggregate, BlockFields& fields, std::size_t row) const;
+  static std::size_t add_distinct(std::span<const std::int64_t> hashes, GroupedRows rows, std::span<Accumulator* const> sums,
+                                  DistinctNumbers& numbers);
   void add_number(double number);
   std::size_t sample(double number);
-  std::size_t add_distinct(const FactValue& value);
   void add_apdex(double number, double threshold);
 
   std::uint64_t count_ = 0;
@@ -73,7 +81,7 @@ class Accumulator {
   double greatest_ = 0;
   std::uint64_t random_ = 88172645463325252U;
   std::vector<double> sample_;
-  std::unordered_set<std::uint64_t> distinct_;
+  DistinctSet distinct_;
   std::string any_;
   std::int64_t last_ns_ = 0;
 };

@@ -7,9 +7,12 @@
 #include "relay/protocol/envelope.h"
 #include "relay/protocol/hex.h"
 
+#include <algorithm>
 #include <array>
+#include <bit>
 #include <charconv>
 #include <cstdio>
+#include <limits>
 
 namespace picket::query {
 namespace {
@@ -74,6 +77,52 @@ FactValue number_value(double number) {
   return {.kind = Kind::number, .integer = 0, .number = number, .text = {}};
 }
 
+constexpr double no_number_there = std::numeric_limits<double>::quiet_NaN();
+
+// Fields that are no columns.
+enum class Special : std::uint8_t {
+  none,
+  date,
+  time_ns,
+  time_s,
+  finish,
+  project,
+  project_id,
+  item_id,
+  issue,
+  issue_id,
+  transaction_type,
+};
+
+Special special_of(Dataset dataset, const FieldExpression& field) {
+  if (field.explicit_tag) return Special::none;
+  const std::string_view name = field.name;
+  if (name == "timestamp" || name == "sentry.timestamp" || name == "time") return Special::date;
+  if (name == "timestamp_precise" || name == "sentry.timestamp_precise") return Special::time_ns;
+  if (name == "observed_timestamp" || name == "precise.start_ts") return Special::time_s;
+  if (name == "precise.finish_ts") return Special::finish;
+  if (name == "project" || name == "project.name" || name == "sentry.project") return Special::project;
+  if (name == "project.id" || name == "project_id" || name == "sentry.project_id") return Special::project_id;
+  const bool ids_are_columns = dataset == Dataset::spans || dataset == Dataset::errors || dataset == Dataset::transactions;
+  if (name == "sentry.item_id" || (name == "id" && !ids_are_columns)) return Special::item_id;
+  if (name == "issue") return Special::issue;
+  if (name == "issue.id" || name == "issue_id") return Special::issue_id;
+  if (name == "event.type" && dataset == Dataset::transactions) return Special::transaction_type;
+  return Special::none;
+}
+
+// Whether values of a stored type are what a field of this type asks for.
+bool holds(ValueType stored, FieldType wanted) {
+  switch (wanted) {
+    case FieldType::any: return true;
+    case FieldType::text: return stored == ValueType::text || stored == ValueType::id;
+    case FieldType::number: return stored == ValueType::number || stored == ValueType::integer;
+    case FieldType::boolean: return stored == ValueType::boolean;
+    case FieldType::array: return stored == ValueType::array;
+  }
+  std::abort();
+}
+
 std::int64_t number_at(const facts::ColumnValues* column, std::size_t row) {
   return column != nullptr && row < column->integers.size() ? column->integers[row] : 0;
 }
@@ -121,6 +170,15 @@ const IssueNames::Name& IssueNames::find(std::uint64_t issue) {
     }
   }
   return known_.emplace(issue, std::move(name)).first->second;
+}
+
+bool IssueNames::has_frame(std::uint64_t issue, const Pattern& pattern) {
+  auto& known = frames_[&pattern];
+  if (const auto found = known.find(issue); found != known.end()) return found->second;
+  const auto id = find(issue).id;
+  const auto texts = id == 0 ? std::nullopt
+                             : buffer::find_row<schema::IssueTexts>(reader_, buffer::Table::issue_texts, buffer::Key().u64(id));
+  return known.emplace(issue, texts && pattern.found_in_lower(texts->frames())).first->second;
 }
 
 std::vector<std::string_view> columns_of_field(Dataset dataset, std::string_view name) {
@@ -180,15 +238,14 @@ const facts::ColumnValues* BlockFields::column(std::string_view name, ValueType 
   auto values = block_.read(*summary);
   if (!values) return nullptr;
   if (type == ValueType::id) {
-    for (auto& text : values->texts) text = relay::render_hex(text);
+    for (auto& text : values->texts) text = keep(relay::render_hex(text));
   }
   return &columns_.emplace(key, *std::move(values)).first->second;
 }
 
 void BlockFields::fill_column(std::string_view name, FieldType type, std::vector<FactValue>& values) {
-  const auto wanted = [&](FieldType one) { return type == FieldType::any || type == one; };
   const auto fill = [&](ValueType stored) {
-    const auto* column = this->column(name, stored);
+    const auto* column = holds(stored, type) ? this->column(name, stored) : nullptr;
     if (column == nullptr) return;
     for (std::size_t row = 0; row < values.size(); ++row) {
       const auto at = column->at(row);
@@ -209,60 +266,194 @@ void BlockFields::fill_column(std::string_view name, FieldType type, std::vector
       }
     }
   };
-  if (wanted(FieldType::text)) {
-    fill(ValueType::text);
-    fill(ValueType::id);
-  }
-  if (wanted(FieldType::number)) {
-    fill(ValueType::number);
-    fill(ValueType::integer);
-  }
-  if (wanted(FieldType::boolean)) fill(ValueType::boolean);
-  if (wanted(FieldType::array)) fill(ValueType::array);
+  for (const auto stored : {ValueType::text, ValueType::id, ValueType::number, ValueType::integer, ValueType::boolean, ValueType::array})
+    fill(stored);
 }
 
 bool BlockFields::fill_special(const FieldExpression& field, std::vector<FactValue>& values) {
-  const auto& name = field.name;
   const auto each = [&](auto value_of) {
     for (std::size_t row = 0; row < values.size(); ++row) values[row] = value_of(row);
-    return true;
   };
-  if (field.explicit_tag) return false;
-  if (name == "timestamp" || name == "sentry.timestamp" || name == "time")
-    return each([&](std::size_t row) { return text_value(keep(render_date(time_ns(row)))); });
-  if (name == "timestamp_precise" || name == "sentry.timestamp_precise")
-    return each([&](std::size_t row) { return integer_value(time_ns(row)); });
-  if (name == "observed_timestamp" || name == "precise.start_ts")
-    return each([&](std::size_t row) { return number_value(static_cast<double>(time_ns(row) / 1000) / 1e6); });
-  if (name == "precise.finish_ts") {
-    std::vector<FactValue> durations(values.size());
-    fill_column("span.duration", FieldType::number, durations);
-    return each([&](std::size_t row) {
-      const auto start = static_cast<double>(time_ns(row) / 1000) / 1e6;
-      return number_value(start + durations[row].as_number().value_or(0) / 1000.0);
-    });
+  switch (special_of(dataset_, field)) {
+    case Special::none: return false;
+    case Special::date: each([&](std::size_t row) { return text_value(keep(render_date(time_ns(row)))); }); break;
+    case Special::time_ns: each([&](std::size_t row) { return integer_value(time_ns(row)); }); break;
+    case Special::time_s:
+      each([&](std::size_t row) { return number_value(static_cast<double>(time_ns(row) / 1000) / 1e6); });
+      break;
+    case Special::finish: {
+      std::vector<FactValue> durations(values.size());
+      fill_column("span.duration", FieldType::number, durations);
+      each([&](std::size_t row) {
+        const auto start = static_cast<double>(time_ns(row) / 1000) / 1e6;
+        return number_value(start + durations[row].as_number().value_or(0) / 1000.0);
+      });
+      break;
+    }
+    case Special::project: each([&](std::size_t) { return text_value(project_.slug); }); break;
+    case Special::project_id:
+      each([&](std::size_t) { return integer_value(static_cast<std::int64_t>(project_.id)); });
+      break;
+    case Special::item_id: each([&](std::size_t row) { return text_value(keep(render_item_id(dataset_, place(row)))); }); break;
+    case Special::issue:
+    case Special::issue_id: {
+      const auto* column = this->column("issue.id", ValueType::integer);
+      each([&](std::size_t row) {
+        const auto at = column ? column->at(row) : std::nullopt;
+        if (!at) return FactValue{};
+        const auto& found = issues_.find(static_cast<std::uint64_t>(column->integers[*at]));
+        if (found.id == 0) return FactValue{};
+        if (field.name == "issue") return text_value(found.short_id);
+        return integer_value(static_cast<std::int64_t>(found.id));
+      });
+      break;
+    }
+    case Special::transaction_type: each([&](std::size_t) { return text_value("transaction"); }); break;
   }
-  if (name == "project" || name == "project.name" || name == "sentry.project")
-    return each([&](std::size_t) { return text_value(project_.slug); });
-  if (name == "project.id" || name == "project_id" || name == "sentry.project_id")
-    return each([&](std::size_t) { return integer_value(static_cast<std::int64_t>(project_.id)); });
-  if (name == "sentry.item_id" || (name == "id" && dataset_ != Dataset::spans && dataset_ != Dataset::errors &&
-                                   dataset_ != Dataset::transactions))
-    return each([&](std::size_t row) { return text_value(keep(render_item_id(dataset_, place(row)))); });
-  if (name == "issue" || name == "issue.id" || name == "issue_id") {
-    const auto* column = this->column("issue.id", ValueType::integer);
-    return each([&](std::size_t row) {
-      const auto at = column ? column->at(row) : std::nullopt;
-      if (!at) return FactValue{};
-      const auto& found = issues_.find(static_cast<std::uint64_t>(column->integers[*at]));
-      if (found.id == 0) return FactValue{};
-      if (name == "issue") return text_value(found.short_id);
-      return integer_value(static_cast<std::int64_t>(found.id));
-    });
+  return true;
+}
+
+BlockFields::Sources BlockFields::sources_of(const FieldExpression& field) const {
+  auto names = columns_of_field(dataset_, field.name);
+  if (field.explicit_tag) names.push_back(field.name);
+  Sources sources;
+  for (const auto& column : block_.columns()) {
+    if (!holds(column.type, field.type) || std::ranges::find(names, column.name) == names.end()) continue;
+    ++sources.count;
+    sources.only = &column;
   }
-  if (name == "event.type" && dataset_ == Dataset::transactions)
-    return each([&](std::size_t) { return text_value("transaction"); });
-  return false;
+  return sources;
+}
+
+const CodedField* BlockFields::dictionary(const FieldExpression& field) {
+  if (const auto found = dictionaries_.find(field.text); found != dictionaries_.end())
+    return found->second ? &*found->second : nullptr;
+  auto& made = dictionaries_[field.text];
+  const auto sources = special_of(dataset_, field) == Special::none ? sources_of(field) : Sources{2, nullptr};
+  if (sources.count > 1 || (sources.count == 1 && !facts::is_bytes(sources.only->type))) return nullptr;
+  const auto* column = sources.count == 1 ? this->column(sources.only->name, sources.only->type) : nullptr;
+  const auto texts = column == nullptr ? 0 : column->texts.size();
+  if (!take(rows() * sizeof(std::uint32_t) + texts * sizeof(FactValue))) column = nullptr;
+  made.emplace();
+  made->values.resize(1);  // of rows without one
+  if (column == nullptr) {
+    made->codes.resize(rows());
+    return &*made;
+  }
+  for (const auto text : column->texts) {
+    made->values.push_back(text_value(text));
+    if (column->type == ValueType::array) made->values.back().kind = Kind::array;
+  }
+  made->codes.resize(rows());
+  for (std::size_t row = 0; row < rows(); ++row) {
+    const auto at = column->at(row);
+    made->codes[row] = at ? column->codes[*at] + 1 : 0;
+  }
+  return &*made;
+}
+
+// Equal arrays may get several codes.
+CodedField BlockFields::code_values(const std::vector<FactValue>& values) {
+  CodedField made;
+  made.codes.resize(values.size());
+  std::unordered_map<std::string_view, std::uint32_t> texts;
+  std::unordered_map<std::uint64_t, std::uint32_t> integers;
+  std::unordered_map<std::uint64_t, std::uint32_t> numbers;
+  std::array<std::optional<std::uint32_t>, 3> few;  // none, false, true
+  for (std::size_t row = 0; row < values.size(); ++row) {
+    const auto& value = values[row];
+    const auto next = static_cast<std::uint32_t>(made.values.size());
+    auto code = next;
+    switch (value.kind) {
+      case Kind::none:
+      case Kind::boolean: {
+        auto& same = few[!value.there() ? 0 : value.integer != 0 ? 2 : 1];
+        code = same.value_or(next);
+        same = code;
+        break;
+      }
+      case Kind::text: code = texts.try_emplace(value.text, next).first->second; break;
+      case Kind::integer: code = integers.try_emplace(static_cast<std::uint64_t>(value.integer), next).first->second; break;
+      case Kind::number: code = numbers.try_emplace(std::bit_cast<std::uint64_t>(value.number), next).first->second; break;
+      case Kind::array: break;
+    }
+    if (code == next) made.values.push_back(value);
+    made.codes[row] = code;
+  }
+  take(made.codes.size() * sizeof(std::uint32_t) + made.values.size() * sizeof(FactValue));
+  return made;
+}
+
+const CodedField& BlockFields::coded(const FieldExpression& field) {
+  if (const auto* simple = dictionary(field)) return *simple;
+  const auto found = coded_.find(field.text);
+  return found != coded_.end() ? found->second : coded_.emplace(field.text, code_values(values(field))).first->second;
+}
+
+std::vector<double> BlockFields::numbers_of(const facts::ColumnValues& column) {
+  std::vector<double> read;
+  switch (column.type) {
+    case ValueType::number:
+      if (column.positions.empty()) return column.numbers;
+      read = column.numbers;
+      break;
+    case ValueType::integer:
+    case ValueType::boolean: read.assign(column.integers.begin(), column.integers.end()); break;
+    case ValueType::text:
+    case ValueType::id: {
+      std::vector<double> by_code;
+      for (const auto text : column.texts) by_code.push_back(text_value(text).as_number().value_or(no_number_there));
+      for (const auto code : column.codes) read.push_back(by_code[code]);
+      break;
+    }
+    case ValueType::array: read.assign(column.codes.size(), no_number_there); break;
+  }
+  if (column.positions.empty()) return read;
+  std::vector<double> by_row(rows(), no_number_there);
+  for (std::size_t row = 0; row < by_row.size(); ++row) {
+    if (const auto at = column.at(row)) by_row[row] = read[*at];
+  }
+  return by_row;
+}
+
+const std::vector<double>& BlockFields::numbers(const FieldExpression& field) {
+  if (const auto found = numbers_.find(field.text); found != numbers_.end()) return found->second;
+  const auto sources = special_of(dataset_, field) == Special::none ? sources_of(field) : Sources{2, nullptr};
+  std::vector<double> made;
+  if (sources.count == 1) {
+    if (const auto* column = this->column(sources.only->name, sources.only->type)) made = numbers_of(*column);
+  } else if (sources.count > 1) {
+    for (const auto& value : values(field)) made.push_back(value.as_number().value_or(no_number_there));
+  }
+  made.resize(rows(), no_number_there);
+  take(made.size() * sizeof(double));
+  return numbers_.emplace(field.text, std::move(made)).first->second;
+}
+
+std::span<const std::int64_t> BlockFields::hashes(const FieldExpression& field) {
+  constexpr std::int64_t none = -1;
+  if (const auto found = hashes_.find(field.text); found != hashes_.end()) return found->second;
+  const auto sources = special_of(dataset_, field) == Special::none ? sources_of(field) : Sources{2, nullptr};
+  const bool is_hashed = sources.count == 1 && sources.only->name == facts::hashed_column && sources.only->type == ValueType::text;
+  const auto* column = is_hashed ? this->column(facts::hash_column, ValueType::integer) : nullptr;
+  if (column != nullptr && column->integers.size() == rows()) return column->integers;
+  std::vector<std::int64_t> made(rows(), none);
+  if (column != nullptr) {
+    for (std::size_t row = 0; row < made.size(); ++row) {
+      if (const auto at = column->at(row)) made[row] = column->integers[*at];
+    }
+  } else {
+    const auto& shared = coded(field);
+    std::vector<std::int64_t> by_code;
+    by_code.reserve(shared.values.size());
+    for (const auto& value : shared.values) {
+      const bool is_text = value.kind == Kind::text || value.kind == Kind::array;
+      by_code.push_back(!value.there() ? none : is_text ? facts::distinct_hash(value.text) : facts::distinct_hash(value.as_text()));
+    }
+    for (std::size_t row = 0; row < made.size(); ++row) made[row] = by_code[shared.codes[row]];
+  }
+  take(made.size() * sizeof(std::int64_t));
+  return hashes_.emplace(field.text, std::move(made)).first->second;
 }
 
 const std::vector<FactValue>& BlockFields::values(const FieldExpression& field) {
@@ -274,6 +465,19 @@ const std::vector<FactValue>& BlockFields::values(const FieldExpression& field) 
     for (const auto name : columns_of_field(dataset_, field.name)) fill_column(name, field.type, values);
   }
   return loaded_.emplace(field.text, std::move(values)).first->second;
+}
+
+bool BlockFields::has(const FieldExpression& field) const {
+  const auto names = columns_of_field(dataset_, field.name);
+  return std::ranges::any_of(block_.columns(), [&](const facts::ColumnSummary& column) {
+    return std::ranges::find(names, column.name) != names.end();
+  });
+}
+
+bool BlockFields::issue_has_frame(std::size_t row, const Pattern& pattern) {
+  const auto* column = this->column("issue.id", ValueType::integer);
+  const auto at = column ? column->at(row) : std::nullopt;
+  return at && issues_.has_frame(static_cast<std::uint64_t>(column->integers[*at]), pattern);
 }
 
 std::int64_t BlockFields::time_ns(std::size_t row) {

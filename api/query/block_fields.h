@@ -7,6 +7,7 @@
 #include "api/facts/block.h"
 #include "api/query/answer_budget.h"
 #include "api/query/condition.h"
+#include "api/query/pattern.h"
 #include "buffer/tables.h"
 
 #include <array>
@@ -14,6 +15,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -35,6 +37,14 @@ struct FactValue {
   std::string as_text() const;
 };
 
+// A field by row, where rows share their values.
+struct CodedField {
+  std::vector<std::uint32_t> codes;  // by row, into `values`
+  std::vector<FactValue> values;
+
+  const FactValue& at(std::size_t row) const { return values[codes[row]]; }
+};
+
 // Issues by the number that was written: where merges led, and their short ids.
 class IssueNames {
  public:
@@ -44,10 +54,13 @@ class IssueNames {
     std::string short_id;
   };
   const Name& find(std::uint64_t issue);
+  // Whether a frame of the issue holds the text; remembered. REQUIRES: the pattern stays where it is.
+  bool has_frame(std::uint64_t issue, const Pattern& pattern);
 
  private:
   const buffer::Reader& reader_;
   std::unordered_map<std::uint64_t, Name> known_;
+  std::map<const Pattern*, std::unordered_map<std::uint64_t, bool>> frames_;
 };
 
 struct FactProject {
@@ -85,6 +98,16 @@ class BlockFields {
   // By row; REQUIRES: no function. All rows of a block that cannot be read, or for which there is no
   // memory, are without a value.
   const std::vector<FactValue>& values(const FieldExpression& field);
+  // The same in forms that are quicker to read for many rows; bounded and lasting as values() is.
+  const CodedField& coded(const FieldExpression& field);
+  // nullptr unless the field is one column of texts here, or none: then each value is there once.
+  const CodedField* dictionary(const FieldExpression& field);
+  const std::vector<double>& numbers(const FieldExpression& field);  // by row; NaN: none
+  // By row: what stands for the value where distinct ones are counted (facts::distinct_hash() of its text); -1: none.
+  std::span<const std::int64_t> hashes(const FieldExpression& field);
+  bool has(const FieldExpression& field) const;  // false: no row has a value
+  // Whether the row is an event of an issue that has such a frame.
+  bool issue_has_frame(std::size_t row, const Pattern& pattern);
   std::int64_t time_ns(std::size_t row);
   facts::Place place(std::size_t row);
   std::size_t rows() const { return block_.rows(); }
@@ -93,7 +116,15 @@ class BlockFields {
   const FactProject& project() const { return project_; }
 
  private:
+  // The columns that hold a field's values in this block.
+  struct Sources {
+    std::size_t count = 0;
+    const facts::ColumnSummary* only = nullptr;  // of one
+  };
+  Sources sources_of(const FieldExpression& field) const;
   const facts::ColumnValues* column(std::string_view name, facts::ValueType type);
+  CodedField code_values(const std::vector<FactValue>& values);
+  std::vector<double> numbers_of(const facts::ColumnValues& column);
   bool take(std::size_t bytes);
   void fill_column(std::string_view name, FieldType type, std::vector<FactValue>& values);
   bool fill_special(const FieldExpression& field, std::vector<FactValue>& values);
@@ -106,6 +137,10 @@ class BlockFields {
   AnswerBudget* const budget_;
   std::size_t taken_ = 0;
   std::map<std::string, std::vector<FactValue>> loaded_;  // by the field's text
+  std::map<std::string, std::optional<CodedField>> dictionaries_;
+  std::map<std::string, CodedField> coded_;
+  std::map<std::string, std::vector<double>> numbers_;
+  std::map<std::string, std::vector<std::int64_t>> hashes_;
   std::map<std::pair<std::string, facts::ValueType>, facts::ColumnValues> columns_;
   std::deque<std::string> kept_;
   std::array<const facts::ColumnValues*, 4> fixed_{};  // @time, @sequence, @item, @index

@@ -187,7 +187,6 @@ class Lowering {
   }
 
   FieldExpression field_of(const SearchNode& node, std::string_view text) {
-    if (text.starts_with("flags[")) fail(node.at, "Feature flags are not indexed here.");
     auto field = parse_field_expression(text);
     if (!field) {
       fail(node.at, field.error().detail);

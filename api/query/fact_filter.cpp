@@ -1,6 +1,7 @@
 #include "api/query/fact_filter.h"
 
 #include "api/facts/bloom.h"
+#include "api/query/issue_free_text.h"
 #include "api/query/search_values.h"
 #include "relay/protocol/hex.h"
 
@@ -35,8 +36,10 @@ bool is_special(const FieldExpression& field) {
 std::vector<FieldExpression> text_fields(Dataset dataset) {
   std::vector<std::string_view> names;
   switch (dataset) {
-    case Dataset::errors: names = {"title", "message", "culprit", "error.value"}; break;
-    case Dataset::transactions: names = {"transaction"}; break;
+    case Dataset::errors: 
+      names = {"title", "message", "culprit", "error.type", "error.value", "url", "user.email", "user.username", "user.id", "user.ip"};
+      break;
+    case Dataset::transactions: names = {"transaction", "url", "user.email", "user.username", "user.id", "user.ip"}; break;
     case Dataset::spans: names = {"span.description", "span.name"}; break;
     case Dataset::logs: names = {"message"}; break;
     case Dataset::metrics: names = {"metric.name"}; break;
@@ -81,6 +84,20 @@ std::string without_hyphens_if_id(std::string_view text) {
   if (text.size() != 36) return std::string(text);
   const auto raw = raw_hex(text);
   return raw && raw->size() == 16 ? relay::render_hex(*raw) : std::string(text);
+}
+
+// One verdict a row; texts that rows share are judged once.
+template <class Verdict>
+void judge(BlockFields& fields, const FieldExpression& field, std::vector<std::uint8_t>& result, Verdict verdict) {
+  if (const auto* texts = fields.dictionary(field)) {
+    std::vector<std::uint8_t> by_code;
+    by_code.reserve(texts->values.size());
+    for (const auto& value : texts->values) by_code.push_back(verdict(value) ? 1 : 0);
+    for (std::size_t row = 0; row < result.size(); ++row) result[row] = by_code[texts->codes[row]];
+    return;
+  }
+  const auto& rows = fields.values(field);
+  for (std::size_t row = 0; row < result.size(); ++row) result[row] = verdict(rows[row]) ? 1 : 0;
 }
 
 }  // namespace
@@ -249,20 +266,9 @@ void FactFilter::evaluate_filter(const Node& node, BlockFields& fields, std::vec
     }
     return;
   }
-  const auto& rows = fields.values(node.field);
-  const char* before = nullptr;  // the same dictionary entry as in the row before
-  std::uint8_t verdict = 0;
-  for (std::size_t row = 0; row < result.size(); ++row) {
-    const bool text = rows[row].kind == Kind::text && !rows[row].text.empty();
-    if (!text || rows[row].text.data() != before) {
-      verdict = 0;
-      for (const auto& value : node.values) {
-        if (matches(node, value, rows[row])) verdict = 1;
-      }
-      before = text ? rows[row].text.data() : nullptr;
-    }
-    result[row] = verdict;
-  }
+  judge(fields, node.field, result, [&](const FactValue& row) {
+    return std::ranges::any_of(node.values, [&](const Value& value) { return matches(node, value, row); });
+  });
 }
 
 void FactFilter::evaluate(const Node& node, BlockFields& fields, std::vector<std::uint8_t>& result) const {
@@ -277,24 +283,28 @@ void FactFilter::evaluate(const Node& node, BlockFields& fields, std::vector<std
         for (std::size_t row = 0; row < result.size(); ++row)
           result[row] = all ? static_cast<std::uint8_t>(result[row] & part[row])
                             : static_cast<std::uint8_t>(result[row] | part[row]);
+        // Nothing is left to be told apart: further columns need not be read.
+        if (std::ranges::all_of(result, [&](std::uint8_t verdict) { return verdict == (all ? 0 : 1); })) break;
       }
       break;
     }
     case ConditionKind::has: {
-      const auto& rows = fields.values(node.field);
-      for (std::size_t row = 0; row < result.size(); ++row)
-        result[row] = rows[row].there() && !rows[row].as_text().empty() ? 1 : 0;
+      judge(fields, node.field, result, [](const FactValue& row) { return row.there() && !row.as_text().empty(); });
       break;
     }
     case ConditionKind::free_text: {
       std::fill(result.begin(), result.end(), std::uint8_t{0});
+      std::vector<std::uint8_t> part(result.size());
+      const auto& pattern = node.values.front().pattern;
       for (const auto& field : node.texts) {
-        const auto& rows = fields.values(field);
-        for (std::size_t row = 0; row < result.size(); ++row) {
-          if (result[row] == 0 && rows[row].there() &&
-              node.values.front().pattern.found_in_lower(lower_ascii(rows[row].text)))
-            result[row] = 1;
-        }
+        if (!fields.has(field)) continue;
+        judge(fields, field, part, [&](const FactValue& row) { return row.there() && pattern.found_in_lower(lower_ascii(row.text)); });
+        for (std::size_t row = 0; row < result.size(); ++row) result[row] = static_cast<std::uint8_t>(result[row] | part[row]);
+      }
+      // As with issues: shorter texts are not looked for in frames.
+      if (dataset_ != Dataset::errors || signature_of(pattern).empty()) break;
+      for (std::size_t row = 0; row < result.size(); ++row) {
+        if (result[row] == 0 && fields.issue_has_frame(row, pattern)) result[row] = 1;
       }
       break;
     }
@@ -306,7 +316,7 @@ void FactFilter::evaluate(const Node& node, BlockFields& fields, std::vector<std
 }
 
 void FactFilter::select(BlockFields& fields, std::vector<std::uint8_t>& mask) const {
-  if (root_.kind == ConditionKind::all && root_.parts.empty() && !root_.negated) return;
+  if (passes_all()) return;
   std::vector<std::uint8_t> result(mask.size());
   evaluate(root_, fields, result);
   for (std::size_t row = 0; row < mask.size(); ++row)

@@ -27,6 +27,8 @@ class FactFilter {
   bool may_match(const facts::BlockView& block, const FactProject& project) const {
     return may_match(root_, block, project);
   }
+  // Whether every row of every block matches.
+  bool passes_all() const { return root_.kind == ConditionKind::all && root_.parts.empty() && !root_.negated; }
   // Clears the mask where a row does not match. REQUIRES: one entry a row.
   void select(BlockFields& fields, std::vector<std::uint8_t>& mask) const;
 

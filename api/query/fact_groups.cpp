@@ -78,11 +78,19 @@ FactGroups::Group* FactGroups::find_or_add(BlockFields& fields, std::size_t row)
   return &groups_.emplace(key_, std::move(group)).first->second;
 }
 
-bool FactGroups::add_row(BlockFields& fields, std::size_t row) {
-  auto* group = find_or_add(fields, row);
-  if (group == nullptr) return false;
+bool FactGroups::add_rows(BlockFields& fields, std::span<const std::uint32_t> rows) {
+  numbers_.assign(columns_.plain(), fields, rows);
+  std::vector<Group*> groups;
+  for (const auto row : numbers_.first_rows()) {
+    groups.push_back(find_or_add(fields, row));
+    if (groups.back() == nullptr) return false;
+  }
+  std::vector<Accumulator*> sums(groups.size());
   std::size_t grown = 0;
-  for (std::size_t i = 0; i < group->sums.size(); ++i) grown += group->sums[i].add(columns_.aggregates()[i], fields, row);
+  for (std::size_t i = 0; i < columns_.aggregates().size(); ++i) {
+    for (std::size_t group = 0; group < groups.size(); ++group) sums[group] = &groups[group]->sums[i];
+    grown += columns_.gather(i, fields, {rows, numbers_.numbers()}, sums);
+  }
   return grown == 0 || budget_.take(grown);
 }
 

@@ -5,8 +5,11 @@
 
 #include "api/query/aggregate_columns.h"
 #include "api/query/answer_budget.h"
+#include "api/query/group_numbers.h"
 
 #include <cstddef>
+#include <cstdint>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -21,8 +24,8 @@ class FactGroups {
 
   // Fault::malformed for what makes no sense.
   Result<void> prepare();
-  // False when there is no room for more.
-  bool add_row(BlockFields& fields, std::size_t row);
+  // Rows of a block. False when there is no room for more.
+  bool add_rows(BlockFields& fields, std::span<const std::uint32_t> rows);
   Result<FactPage> page();
 
  private:
@@ -47,6 +50,7 @@ class FactGroups {
   std::vector<std::size_t> conditions_;
   std::vector<std::size_t> sorts_;
   std::unordered_map<std::string, Group> groups_;
+  GroupNumbers numbers_;
   std::string key_;
   bool overflown_ = false;
 };

@@ -154,7 +154,8 @@ Result<FactPage> list(const FactRequest& request, FactWalk& walk) {
 Result<FactPage> group(const FactRequest& request, std::vector<Condition> having, FactWalk& walk) {
   FactGroups groups(request, std::move(having), walk.budget());
   if (auto prepared = groups.prepare(); !prepared) return prepared.error();
-  auto walked = walk.run([&](BlockFields& fields, std::size_t row) { return groups.add_row(fields, row); });
+  auto walked = walk.run_blocks(
+      [&](BlockFields& fields, std::span<const std::uint32_t> rows) { return groups.add_rows(fields, rows); });
   if (!walked) return walked.error();
   return groups.page();
 }

@@ -2,6 +2,7 @@
 
 #include "api/query/aggregate_columns.h"
 #include "api/query/fact_walk.h"
+#include "api/query/group_numbers.h"
 
 #include <algorithm>
 #include <unordered_map>
@@ -9,6 +10,9 @@
 
 namespace picket::query {
 namespace {
+
+constexpr std::size_t no_series = ~std::size_t{0};
+constexpr std::uint32_t no_place = ~std::uint32_t{0};
 
 // The rows of all series, gathered bucket by bucket.
 class Buckets {
@@ -42,18 +46,24 @@ class Buckets {
     const auto cells = series * count_ * columns_.size();
     if (!budget_.take(cells * (sizeof(Accumulator) + sizeof(FactCell)))) return budget_.error();
     sums_.resize(series * count_ * columns_.aggregates().size());
+    place_of_cell_.resize(series * count_, no_place);
     return {};
   }
 
   const std::vector<FieldExpression>& plain() const { return columns_.plain(); }
 
-  bool add_row(std::size_t series, BlockFields& fields, std::size_t row) {
-    const auto at = fields.time_ns(row) / ns_per_ms - from_ms_;
-    const auto bucket = std::min(static_cast<std::size_t>(std::max<std::int64_t>(at, 0) / request_.interval_ms), count_ - 1);
-    auto* sums = sums_of(series, bucket);
-    std::size_t grown = 0;
-    for (std::size_t i = 0; i < columns_.aggregates().size(); ++i) grown += sums[i].add(columns_.aggregates()[i], fields, row);
-    return grown == 0 || budget_.take(grown);
+  // Rows of a block: `numbers` says each one's group, `series` each group's series, or none.
+  bool add_rows(BlockFields& fields, std::span<const std::uint32_t> rows, std::span<const std::uint32_t> numbers,
+                std::span<const std::size_t> series) {
+    const auto first = bucket_of(fields.block().earliest_ns());
+    const bool one_cell = first == bucket_of(fields.block().latest_ns()) && series.size() == 1;
+    if (one_cell) {
+      if (series.front() == no_series) return true;
+      cells_.assign(1, series.front() * count_ + first);
+      return add({rows, numbers}, fields);
+    }
+    spread(fields, rows, numbers, series);
+    return add({spread_rows_, places_}, fields);
   }
 
   std::vector<std::vector<FactCell>> values(std::size_t series) {
@@ -68,6 +78,51 @@ class Buckets {
   }
 
  private:
+  std::size_t bucket_of(std::int64_t time_ns) const {
+    const auto at = std::max<std::int64_t>(time_ns / ns_per_ms - from_ms_, 0);
+    return std::min(static_cast<std::size_t>(at / request_.interval_ms), count_ - 1);
+  }
+
+  // Numbers the cells (series and bucket) that the rows fall into.
+  void spread(BlockFields& fields, std::span<const std::uint32_t> rows, std::span<const std::uint32_t> numbers,
+              std::span<const std::size_t> series) {
+    cells_.clear();
+    spread_rows_.clear();
+    places_.clear();
+    std::int64_t from_ns = 0;  // of the bucket of the row before
+    std::int64_t to_ns = 0;
+    std::size_t bucket = 0;
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      const auto own = series[numbers[i]];
+      if (own == no_series) continue;
+      const auto at = fields.time_ns(rows[i]);
+      if (at < from_ns || at >= to_ns) {
+        bucket = bucket_of(at);
+        from_ns = (from_ms_ + static_cast<std::int64_t>(bucket) * request_.interval_ms) * ns_per_ms;
+        to_ns = from_ns + request_.interval_ms * ns_per_ms;
+      }
+      auto& place = place_of_cell_[own * count_ + bucket];
+      if (place == no_place) {
+        place = static_cast<std::uint32_t>(cells_.size());
+        cells_.push_back(own * count_ + bucket);
+      }
+      spread_rows_.push_back(rows[i]);
+      places_.push_back(place);
+    }
+    for (const auto cell : cells_) place_of_cell_[cell] = no_place;
+  }
+
+  bool add(GroupedRows rows, BlockFields& fields) {
+    const auto aggregates = columns_.aggregates().size();
+    std::vector<Accumulator*> sums(cells_.size());
+    std::size_t grown = 0;
+    for (std::size_t i = 0; i < aggregates; ++i) {
+      for (std::size_t place = 0; place < sums.size(); ++place) sums[place] = &sums_[cells_[place] * aggregates + i];
+      grown += columns_.gather(i, fields, rows, sums);
+    }
+    return grown == 0 || budget_.take(grown);
+  }
+
   Accumulator* sums_of(std::size_t series, std::size_t bucket) {
     return sums_.data() + (series * count_ + bucket) * columns_.aggregates().size();
   }
@@ -79,6 +134,12 @@ class Buckets {
   const std::size_t count_;
   std::vector<std::size_t> charted_;  // columns
   std::vector<Accumulator> sums_;     // series by bucket by aggregate
+
+  // Of the block at hand.
+  std::vector<std::size_t> cells_;  // series and bucket
+  std::vector<std::uint32_t> spread_rows_;
+  std::vector<std::uint32_t> places_;         // among cells_, by row
+  std::vector<std::uint32_t> place_of_cell_;  // no_place but within spread()
 };
 
 // The greatest groups' cells of plain fields.
@@ -130,16 +191,22 @@ Result<SeriesPage> find_series(const buffer::Reader& reader, const SeriesRequest
   if (auto prepared = buckets.prepare(count); !prepared) return prepared.error();
   std::string key;
   bool any_other = false;
-  const auto visit = [&](BlockFields& fields, std::size_t row) {
-    if (request.top == 0) return buckets.add_row(0, fields, row);
-    key.clear();
-    append_group_key(key, buckets.plain(), fields, row);
-    const auto found = index.find(key);
-    if (found != index.end()) return buckets.add_row(found->second, fields, row);
-    any_other = true;
-    return !others || buckets.add_row(groups.size(), fields, row);
+  GroupNumbers numbers;
+  const auto visit = [&](BlockFields& fields, std::span<const std::uint32_t> rows) {
+    static const std::vector<FieldExpression> nothing;
+    numbers.assign(request.top == 0 ? nothing : buckets.plain(), fields, rows);
+    std::vector<std::size_t> series;
+    for (const auto row : numbers.first_rows()) {
+      key.clear();
+      if (request.top > 0) append_group_key(key, buckets.plain(), fields, row);
+      const auto found = index.find(key);
+      const bool is_other = request.top > 0 && found == index.end();
+      any_other = any_other || is_other;
+      series.push_back(request.top == 0 ? 0 : !is_other ? found->second : others ? groups.size() : no_series);
+    }
+    return buckets.add_rows(fields, rows, numbers.numbers(), series);
   };
-  if (auto walked = walk.run(visit); !walked) return walked.error();
+  if (auto walked = walk.run_blocks(visit); !walked) return walked.error();
   SeriesPage page;
   page.from_ms = buckets.from_ms();
   page.buckets = buckets.count();

@@ -10,6 +10,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <span>
+#include <utility>
 #include <vector>
 
 namespace picket::query {
@@ -31,9 +33,10 @@ class FactWalk {
 
   AnswerBudget& budget() { return budget_; }
 
-  // `wanted` may pass over a whole block; `visit` gets the rows that match, false to stop.
+  // `wanted` may pass over a whole block; `visit` gets the fields of a block and the numbers of those of its
+  // rows that match, ascending, if there are any; false to stop.
   template <class Wanted, class Visit>
-  Result<void> run(Wanted wanted, Visit visit) {
+  Result<void> run_blocks(Wanted wanted, Visit visit) {
     bool late = false;
     for (const auto& project : request_.projects) {
       bool stopped = false;
@@ -43,7 +46,9 @@ class FactWalk {
         const bool in_time = block.latest_ns() >= request_.from_ms * ns_per_ms &&
                              block.earliest_ns() < request_.to_ms * ns_per_ms;
         if (!in_time || !wanted(block) || !filter_.may_match(block, project)) return true;
-        stopped = !rows_of(block, project, visit);
+        BlockFields fields(request_.dataset, project, block, issues_, &budget_);
+        const auto rows = select(fields);
+        stopped = budget_.exhausted() || (!rows.empty() && !visit(fields, rows)) || budget_.exhausted();
         return !stopped;
       });
       if (late) return too_late();
@@ -51,6 +56,18 @@ class FactWalk {
       if (stopped) break;
     }
     return {};
+  }
+  template <class Visit>
+  Result<void> run_blocks(Visit visit) {
+    return run_blocks([](const facts::BlockView&) { return true; }, std::move(visit));
+  }
+
+  // Row by row.
+  template <class Wanted, class Visit>
+  Result<void> run(Wanted wanted, Visit visit) {
+    return run_blocks(std::move(wanted), [&](BlockFields& fields, std::span<const std::uint32_t> rows) {
+      return std::ranges::all_of(rows, [&](std::uint32_t row) { return visit(fields, row) && !budget_.exhausted(); });
+    });
   }
   template <class Visit>
   Result<void> run(Visit visit) {
@@ -61,19 +78,8 @@ class FactWalk {
   using Stopwatch = std::chrono::steady_clock;
 
   static Error too_late();
-  // Rows outside of the time and of the environments are cleared.
-  void select(BlockFields& fields, std::vector<std::uint8_t>& mask) const;
-
-  template <class Visit>
-  bool rows_of(const facts::BlockView& block, const FactProject& project, Visit& visit) {
-    BlockFields fields(request_.dataset, project, block, issues_, &budget_);
-    std::vector<std::uint8_t> mask(block.rows(), 1);
-    select(fields, mask);
-    for (std::size_t row = 0; row < mask.size() && !budget_.exhausted(); ++row) {
-      if (mask[row] != 0 && !visit(fields, row)) return false;
-    }
-    return !budget_.exhausted();
-  }
+  // The rows that match, until the next call. Columns are read only where the block's summaries leave it open.
+  std::span<const std::uint32_t> select(BlockFields& fields);
 
   const buffer::Reader& reader_;
   const FactRequest& request_;
@@ -81,6 +87,8 @@ class FactWalk {
   IssueNames issues_;
   AnswerBudget budget_;
   const Stopwatch::time_point end_;
+  std::vector<std::uint32_t> every_;  // 0, 1, 2 …
+  std::vector<std::uint32_t> selected_;
 };
 
 }  // namespace picket::query

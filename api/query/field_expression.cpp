@@ -1,5 +1,6 @@
 #include "api/query/field_expression.h"
 
+#include "api/digest/derived_tags.h"
 #include "api/query/pattern.h"
 
 #include <optional>
@@ -73,6 +74,11 @@ Result<FieldExpression> parse_field_expression(std::string_view text) {
   if (text.empty() || text.size() > 400) return malformed("Invalid field: '" + field.text.substr(0, 100) + "'");
   if (text.starts_with("tags[") && text.ends_with(']')) {
     if (!read_tag(text.substr(5, text.size() - 6), field)) return malformed("Invalid field: " + field.text);
+    return field;
+  }
+  if (text.starts_with("flags[") && text.ends_with(']')) {
+    if (!read_tag(text.substr(6, text.size() - 7), field)) return malformed("Invalid field: " + field.text);
+    field.name = digest::flag_key(field.name);
     return field;
   }
   const auto open = text.find('(');

@@ -14,7 +14,7 @@ enum class FieldType : std::uint8_t { any, text, number, boolean, array };
 
 struct FieldExpression {
   std::string text;  // as it was asked for
-  std::string name;  // of a field: without tags[…]
+  std::string name;  // of a field: without tags[…]; of a feature flag the key of its tag (api/digest/derived_tags.h)
   FieldType type = FieldType::any;
   bool explicit_tag = false;
   std::string function;  // of an aggregate, lower case; then `arguments` instead of `name`
@@ -22,7 +22,7 @@ struct FieldExpression {
 
   bool is_function() const { return !function.empty(); }
 };
-// name, tags[name], tags[name,type], function(argument, …). Fault::malformed with the words for a 400.
+// name, tags[name], tags[name,type], flags[name], function(argument, …). Fault::malformed with the words for a 400.
 Result<FieldExpression> parse_field_expression(std::string_view text);
 
 }  // namespace picket::query

@@ -1,5 +1,6 @@
 #include "api/query/issue_columns.h"
 
+#include "api/query/last_seen_walk.h"
 #include "api/query/pattern.h"
 #include "buffer/keys.h"
 
@@ -32,6 +33,16 @@ std::string member_text(const boost::json::object& metadata, std::string_view na
   return value && value->is_string() ? std::string(value->get_string()) : std::string();
 }
 
+std::uint64_t hash_row(std::string_view row) {
+  return std::hash<std::string_view>()(row);
+}
+
+std::uint64_t id_of(std::string_view key) {
+  return buffer::KeyReader(key).u64();
+}
+
+}  // namespace
+
 std::string render_texts(const schema::Issue& issue) {
   boost::json::error_code failed;
   const auto parsed = boost::json::parse(issue.metadata_json(), failed);
@@ -53,15 +64,13 @@ std::string render_texts(const schema::Issue& issue) {
   return texts;
 }
 
-std::uint64_t hash_row(std::string_view row) {
-  return std::hash<std::string_view>()(row);
+std::string_view IssueTexts::field(TextField field) const {
+  auto rest = bytes_;
+  for (int skip = static_cast<int>(field); skip > 0; --skip) {
+    rest.remove_prefix(std::min(rest.size(), rest.find(field_end) + 1));
+  }
+  return rest.substr(0, rest.find(field_end));
 }
-
-std::uint64_t id_of(std::string_view key) {
-  return buffer::KeyReader(key).u64();
-}
-
-}  // namespace
 
 void ColumnSet::count(IssueColumn& column, std::string_view counters_row) {
   using google::protobuf::internal::WireFormatLite;
@@ -112,20 +121,11 @@ IssueColumn ColumnSet::make(std::uint64_t id, std::string_view issue_row, std::s
   column.handled_known = issue.handled_known();
   column.unhandled = issue.unhandled();
   column.listed = issue.merged_into() == 0;
-  const auto texts = render_texts(issue);
   column.text_at = static_cast<std::uint32_t>(texts_.size());
-  column.text_bytes = static_cast<std::uint32_t>(texts.size());
-  texts_ += texts;
+  if (!lean_) texts_ += digest::TextSignature(issue.text_signature()).render() + render_texts(issue);
+  column.text_bytes = static_cast<std::uint32_t>(texts_.size() - column.text_at);
   count(column, counters_row);
   return column;
-}
-
-std::string_view ColumnSet::text(const IssueColumn& column, TextField field) const {
-  auto rest = texts(column);
-  for (int skip = static_cast<int>(field); skip > 0; --skip) {
-    rest.remove_prefix(std::min(rest.size(), rest.find(field_end) + 1));
-  }
-  return rest.substr(0, rest.find(field_end));
 }
 
 std::uint32_t ColumnSet::number_of(std::string_view word) {
@@ -139,10 +139,15 @@ std::uint32_t ColumnSet::number_of(std::string_view word) {
   return number;
 }
 
-IssueColumn* ColumnSet::find(std::uint64_t id) {
-  const auto place = std::lower_bound(issues_.begin(), issues_.end(), id,
-                                      [](const IssueColumn& column, std::uint64_t wanted) { return column.id < wanted; });
-  return place != issues_.end() && place->id == id ? &*place : nullptr;
+const IssueColumn* ColumnSet::find(std::uint64_t id) const {
+  if (issues_.empty() || id < issues_.front().id) return nullptr;
+  // Numbers are dense but for issues that are gone: this many places from the first, or before that.
+  const auto furthest = std::min<std::uint64_t>(id - issues_.front().id, issues_.size() - 1);
+  const auto* const end = issues_.data() + furthest;
+  if (end->id == id) return end;
+  const auto* const place = std::lower_bound(issues_.data(), end, id,
+                                             [](const IssueColumn& column, std::uint64_t wanted) { return column.id < wanted; });
+  return place->id == id ? place : nullptr;
 }
 
 void ColumnSet::insert(IssueColumn column) {
@@ -164,7 +169,7 @@ void ColumnSet::tidy() {
   std::string kept;
   kept.reserve(texts_.size() - unused_text_bytes_);
   for (auto& column : issues_) {
-    const auto text = texts(column);
+    const auto text = kept_of(column);
     column.text_at = static_cast<std::uint32_t>(kept.size());
     kept += text;
   }
@@ -172,16 +177,24 @@ void ColumnSet::tidy() {
   unused_text_bytes_ = 0;
 }
 
+void ColumnSet::drop_all_texts() {
+  lean_ = true;
+  texts_ = std::string();
+  unused_text_bytes_ = 0;
+  for (auto& column : issues_) column.text_at = column.text_bytes = 0;
+}
+
 std::size_t ColumnSet::bytes() const {
   return issues_.capacity() * sizeof(IssueColumn) + texts_.capacity() + word_bytes_;
 }
 
 IssueColumns::Shown IssueColumns::with(const buffer::Tables& tables,
-                                       const std::function<void(const ColumnSet&)>& use) {
+                                       const std::function<void(const ColumnSet&, const buffer::Reader&)>& use) {
   const std::lock_guard lock(mutex_);
   Shown shown{tables.snapshot()};
   shown.complete = follow(tables, shown.snapshot);
-  if (shown.complete) use(set_);
+  lean_.store(set_.lean(), std::memory_order_relaxed);
+  if (shown.complete) use(set_, shown.snapshot);
   return shown;
 }
 
@@ -193,7 +206,9 @@ bool IssueColumns::follow(const buffer::Tables& tables, const buffer::Snapshot& 
     if (snapshot.entries(Table::issues) > too_many_ - too_many_ / 5) return false;
     too_many_ = 0;
   }
-  const auto touched = transaction_ == 0 ? std::nullopt : tables.issues_touched(transaction_, newest);
+  // Far fewer than when the texts were left out.
+  const bool shrunk = set_.lean() && set_.bytes() < most_bytes_ / 4;
+  const auto touched = transaction_ == 0 || shrunk ? std::nullopt : tables.issues_touched(transaction_, newest);
   if (!touched) {
     if (!read_all(snapshot)) return false;
   } else {
@@ -206,11 +221,18 @@ bool IssueColumns::follow(const buffer::Tables& tables, const buffer::Snapshot& 
     set_.tidy();
   }
   transaction_ = newest;
-  if (set_.bytes() <= most_bytes_) return true;
+  if (fits()) return true;
   too_many_ = snapshot.entries(Table::issues);
   transaction_ = 0;
   set_ = {};
   return false;
+}
+
+// Leaves the texts out where they are too much. False where that is not enough.
+bool IssueColumns::fits() {
+  if (set_.lean() || set_.bytes() <= most_bytes_) return set_.bytes() <= most_lean_bytes_;
+  set_.drop_all_texts();
+  return set_.bytes() <= most_lean_bytes_;
 }
 
 bool IssueColumns::read_all(const buffer::Snapshot& snapshot) {
@@ -218,10 +240,11 @@ bool IssueColumns::read_all(const buffer::Snapshot& snapshot) {
   transaction_ = 0;
   // Grown by hand: doubling would overshoot the budget.
   const auto entries = snapshot.entries(Table::issues);
-  if (entries * sizeof(IssueColumn) > most_bytes_) {
+  if (entries * sizeof(IssueColumn) > most_lean_bytes_) {
     too_many_ = entries;
     return false;
   }
+  if (entries * sizeof(IssueColumn) > most_bytes_) set_.drop_all_texts();
   set_.issues_.reserve(entries + entries / 16 + 64);
   auto counters = snapshot.cursor(Table::issue_counters);
   bool counting = counters.first();
@@ -231,7 +254,7 @@ bool IssueColumns::read_all(const buffer::Snapshot& snapshot) {
     const bool own = counting && counters.key() == issues.key();
     auto column = set_.make(id_of(issues.key()), issues.value(), own ? counters.value() : std::string_view());
     if (column.listed) set_.issues_.push_back(column);
-    if (set_.bytes() > most_bytes_) {
+    if (!fits()) {
       too_many_ = entries;
       set_ = {};
       return false;
@@ -244,7 +267,7 @@ void IssueColumns::read_one(const buffer::Snapshot& snapshot, std::uint64_t id) 
   const auto key = Key().u64(id);
   const auto row = snapshot.get(Table::issues, key);
   const auto counters = snapshot.get(Table::issue_counters, key).value_or(std::string_view());
-  auto* known = set_.find(id);
+  auto* known = set_.find_own(id);
   if (!row) {
     if (known && known->listed) {
       known->listed = false;
@@ -265,50 +288,19 @@ void IssueColumns::read_one(const buffer::Snapshot& snapshot, std::uint64_t id) 
 
 void scan(const buffer::Reader& reader, std::span<const std::uint64_t> projects, std::size_t chunk,
           const std::function<bool(const ColumnSet&)>& use) {
-  struct Walk {
-    buffer::Cursor cursor;
-    std::uint64_t project = 0;
-    std::int64_t last_seen_ms = 0;
-    std::uint64_t issue = 0;
-  };
-  const auto read = [](Walk& walk) {
-    if (!walk.cursor.valid()) return false;
-    buffer::KeyReader key(walk.cursor.key());
-    if (key.u64() != walk.project) return false;
-    walk.last_seen_ms = static_cast<std::int64_t>(key.descending());
-    walk.issue = key.u64();
-    return true;
-  };
-  const auto older = [](const Walk& a, const Walk& b) {
-    return a.last_seen_ms != b.last_seen_ms ? a.last_seen_ms < b.last_seen_ms : a.issue < b.issue;
-  };
-  std::vector<Walk> walks;
-  for (const auto project : projects) {
-    Walk walk{reader.cursor(Table::issues_by_last_seen), project};
-    walk.cursor.seek(Key().u64(project));
-    if (read(walk)) walks.push_back(std::move(walk));
-  }
-  std::make_heap(walks.begin(), walks.end(), older);
   ColumnSet set;
-  while (!walks.empty()) {
-    std::pop_heap(walks.begin(), walks.end(), older);
-    auto& walk = walks.back();
-    const auto key = Key().u64(walk.issue);
-    if (const auto row = reader.get(Table::issues, key)) {
-      const auto counters = reader.get(Table::issue_counters, key);
-      const auto column = set.make(walk.issue, *row, counters.value_or(std::string_view()));
-      if (column.listed) set.issues_.push_back(column);
-    }
-    walk.cursor.next();
-    if (read(walk)) {
-      std::push_heap(walks.begin(), walks.end(), older);
-    } else {
-      walks.pop_back();
-    }
-    if (set.issues_.size() < chunk && !walks.empty()) continue;
+  LastSeenWalk walk(reader, projects);
+  while (const auto place = walk.next()) {
+    const auto key = Key().u64(place->issue);
+    const auto row = reader.get(Table::issues, key);
+    if (!row) continue;
+    const auto column = set.make(place->issue, *row, reader.get(Table::issue_counters, key).value_or(std::string_view()));
+    if (column.listed) set.issues_.push_back(column);
+    if (set.issues_.size() < chunk) continue;
     if (!use(set)) return;
     set = {};
   }
+  if (!set.issues_.empty()) use(set);
 }
 
 }  // namespace picket::query

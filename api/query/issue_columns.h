@@ -3,14 +3,18 @@
 // reads them all again when that is not known (first use, a long silence, another process writing).
 //
 // INVARIANT  What with() shows agrees exactly with the snapshot it returns: the newest commit.
-// INVARIANT  At most `most_bytes` are kept. Where that is not enough nothing is kept, and callers walk
-//            the tables (scan()), chunk by chunk through the same view.
+// INVARIANT  At most `most_bytes` are kept. Where that is not enough, the texts are left out, for
+//            up to three times as much (lean()): half a million issues with the usual 20 MiB. Where that
+//            is not enough nothing is kept, and callers walk the tables (scan()), chunk by chunk
+//            through the same view.
 // THREADS    All members from any thread; with() holds a lock while `use` runs, which must be brief.
 #pragma once
 
+#include "api/digest/issue_texts.h"
 #include "buffer/schema/rows.pb.h"
 #include "buffer/tables.h"
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <mutex>
@@ -52,6 +56,17 @@ struct IssueColumn {
 // The searchable texts of an issue, lower case: title, culprit, error type, error value, and the
 // other texts of its metadata.
 enum class TextField : std::uint8_t { title, culprit, error_type, error_value, other };
+class IssueTexts {
+ public:
+  // REQUIRES: `bytes`, as render_texts() made them, outlive this.
+  explicit IssueTexts(std::string_view bytes) : bytes_(bytes) {}
+  std::string_view all() const { return bytes_; }
+  std::string_view field(TextField field) const;
+
+ private:
+  std::string_view bytes_;
+};
+std::string render_texts(const schema::Issue& issue);
 
 class ColumnSet;
 
@@ -68,26 +83,37 @@ class ColumnSet {
   // Reads only the counters' numbers into `column`.
   static void count(IssueColumn& column, std::string_view counters_row);
 
-  std::string_view texts(const IssueColumn& column) const {
-    return std::string_view(texts_).substr(column.text_at, column.text_bytes);
+  // REQUIRES: !lean()
+  IssueTexts texts(const IssueColumn& column) const {
+    return IssueTexts(kept_of(column).substr(digest::TextSignature::bytes));
   }
-  std::string_view text(const IssueColumn& column, TextField field) const;
+  // Whether the issue's row of further texts may hold what has this signature; true where that is not known.
+  bool may_hold(const IssueColumn& column, const digest::TextSignature& wanted) const {
+    return lean_ || digest::TextSignature(kept_of(column).substr(0, digest::TextSignature::bytes)).may_hold(wanted);
+  }
+  bool lean() const { return lean_; }  // without texts
   const std::string& word(std::uint32_t number) const { return words_[number]; }
   std::span<const IssueColumn> issues() const { return issues_; }
+  const IssueColumn* find(std::uint64_t id) const;  // REQUIRES: the set of IssueColumns; nullptr: not there
 
  private:
   friend class IssueColumns;
   friend void scan(const buffer::Reader&, std::span<const std::uint64_t>, std::size_t,
                    const std::function<bool(const ColumnSet&)>&);
+  std::string_view kept_of(const IssueColumn& column) const {
+    return std::string_view(texts_).substr(column.text_at, column.text_bytes);
+  }
   std::uint32_t number_of(std::string_view word);
-  IssueColumn* find(std::uint64_t id);
+  IssueColumn* find_own(std::uint64_t id) { return const_cast<IssueColumn*>(find(id)); }
   void insert(IssueColumn column);
   void drop_text(const IssueColumn& column) { unused_text_bytes_ += column.text_bytes; }
+  void drop_all_texts();
   void tidy();
   std::size_t bytes() const;
 
   std::vector<IssueColumn> issues_;  // ascending by id
-  std::string texts_;
+  bool lean_ = false;
+  std::string texts_;  // of each issue the signature of its further texts, then its own
   std::size_t unused_text_bytes_ = 0;
   std::size_t unlisted_ = 0;
   std::vector<std::string> words_;
@@ -97,20 +123,25 @@ class ColumnSet {
 
 class IssueColumns {
  public:
-  explicit IssueColumns(std::size_t most_bytes = std::size_t{20} << 20) : most_bytes_(most_bytes) {}
+  explicit IssueColumns(std::size_t most_bytes = std::size_t{20} << 20) : most_bytes_(most_bytes), most_lean_bytes_(3 * most_bytes) {}
 
   struct Shown {
     buffer::Snapshot snapshot;
     bool complete = false;  // false: too many issues to keep; `use` was not called
   };
-  Shown with(const buffer::Tables& tables, const std::function<void(const ColumnSet&)>& use);
+  // Whether the last with() showed columns without texts.
+  bool lean() const { return lean_.load(std::memory_order_relaxed); }
+  Shown with(const buffer::Tables& tables, const std::function<void(const ColumnSet&, const buffer::Reader&)>& use);
 
  private:
   bool follow(const buffer::Tables& tables, const buffer::Snapshot& snapshot);
   bool read_all(const buffer::Snapshot& snapshot);
   void read_one(const buffer::Snapshot& snapshot, std::uint64_t id);
+  bool fits();
 
   const std::size_t most_bytes_;
+  const std::size_t most_lean_bytes_;
+  std::atomic<bool> lean_ = false;
   std::mutex mutex_;
   ColumnSet set_;                // guarded by mutex_
   std::uint64_t transaction_ = 0;  // guarded by mutex_; what set_ agrees with, 0: nothing

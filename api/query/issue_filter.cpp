@@ -2,6 +2,7 @@
 
 #include "api/digest/event.h"
 #include "api/digest/issue_state.h"
+#include "api/query/issue_free_text.h"
 #include "api/query/issue_names.h"
 #include "api/query/issue_states.h"
 #include "api/query/people.h"
@@ -13,6 +14,7 @@
 
 #include <algorithm>
 #include <bitset>
+#include <cctype>
 #include <charconv>
 #include <set>
 #include <utility>
@@ -30,6 +32,31 @@ using Handler = Made (*)(const Compiler&, const Condition&);
 IssueTest by_column(bool negate, ColumnTest test) {
   return {.kind = IssueTest::Kind::column, .negated = negate, .column = std::move(test)};
 }
+using TextsTest = std::function<bool(const IssueTexts&)>;
+
+// `may_hold` says without decoding that a row cannot pass; none: it may.
+IssueTest by_texts(bool negate, TextsTest test, std::function<bool(std::string_view)> may_hold = {}) {
+  auto made = by_column(negate, [test](const ColumnSet& set, const IssueColumn& issue) { return test(set.texts(issue)); });
+  made.row = [test, may_hold = std::move(may_hold)](const buffer::Reader& reader, const Candidate& candidate) {
+    const auto bytes = reader.get(buffer::Table::issues, buffer::Key().u64(candidate.id));
+    if (!bytes || (may_hold && !may_hold(*bytes))) return false;
+    return test(IssueTexts(render_texts(buffer::parse_row<schema::Issue>(*bytes))));
+  };
+  return made;
+}
+
+// The longest part of a text that is the same in every encoding that rows use.
+std::string plain_run(std::string_view text) {
+  std::string_view longest;
+  for (std::size_t from = 0; from < text.size(); ++from) {
+    auto to = from;
+    while (to < text.size() && (std::isalnum(static_cast<unsigned char>(text[to])) != 0 || text[to] == '_' || text[to] == '.')) ++to;
+    if (to - from > longest.size()) longest = text.substr(from, to - from);
+    from = to;
+  }
+  return std::string(longest);
+}
+
 IssueTest by_row(bool negate, RowTest test) {
   return {.kind = IssueTest::Kind::row, .negated = negate, .row = std::move(test)};
 }
@@ -70,8 +97,8 @@ Made match_word(const Compiler&, const Condition& term, std::uint32_t IssueColum
 
 Made match_text(const Compiler&, const Condition& term, TextField field) {
   auto patterns = patterns_of(term, true);
-  return by_column(term.asks_not(), [field, patterns = std::move(patterns)](const ColumnSet& set, const IssueColumn& issue) {
-    const auto text = set.text(issue, field);
+  return by_texts(term.asks_not(), [field, patterns = std::move(patterns)](const IssueTexts& texts) {
+    const auto text = texts.field(field);
     return std::any_of(patterns.begin(), patterns.end(), [&](const Pattern& pattern) { return pattern.matches_lower(text); });
   });
 }
@@ -79,39 +106,23 @@ Made match_text(const Compiler&, const Condition& term, TextField field) {
 // Anywhere in the texts, ignoring case.
 Made match_message(const Compiler&, const Condition& term) {
   auto patterns = patterns_of(term, true);
-  return by_column(term.asks_not(), [patterns = std::move(patterns)](const ColumnSet& set, const IssueColumn& issue) {
-    return std::any_of(patterns.begin(), patterns.end(),
-                       [&](const Pattern& pattern) { return pattern.found_in_lower(set.texts(issue)); });
-  });
+  std::vector<std::string> runs;
+  for (const auto& pattern : patterns) runs.push_back(pattern.has_wildcard() ? std::string() : plain_run(pattern.plain()));
+  auto may_hold = [runs = std::move(runs)](std::string_view row) {
+    const auto lower = lower_ascii(row);
+    return std::ranges::any_of(runs, [&](const std::string& run) { return lower.find(run) != std::string::npos; });
+  };
+  auto test = [patterns = std::move(patterns)](const IssueTexts& texts) {
+    return std::ranges::any_of(patterns, [&](const Pattern& pattern) { return pattern.found_in_lower(texts.all()); });
+  };
+  return by_texts(term.asks_not(), std::move(test), std::move(may_hold));
 }
 
-bool looks_like_address(std::string_view text) {
-  return text.find_first_of("0123456789") != std::string_view::npos && text.find_first_of(".:") != std::string_view::npos &&
-         text.find_first_not_of("0123456789abcdefABCDEF.:*") == std::string_view::npos;
-}
-
-// Within the values of a tag, ignoring case; of users without the word before the colon.
-IssueTest found_in_tag(std::string_view key, const std::vector<Pattern>& patterns) {
-  return by_tag(false, {.key = std::string(key), .exact = {}, .matches = [patterns, user = key == "user"](std::string_view value) {
-                          if (user) value.remove_prefix(std::min(value.size(), value.find(':') + 1));
-                          const auto text = lower_ascii(value);
-                          return std::ranges::any_of(patterns, [&](const Pattern& each) { return each.found_in_lower(text); });
-                        }});
-}
-
-// Free text: in the issue's texts; what looks like a part of a URL, an e-mail or an IP address also in
-// the tags that hold these, which costs reading every value of the tag.
-Made match_anywhere(const Compiler& compiler, const Condition& term) {
+Made match_free_text(const Compiler& compiler, const Condition& term) {
   auto in_texts = match_message(compiler, term);
-  const auto& text = term.values.front().text;
-  const bool url = text.find('/') != std::string::npos;
-  const bool user = text.find('@') != std::string::npos || looks_like_address(text);
-  if (!in_texts || (!url && !user)) return in_texts;
-  IssueTest anywhere{.kind = IssueTest::Kind::any, .negated = std::exchange(in_texts->negated, false)};
-  anywhere.parts.push_back(*std::move(in_texts));
-  if (url) anywhere.parts.push_back(found_in_tag("url", patterns_of(term, true)));
-  if (user) anywhere.parts.push_back(found_in_tag("user", patterns_of(term, true)));
-  return anywhere;
+  if (!in_texts) return in_texts;
+  in_texts->negated = false;
+  return free_text_test(compiler.reader, compiler.scope, term, *std::move(in_texts));
 }
 
 bool compare(Operator op, double left, double right) {
@@ -279,7 +290,7 @@ Made match_has(const Compiler&, const Condition& term) {
     const auto field = key == "error.type" ? TextField::error_type
                        : key == "culprit"  ? TextField::culprit
                                            : TextField::error_value;
-    return by_column(term.negated, [field](const ColumnSet& set, const IssueColumn& issue) { return !set.text(issue, field).empty(); });
+    return by_texts(term.negated, [field](const IssueTexts& texts) { return !texts.field(field).empty(); });
   }
   static const std::set<std::string, std::less<>> always = {
       "level", "status", "title", "message", "issue", "issue.id", "id", "project", "issue.category", "issue.type",
@@ -351,6 +362,11 @@ Handler handler_of(std::string_view key) {
 
 }  // namespace
 
+void read_texts_from_rows(IssueTest& test) {
+  if (test.kind == IssueTest::Kind::column && test.row) test.kind = IssueTest::Kind::row;
+  for (auto& part : test.parts) read_texts_from_rows(part);
+}
+
 bool any_matches(const std::vector<Pattern>& patterns, std::string_view text) {
   return std::any_of(patterns.begin(), patterns.end(), [&](const Pattern& pattern) { return pattern.matches(text); });
 }
@@ -370,7 +386,7 @@ Result<IssueTest> make_issue_test(const buffer::Reader& reader, const SearchScop
   if (condition.field.is_function()) {
     return refuse(condition, "Aggregate filters (" + condition.field.function + ") are not supported in issue searches.");
   }
-  const Handler handler = condition.kind == ConditionKind::free_text ? match_anywhere
+  const Handler handler = condition.kind == ConditionKind::free_text ? match_free_text
                           : condition.kind == ConditionKind::is      ? match_is
                           : condition.kind == ConditionKind::has     ? match_has
                           : condition.field.explicit_tag             ? match_tag

@@ -20,6 +20,8 @@ struct SearchScope {
   std::vector<std::uint64_t> projects;  // ascending
   std::uint64_t user = 0;               // "me"; 0: nobody
   Time now{};
+  // For walks over the tables, which may end early: texts are read while they last, not afterwards.
+  bool texts_at_once = false;
 };
 
 struct Candidate {
@@ -49,10 +51,14 @@ struct IssueTest {
   std::vector<IssueTest> parts{};  // of all, any
   ColumnTest column{};
   TagTest tag{};
-  RowTest row{};
+  RowTest row{};  // of a column that is a text, too: the same, from the issue's row
 };
 
-// Fault::malformed with the words for a 400. `reader` resolves names: users, teams, releases.
+// Where the columns are without texts.
+void read_texts_from_rows(IssueTest& test);
+
+// Fault::malformed with the words for a 400. `reader` resolves names: users, teams, releases; the test reads
+// texts through it, so it must outlive the test.
 Result<IssueTest> make_issue_test(const buffer::Reader& reader, const SearchScope& scope, const Condition& condition);
 
 // One value against text as search compares it: wildcards, negation by the caller.

@@ -1,5 +1,6 @@
 #include "api/query/issue_names.h"
 
+#include "buffer/event_ids.h"
 #include "api/query/pattern.h"
 #include "buffer/keys.h"
 #include "buffer/rows.h"
@@ -28,13 +29,9 @@ std::optional<std::uint64_t> parse_base32(std::string_view text) {
 }
 
 std::optional<EventPlace> find_in_project(const buffer::Reader& reader, std::uint64_t project, std::string_view raw_id) {
-  const auto stored = reader.get(Table::event_ids, Key().u64(project).raw(raw_id));
-  if (!stored) return std::nullopt;
-  buffer::KeyReader value(*stored);
-  EventPlace place{project};
-  place.sequence = value.u64();
-  place.item = value.u16();
-  return place;
+  const auto spot = buffer::find_event_id(reader, project, raw_id);
+  if (!spot) return std::nullopt;
+  return EventPlace{project, spot->sequence, spot->item};
 }
 
 }  // namespace
@@ -97,15 +94,22 @@ std::vector<std::uint64_t> issues_of_event(const buffer::Reader& reader,
   return issues;
 }
 
-std::optional<std::uint64_t> resolve_issue(const buffer::Reader& reader, std::uint64_t id) {
+std::optional<schema::Issue> find_issue(const buffer::Reader& reader, std::uint64_t id) {
   // Merges point at an unmerged issue; a few steps cover merges of merges, a circle ends.
   for (int steps = 0; steps < 10; ++steps) {
-    const auto row = buffer::find_row<schema::Issue>(reader, Table::issues, Key().u64(id));
-    if (!row) return std::nullopt;
-    if (row->merged_into() == 0) return id;
+    auto row = buffer::find_row<schema::Issue>(reader, Table::issues, Key().u64(id));
+    if (!row || row->merged_into() == 0) {
+      if (row) row->set_id(id);
+      return row;
+    }
     id = row->merged_into();
   }
   return std::nullopt;
+}
+
+std::optional<std::uint64_t> resolve_issue(const buffer::Reader& reader, std::uint64_t id) {
+  const auto row = find_issue(reader, id);
+  return row ? std::optional(row->id()) : std::nullopt;
 }
 
 }  // namespace picket::query

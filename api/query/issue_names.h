@@ -1,6 +1,7 @@
 // The names of issues: numbers, short ids ("SHOP-1A") and the ids of their events.
 #pragma once
 
+#include "buffer/schema/rows.pb.h"
 #include "buffer/tables.h"
 
 #include <cstdint>
@@ -37,5 +38,6 @@ std::vector<std::uint64_t> issues_of_event(const buffer::Reader& reader,
 
 // Follows merges to the issue that an id stands for today. Nothing when there is none.
 std::optional<std::uint64_t> resolve_issue(const buffer::Reader& reader, std::uint64_t id);
+std::optional<schema::Issue> find_issue(const buffer::Reader& reader, std::uint64_t id);  // its row
 
 }  // namespace picket::query

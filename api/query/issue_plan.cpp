@@ -72,6 +72,14 @@ IssuePlan::Node IssuePlan::prepare(IssueTest test) {
   return node;
 }
 
+bool IssuePlan::reads_little(const Node& node) {
+  return (node.kind != Kind::tag || !node.tag.exact.empty()) && std::ranges::all_of(node.parts, reads_little);
+}
+
+bool IssuePlan::reads_little_each() const {
+  return std::ranges::all_of(rest_, reads_little);
+}
+
 bool IssuePlan::passes_columns(const ColumnSet& set, const IssueColumn& issue, std::vector<std::uint64_t>& marks) const {
   for (const auto& test : columns_) {
     if (!test(set, issue)) return false;

@@ -23,6 +23,8 @@ class IssuePlan {
   void add(IssueTest test);
 
   bool columns_decide() const { return rest_.empty(); }
+  // Whether what is left to read grows with the candidates: no test reads all values of a tag.
+  bool reads_little_each() const;
   // False drops the issue. Otherwise its marks are appended to `marks` as `marks_words()` numbers.
   bool passes_columns(const ColumnSet& set, const IssueColumn& issue, std::vector<std::uint64_t>& marks) const;
   std::size_t marks_words() const { return (marks_.size() + 63) / 64; }
@@ -45,6 +47,7 @@ class IssuePlan {
   };
   struct Search;
   Node prepare(IssueTest test);
+  static bool reads_little(const Node& node);
   static std::vector<std::uint32_t> passing(const Node& node, std::vector<std::uint32_t> among, Search& search);
   static std::vector<std::uint32_t> passing_leaf(const Node& node, const std::vector<std::uint32_t>& among, Search& search);
 

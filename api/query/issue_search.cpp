@@ -2,9 +2,11 @@
 
 #include "api/query/issue_plan.h"
 #include "api/query/issue_states.h"
+#include "api/query/last_seen_walk.h"
 
 #include <algorithm>
 #include <cmath>
+#include <span>
 #include <utility>
 
 namespace picket::query {
@@ -37,85 +39,162 @@ std::uint64_t sort_value(IssueSort sort, const IssueColumn& issue, Time now) {
   std::abort();
 }
 
-bool comes_first(const Candidate& a, const Candidate& b) {
-  return a.value != b.value ? a.value > b.value : a.id > b.id;
-}
-
+// Issues that the columns let pass: counted and cut at once where the columns decide, kept as candidates
+// where tables have to be read.
 class Collector {
  public:
-  Collector(const IssueRequest& request, const IssuePlan& plan) : request_(request), plan_(plan) {}
+  Collector(const IssueRequest& request, const IssuePlan& plan)
+      : request_(request), plan_(plan), cut_(request.value, request.id, request.previous, request.most) {}
 
   void collect(const ColumnSet& set) {
-    for (const auto& issue : set.issues()) {
-      if (passes(set, issue)) {
-        candidates.push_back({issue.id, issue.project, sort_value(request_.sort, issue, request_.scope.now),
-                              issue.first_seen_ms, issue.last_seen_ms, static_cast<std::uint32_t>(candidates.size())});
-      }
-    }
+    for (const auto& issue : set.issues()) take(set, issue);
   }
 
-  std::vector<Candidate> candidates;
-  std::vector<std::uint64_t> marks;  // as the plan makes them, by candidate
+  // For issues that come newest last seen first: false once there is enough.
+  bool collect_ordered(const ColumnSet& set) {
+    for (const auto& issue : set.issues()) {
+      if (plan_.columns_decide() && cut_.enough() && issue.last_seen_ms < last_seen_ms_) return false;
+      last_seen_ms_ = issue.last_seen_ms;
+      take(set, issue);
+    }
+    return true;
+  }
+
+  // The newest issues, as many as are likely to do; false, with nothing taken, where that is no less work
+  // than to look at all.
+  bool collect_newest(const ColumnSet& set, const buffer::Reader& reader) {
+    constexpr std::size_t step = 256;
+    const auto most_walked = set.issues().size() / walk_costs;
+    const auto wanted = plan_.columns_decide() ? cut_.least_enough() : 2 * cut_.least_enough();
+    if (most_walked < wanted) return false;
+    LastSeenWalk walk(reader, request_.scope.projects);
+    std::size_t walked = 0;
+    std::size_t taken = 0;
+    std::int64_t before_ms = 0;
+    while (const auto place = walk.next()) {
+      const bool enough = plan_.columns_decide() ? cut_.enough() : taken >= wanted;
+      if (enough && place->last_seen_ms < before_ms) {
+        partial_ = true;
+        return true;
+      }
+      const auto* issue = set.find(place->issue);
+      const bool sound = place->last_seen_ms > 1 && (issue == nullptr || issue->last_seen_ms == place->last_seen_ms);
+      const bool promising = ++walked % step != 0 || taken * most_walked >= wanted * walked;
+      if (!sound || !promising || walked > most_walked) {
+        forget();
+        return false;
+      }
+      before_ms = place->last_seen_ms;
+      if (issue != nullptr && take(set, *issue)) ++taken;
+    }
+    return true;
+  }
+
+  // Reads the tables, for the candidates that come first in the list before those that come later: often a
+  // few thousand are enough. False when the deadline came first.
+  bool decide(const buffer::Reader& reader, Deadline& deadline) {
+    if (plan_.columns_decide()) return !deadline.over();
+    const auto all = candidates_.size();
+    auto part = plan_.reads_little_each() ? 2 * cut_.least_enough() : all;
+    std::size_t passed = 0;
+    std::vector<Candidate> tried;
+    for (auto rest = std::span(candidates_); !rest.empty() && !cut_.enough(); part *= part_growth) {
+      // Where few pass, all that are left are needed: at once is cheaper than in parts.
+      const bool rare = passed * all < cut_.least_enough() * (all - rest.size());
+      const auto count = rare ? rest.size() : std::min(part, rest.size());
+      const auto end = rest.begin() + static_cast<std::ptrdiff_t>(count);
+      if (count < rest.size()) std::nth_element(rest.begin(), end, rest.end(), comes_first);
+      tried.assign(rest.begin(), end);
+      std::ranges::sort(tried, {}, &Candidate::id);
+      if (!plan_.keep_passing(reader, request_.scope.projects, marks_, tried, deadline)) return false;
+      for (const auto& candidate : tried) cut_.add(candidate);
+      passed += tried.size();
+      rest = rest.subspan(count);
+    }
+    return !deadline.over();
+  }
+
+  // Whether issues were left out that belong to the page. REQUIRES: decide()
+  bool lacks() const { return partial_ && !cut_.enough(); }
+  CutPage page() && { return std::move(cut_).cut(); }
 
  private:
+  // What one step along the index costs, in looks at the next column.
+  static constexpr std::size_t walk_costs = 8;
+  static constexpr std::size_t part_growth = 8;
+
+  void forget() {
+    cut_ = PageCut(request_.value, request_.id, request_.previous, request_.most);
+    candidates_.clear();
+    marks_.clear();
+  }
+
+  bool take(const ColumnSet& set, const IssueColumn& issue) {
+    if (!passes(set, issue)) return false;
+    const Candidate found{issue.id, issue.project, sort_value(request_.sort, issue, request_.scope.now),
+                          issue.first_seen_ms, issue.last_seen_ms, static_cast<std::uint32_t>(candidates_.size())};
+    plan_.columns_decide() ? cut_.add(found) : candidates_.push_back(found);
+    return true;
+  }
+
   bool passes(const ColumnSet& set, const IssueColumn& issue) {
-    const auto& projects = request_.scope.projects;
-    if (!issue.listed || !std::binary_search(projects.begin(), projects.end(), issue.project)) return false;
+    if (!issue.listed) return false;
+    if (issue.project != known_project_) {
+      if (!std::ranges::binary_search(request_.scope.projects, issue.project)) return false;
+      known_project_ = issue.project;
+    }
     if (request_.from_ms && issue.last_seen_ms < *request_.from_ms) return false;
     if (request_.to_ms && issue.first_seen_ms >= *request_.to_ms) return false;
-    if (request_.ids && !std::binary_search(request_.ids->begin(), request_.ids->end(), issue.id)) return false;
-    return plan_.passes_columns(set, issue, marks);
+    if (request_.ids && !std::ranges::binary_search(*request_.ids, issue.id)) return false;
+    return plan_.passes_columns(set, issue, marks_);
   }
 
   const IssueRequest& request_;
   const IssuePlan& plan_;
+  PageCut cut_;
+  std::vector<Candidate> candidates_;
+  std::vector<std::uint64_t> marks_;  // as the plan makes them, by candidate
+  std::uint64_t known_project_ = 0;   // one of those asked for
+  std::int64_t last_seen_ms_ = 0;     // of the issue before
+  bool partial_ = false;              // only the newest were looked at
 };
 
-// Sorts no more than the page.
-void cut_page(const IssueRequest& request, std::vector<Candidate> found, IssuePage& page) {
-  page.hits = found.size();
-  const Candidate pivot{.id = request.id, .value = request.value};
-  const bool by_offset = request.value == 0;
-  const auto after = [&](const Candidate& issue) { return comes_first(pivot, issue); };
-  const auto before = [&](const Candidate& issue) { return comes_first(issue, pivot); };
-  if (by_offset) {
-    const auto skip = request.previous ? 0 : std::min<std::uint64_t>(request.id, found.size());
-    const auto end = std::min<std::uint64_t>(skip + request.most, found.size());
-    std::partial_sort(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(end), found.end(), comes_first);
-    page.has_previous = skip > 0;
-    page.has_next = end < found.size();
-    page.issues.assign(found.begin() + static_cast<std::ptrdiff_t>(skip), found.begin() + static_cast<std::ptrdiff_t>(end));
-    return;
+// `lean`: the columns have no texts. `at_once`: there are no columns, and issues are read in the list's order.
+Result<IssuePlan> make_plan(const buffer::Reader& reader, const IssueRequest& request, bool lean, bool at_once) {
+  auto scope = request.scope;
+  scope.texts_at_once = at_once;
+  auto test = make_issue_test(reader, scope, request.condition);
+  if (!test) return test.error();
+  if (lean) read_texts_from_rows(*test);
+  IssuePlan plan(*std::move(test));
+  if (!request.environments.empty()) {
+    plan.add({.kind = IssueTest::Kind::tag, .tag = {.key = "environment", .exact = request.environments, .matches = {}}});
   }
-  const auto kept_end = request.previous ? std::partition(found.begin(), found.end(), before)
-                                         : std::partition(found.begin(), found.end(), after);
-  const auto kept = static_cast<std::size_t>(kept_end - found.begin());
-  const auto shown = std::min(kept, request.most);
-  const auto shown_end = found.begin() + static_cast<std::ptrdiff_t>(shown);
-  const bool others = kept < found.size();
-  if (request.previous) {
-    std::partial_sort(found.begin(), shown_end, kept_end,
-                      [](const Candidate& a, const Candidate& b) { return comes_first(b, a); });
-    std::reverse(found.begin(), shown_end);
-  } else {
-    std::partial_sort(found.begin(), shown_end, kept_end, comes_first);
-  }
-  page.has_previous = request.previous ? kept > shown : others;
-  page.has_next = request.previous ? others : kept > shown;
-  page.issues.assign(found.begin(), shown_end);
+  return plan;
 }
 
-// Newest first, a page and as many hits as are ever told: what is older cannot change the answer.
-bool enough(const IssueRequest& request, const std::vector<Candidate>& found) {
-  if (request.sort != IssueSort::date || request.previous || found.size() <= most_told_hits) return false;
-  if (request.value == 0) return found.size() > request.id + request.most;
-  const Candidate pivot{.id = request.id, .value = request.value};
-  const auto after = std::count_if(found.begin(), found.end(), [&](const Candidate& issue) { return comes_first(pivot, issue); });
-  return static_cast<std::size_t>(after) > request.most;
+// Whether the newest issues may be enough to answer, and following the index is worth a try.
+bool may_walk(const IssueRequest& request, const IssuePlan& plan) {
+  constexpr std::size_t most_projects = 64;
+  return request.sort == IssueSort::date && !request.previous && !request.ids && plan.reads_little_each() &&
+         request.scope.projects.size() <= most_projects;
 }
 
 Error too_slow() {
   return Error{Fault::unavailable, "The search took too long; name a project, a shorter period or fewer wildcards."};
+}
+
+// Without columns in memory; newest first, so that a list by date ends early. False when it is too late.
+bool collect_all(const buffer::Reader& reader, const IssueRequest& request, Collector& collector, const Deadline& deadline) {
+  const bool ordered = request.sort == IssueSort::date;
+  bool late = false;
+  scan(reader, request.scope.projects, chunk, [&](const ColumnSet& set) {
+    if (!ordered) collector.collect(set);
+    const bool more = !ordered || collector.collect_ordered(set);
+    late = std::chrono::steady_clock::now() >= deadline.at();
+    return more && !late;
+  });
+  return !late;
 }
 
 }  // namespace
@@ -133,30 +212,37 @@ std::optional<IssueSort> parse_issue_sort(std::string_view word) {
 
 Result<IssuePage> IssueSearch::find(const buffer::Tables& tables, const IssueRequest& request) {
   Deadline deadline(deadline_);
-  auto terms_snapshot = tables.snapshot();
-  auto test = make_issue_test(terms_snapshot, request.scope, request.condition);
-  if (!test) return test.error();
-  IssuePlan plan(*std::move(test));
-  if (!request.environments.empty()) {
-    plan.add({.kind = IssueTest::Kind::tag, .tag = {.key = "environment", .exact = request.environments, .matches = {}}});
-  }
-  Collector collector(request, plan);
-  auto shown = columns_.with(tables, [&](const ColumnSet& set) { collector.collect(set); });
-  if (!shown.complete) {
-    bool late = false;
-    scan(shown.snapshot, request.scope.projects, chunk, [&](const ColumnSet& set) {
-      collector.collect(set);
-      late = std::chrono::steady_clock::now() >= deadline.at();
-      return !late && !(plan.columns_decide() && enough(request, collector.candidates));
+  bool lean = columns_.lean();
+  bool at_once = false;
+  for (bool walks = true;;) {
+    const auto terms = tables.snapshot();
+    const auto plan = make_plan(terms, request, lean, at_once);
+    if (!plan) return plan.error();
+    Collector collector(request, *plan);
+    bool surprised = false;
+    walks = walks && may_walk(request, *plan);
+    auto shown = columns_.with(tables, [&](const ColumnSet& set, const buffer::Reader& reader) {
+      surprised = set.lean() && !lean;
+      if (!surprised && (!walks || !collector.collect_newest(set, reader))) collector.collect(set);
     });
-    if (late) return too_slow();
+    if (surprised) {
+      lean = true;
+      continue;
+    }
+    if (!shown.complete && !at_once) {
+      at_once = true;
+      lean = false;
+      continue;
+    }
+    if (!shown.complete && !collect_all(shown.snapshot, request, collector, deadline)) return too_slow();
+    if (!collector.decide(shown.snapshot, deadline)) return too_slow();
+    if (collector.lacks()) {
+      walks = false;
+      continue;
+    }
+    auto cut = std::move(collector).page();
+    return IssuePage{std::move(shown.snapshot), std::move(cut.issues), cut.hits, cut.has_previous, cut.has_next};
   }
-  auto& candidates = collector.candidates;
-  if (!plan.columns_decide()) std::ranges::sort(candidates, {}, &Candidate::id);
-  if (!plan.keep_passing(shown.snapshot, request.scope.projects, collector.marks, candidates, deadline)) return too_slow();
-  IssuePage page{std::move(shown.snapshot)};
-  cut_page(request, std::move(candidates), page);
-  return page;
 }
 
 }  // namespace picket::query

@@ -10,6 +10,7 @@
 
 #include "api/query/condition.h"
 #include "api/query/issue_filter.h"
+#include "api/query/page_cut.h"
 
 #include <chrono>
 #include <cstdint>
@@ -29,8 +30,6 @@ namespace picket::query {
 //   inbox     what is to be reviewed (new, regressed, escalating) before the rest, each by last seen
 enum class IssueSort : std::uint8_t { date, new_, freq, user, priority, trends, inbox };
 std::optional<IssueSort> parse_issue_sort(std::string_view word);
-
-constexpr std::size_t most_told_hits = 1000;
 
 struct IssueRequest {
   SearchScope scope;

@@ -114,6 +114,7 @@ class Collector {
     auto cursor = tables_.cursor(Table::destinations);
     for (bool more = cursor.first(); more; more = cursor.next()) {
       const auto row = buffer::parse_row<schema::Destination>(cursor.value());
+      if (row.retired_ms() != 0) continue;
       read_fates(row.name());
       if (end > 0) count_waiting(row, std::max(cursor_of("upstream/" + row.name()), use.first), end);
     }
@@ -140,6 +141,8 @@ class Collector {
       if (fate == 1) onward.forwarded += quantity;
       if (fate == 2) onward.quarantined += quantity;
       if (fate == 3) onward.expired += quantity;
+      if (fate == 10) onward.not_routed += quantity;
+      if (fate == 11) onward.not_sampled += quantity;
     }
   }
 
@@ -182,7 +185,7 @@ class Collector {
   void fill_waiting() {
     for (auto& line : report_.lines) {
       for (auto& [name, onward] : line.destinations) {
-        const auto gone = onward.forwarded + onward.quarantined + onward.expired;
+        const auto gone = onward.gone();
         onward.waiting = line.stored > gone ? line.stored - gone : 0;
       }
     }
@@ -214,7 +217,8 @@ std::vector<std::string> check_ledger(const LedgerReport& report) {
       if (line.category) words += std::string(relay::wire_name(*line.category)) + ", ";
       words += "stored " + std::to_string(line.stored) + " is not forwarded " + std::to_string(onward.forwarded) +
                " + waiting " + std::to_string(onward.waiting) + " + quarantined " +
-               std::to_string(onward.quarantined) + " + expired " + std::to_string(onward.expired);
+               std::to_string(onward.quarantined) + " + expired " + std::to_string(onward.expired) + " + not routed " + std::to_string(onward.not_routed) +
+               " + not sampled " + std::to_string(onward.not_sampled);
       wrong.push_back(std::move(words));
     }
   }

@@ -1,7 +1,7 @@
 // The ledger: what became of every item, from the door to each destination.
 //
 //   received = stored + filtered + rate limited + invalid + abuse
-//   stored   = forwarded + waiting + quarantined + expired      for each destination
+//   stored   = forwarded + waiting + quarantined + expired + not routed + not sampled      for each destination
 //
 // The two sides are counted apart: what is stored by the digest, what is forwarded by the forwarder,
 // and what waits by looking at the journal. check_ledger() holds them against each other.
@@ -46,7 +46,10 @@ struct Onward {
   std::uint64_t waiting = 0;
   std::uint64_t quarantined = 0;
   std::uint64_t expired = 0;
-  std::uint64_t sum() const { return forwarded + waiting + quarantined + expired; }
+  std::uint64_t not_routed = 0;  // not for this destination, as it is configured
+  std::uint64_t not_sampled = 0;
+  std::uint64_t gone() const { return forwarded + quarantined + expired + not_routed + not_sampled; }
+  std::uint64_t sum() const { return gone() + waiting; }
 };
 
 struct LedgerLine {

@@ -26,6 +26,7 @@ class Pattern {
 
   bool has_wildcard() const { return pieces_.size() > 1; }
   const std::string& plain() const { return pieces_.front(); }  // REQUIRES: !has_wildcard()
+  const std::vector<std::string>& pieces() const { return pieces_; }  // what stands between the stars
 
  private:
   bool pieces_match(std::string_view text, bool anchored) const;

@@ -33,7 +33,7 @@ bool tagged(const buffer::Reader& reader, std::uint64_t issue, const TagTest& te
 }
 
 // The issues under one posting prefix, appended.
-bool read_postings(buffer::Cursor& cursor, std::string_view prefix, std::vector<std::uint64_t>& issues, Deadline& deadline) {
+bool read_postings(buffer::RowCursor& cursor, std::string_view prefix, std::vector<std::uint64_t>& issues, Deadline& deadline) {
   for (bool more = cursor.valid(); more && cursor.key().starts_with(prefix); more = cursor.next()) {
     digest::read_postings(cursor.key(), cursor.value(), issues);
     if (deadline.over()) return false;

@@ -2,6 +2,7 @@
 //
 // What is downloaded was chosen by whoever sent it: it goes out as a file to be saved, never as a page
 // of ours.
+#include "buffer/event_ids.h"
 #include "api/digest/payload.h"
 #include "api/rest/access.h"
 #include "api/rest/attachment_rows.h"
@@ -119,7 +120,7 @@ Reply list_attachments(Api& api, const Call& call) {
   if (!id) return Reply::error(404, "Event not found");
   const auto snapshot = api.tables.snapshot();
   const auto found = attachments_of(snapshot, call.project->id(), *id);
-  const bool known = !found.empty() || snapshot.get(Table::event_ids, Key().u64(call.project->id()).raw(*id));
+  const bool known = !found.empty() || buffer::find_event_id(snapshot, call.project->id(), *id);
   if (!known) return Reply::error(404, "Event not found");
   json::array list;
   for (const auto& attachment : found) {

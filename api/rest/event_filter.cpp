@@ -1,5 +1,7 @@
 #include "api/rest/event_filter.h"
 
+#include "api/digest/derived_tags.h"
+#include "api/digest/issue_texts.h"
 #include "api/query/issue_filter.h"
 #include "api/query/pattern.h"
 #include "api/query/search_values.h"
@@ -38,13 +40,21 @@ std::optional<std::string> field_of(std::string_view key, const EventView& view)
 }
 
 std::optional<std::string> tag_of(std::string_view key, const EventView& view) {
+  if (digest::is_flag_key(key)) {
+    digest::TextArena arena;
+    for (const auto& flag : digest::flag_tags_of(view.event, arena)) {
+      if (flag.key == key) return std::string(flag.value);
+    }
+    return std::nullopt;
+  }
   for (const auto& tag : tags_of_view(view)) {
     if (tag.key == key) return tag.value;
   }
   return std::nullopt;
 }
 
-std::string texts_of(const EventView& view) {
+// What `message:` and `title:` ask for.
+std::string message_of(const EventView& view) {
   std::string texts(view.event.formatted);
   for (const auto& exception : view.event.exceptions) {
     texts += '\n';
@@ -57,14 +67,26 @@ std::string texts_of(const EventView& view) {
   return query::lower_ascii(texts);
 }
 
+// What free text asks for.
+std::string texts_of(const EventView& view) {
+  std::string texts;
+  for (const auto text : {view.event.request_url, view.event.user.username, view.event.user.email,
+                          view.event.user.id, view.event.user.ip}) {
+    texts += '\n';
+    texts += text;
+  }
+  texts += '\n';
+  texts += digest::render_event_texts(view.event);
+  return message_of(view) + query::lower_ascii(texts);
+}
+
 bool any_value(const Condition& term, std::string_view text, bool ignore_case) {
   return std::any_of(term.values.begin(), term.values.end(), [&](const SearchValue& value) {
     return query::Pattern(value.text, ignore_case).matches(text);
   });
 }
 
-bool any_found(const Condition& term, const EventView& view) {
-  const auto texts = texts_of(view);
+bool any_found(const Condition& term, const std::string& texts) {
   return std::any_of(term.values.begin(), term.values.end(), [&](const SearchValue& value) {
     return query::Pattern(value.text, true).found_in_lower(texts);
   });
@@ -77,7 +99,7 @@ bool filter_holds(const Condition& term, const EventView& view, Time now) {
       const auto range = query::time_range(term, now);
       return range && range->contains(view.row.timestamp_ms());
     }
-    if (term.field.name == "message" || term.field.name == "title") return any_found(term, view);
+    if (term.field.name == "message" || term.field.name == "title") return any_found(term, message_of(view));
     if ((kinds & query::key_boolean) != 0) {
       const auto field = field_of(term.field.name, view);
       const auto wanted = query::parse_boolean(term.values.front().text);
@@ -95,7 +117,7 @@ bool holds(const Condition& term, const EventView& view, Time now) {
   switch (term.kind) {
     case ConditionKind::all: found = std::ranges::all_of(term.parts, part_holds); break;
     case ConditionKind::any: found = std::ranges::any_of(term.parts, part_holds); break;
-    case ConditionKind::free_text: found = any_found(term, view); break;
+    case ConditionKind::free_text: found = any_found(term, texts_of(view)); break;
     // States belong to issues: every event of the list is of one that was asked for.
     case ConditionKind::is: return true;
     case ConditionKind::has: {

@@ -110,7 +110,7 @@ class EventReading {
   const buffer::Reader& reader_;
   const ListOf& list_;
   const EventFilter& filter_;
-  buffer::Cursor cursor_;
+  buffer::RowCursor cursor_;
 };
 
 std::variant<EventFilter, Reply> parse_event_filter(const Api& api, const Call& call) {

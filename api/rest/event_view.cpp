@@ -234,7 +234,9 @@ json::value neighbour(const buffer::Reader& reader, const EventView& view, bool 
   auto cursor = reader.cursor(Table::events_by_issue);
   const bool found = next ? cursor.seek(Key(key).raw(std::string_view("\0", 1))) : cursor.seek_before(key);
   if (!found || !cursor.key().starts_with(prefix.view())) return nullptr;
-  return json::value(relay::render_hex(cursor.value()));
+  const auto place = cursor.key().substr(prefix.size() + sizeof at);
+  const auto row = find_row<schema::EventRow>(reader, Table::events, place);
+  return row ? json::value(relay::render_hex(row->event_id())) : json::value(nullptr);
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
 // events-facets/: the tags of the events that a query finds, and how often each value is there.
+#include "api/digest/derived_tags.h"
 #include "api/query/answer_budget.h"
 #include "api/rest/fact_request.h"
 
@@ -22,7 +23,7 @@ bool is_tag(std::string_view name) {
   constexpr std::array<std::string_view, 12> fields = {
       "title", "message", "culprit", "event.type", "platform", "http.method", "error.mechanism",
       "origin", "project", "transaction.op", "transaction.status", "transaction.source"};
-  return !name.starts_with('@') && !name.starts_with("user.") && !name.starts_with("sdk.") &&
+  return !name.starts_with('@') && !digest::is_flag_key(name) && !name.starts_with("user.") && !name.starts_with("sdk.") &&
          std::ranges::find(fields, name) == fields.end();
 }
 

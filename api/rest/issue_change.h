@@ -37,7 +37,6 @@ struct IssueChange {
   std::optional<bool> is_public;
   std::optional<bool> inbox;
 
-  bool only_state() const { return !assignee && !priority && !seen && !bookmarked && !subscribed && !is_public && !inbox; }
   // Says when the change cannot be made to issues of several projects at once.
   bool names_release() const { return details.contains("inNextRelease") || details.contains("inUpcomingRelease") || details.contains("inRelease") || details.contains("inCommit"); }
 };

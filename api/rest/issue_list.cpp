@@ -40,10 +40,11 @@ void add_issue_links(Reply& reply, const Api& api, const Call& call, const query
 
 Reply render_page(Api& api, const Call& call, const query::IssuePage& page, const IssueShape& shape) {
   IssueRenderer renderer(api, call, page.snapshot);
+  IssueLoader loader(page.snapshot, call.organization->id());
   json::array issues(renderer.storage());
   issues.reserve(page.issues.size());
   for (const auto& found : page.issues) {
-    if (const auto rows = load_issue(page.snapshot, call.organization->id(), found.id)) {
+    if (const auto rows = loader.load(found.id)) {
       issues.push_back(renderer.render(*rows, shape));
     }
   }

@@ -11,15 +11,21 @@ using buffer::find_row;
 using buffer::Key;
 using buffer::Table;
 
-std::optional<IssueRows> load_issue(const buffer::Reader& reader, std::uint64_t organization, std::uint64_t id) {
-  const auto resolved = query::resolve_issue(reader, id);
-  if (!resolved) return std::nullopt;
-  auto issue = find_row<schema::Issue>(reader, Table::issues, Key().u64(*resolved));
+std::optional<IssueRows> IssueLoader::load(std::uint64_t id) {
+  auto issue = query::find_issue(reader_, id);
   if (!issue) return std::nullopt;
-  auto project = find_row<schema::Project>(reader, Table::projects, Key().u64(issue->project()));
-  if (!project || project->organization() != organization) return std::nullopt;
-  auto counters = find_row<schema::IssueCounters>(reader, Table::issue_counters, Key().u64(*resolved));
-  return IssueRows{*std::move(issue), counters ? *std::move(counters) : schema::IssueCounters(), *std::move(project)};
+  auto project = projects_.find(issue->project());
+  if (project == projects_.end()) {
+    const auto key = Key().u64(issue->project());
+    project = projects_.emplace(issue->project(), find_row<schema::Project>(reader_, Table::projects, key)).first;
+  }
+  if (!project->second || project->second->organization() != organization_) return std::nullopt;
+  auto counters = find_row<schema::IssueCounters>(reader_, Table::issue_counters, Key().u64(issue->id()));
+  return IssueRows{*std::move(issue), counters ? *std::move(counters) : schema::IssueCounters(), *project->second};
+}
+
+std::optional<IssueRows> load_issue(const buffer::Reader& reader, std::uint64_t organization, std::uint64_t id) {
+  return IssueLoader(reader, organization).load(id);
 }
 
 std::optional<IssueRows> find_path_issue(const buffer::Reader& reader, const Call& call) {

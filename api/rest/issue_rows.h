@@ -6,6 +6,7 @@
 #include "api/rest/router.h"
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -18,7 +19,19 @@ struct IssueRows {
   schema::Project project;
 };
 
-// Follows merges. Nothing for an issue that is not there or is another organization's.
+// Loads issues of an organization; remembers its projects.
+class IssueLoader {
+ public:
+  // REQUIRES: the reader outlives this.
+  IssueLoader(const buffer::Reader& reader, std::uint64_t organization) : reader_(reader), organization_(organization) {}
+  // Follows merges. Nothing for an issue that is not there or is another organization's.
+  std::optional<IssueRows> load(std::uint64_t id);
+
+ private:
+  const buffer::Reader& reader_;
+  const std::uint64_t organization_;
+  std::map<std::uint64_t, std::optional<schema::Project>> projects_;
+};
 std::optional<IssueRows> load_issue(const buffer::Reader& reader, std::uint64_t organization, std::uint64_t id);
 
 // The {issue_id} of the path: a number or a short id ("SHOP-1A").

@@ -1,5 +1,6 @@
 #include "api/rest/issue_tags.h"
 
+#include "api/digest/derived_tags.h"
 #include "api/rest/access.h"
 
 #include <algorithm>
@@ -27,14 +28,15 @@ TagValues read_tag(const buffer::Reader& reader, Table table, std::uint64_t owne
   return tag;
 }
 
-std::vector<std::string> tag_keys(const buffer::Reader& reader, Table table, std::uint64_t owner) {
+std::vector<std::string> tag_keys(const buffer::Reader& reader, Table table, std::uint64_t owner, TagKind kind) {
   std::vector<std::string> keys;
   const auto prefix = Key().u64(owner);
   auto cursor = reader.cursor(table);
   for (bool more = cursor.seek(prefix); more && cursor.key().starts_with(prefix.view());) {
-    keys.emplace_back(KeyReader(cursor.key().substr(prefix.size())).text());
+    std::string key(KeyReader(cursor.key().substr(prefix.size())).text());
     // Text ends with a zero byte: the next key is past the same with a one.
-    more = cursor.seek(Key(prefix).raw(keys.back()).raw("\x01"));
+    more = cursor.seek(Key(prefix).raw(key).raw("\x01"));
+    if (digest::is_flag_key(key) == (kind == TagKind::flags)) keys.push_back(std::move(key));
   }
   return keys;
 }
@@ -63,7 +65,7 @@ std::string_view plain_tag_key(std::string_view key) {
 
 json::object render_tag_value(std::string_view key, const TagValue& value) {
   json::object shown{
-      {"key", key},
+      {"key", digest::is_flag_key(key) ? digest::flag_name(key) : key},
       {"name", value.value},
       {"value", value.value},
       {"count", value.count.count()},
@@ -79,11 +81,12 @@ json::object render_tag_value(std::string_view key, const TagValue& value) {
 }
 
 json::object render_tag(const TagValues& tag, std::size_t top) {
+  const bool flag = digest::is_flag_key(tag.key);
   json::array values;
   for (std::size_t i = 0; i < tag.values.size() && i < top; ++i) values.push_back(render_tag_value(tag.key, tag.values[i]));
   json::object shown{
-      {"key", tag.key},
-      {"name", tag_label(tag.key)},
+      {"key", flag ? digest::flag_name(tag.key) : std::string_view(tag.key)},
+      {"name", flag ? std::string(digest::flag_name(tag.key)) : tag_label(tag.key)},
       {"uniqueValues", tag.values.size()},
       {"totalValues", tag.total},
   };
@@ -91,9 +94,9 @@ json::object render_tag(const TagValues& tag, std::size_t top) {
   return shown;
 }
 
-json::array render_tag_summaries(const buffer::Reader& reader, std::uint64_t issue, std::size_t top) {
+json::array render_tag_summaries(const buffer::Reader& reader, std::uint64_t issue, std::size_t top, TagKind kind) {
   json::array tags;
-  for (const auto& key : tag_keys(reader, Table::issue_tags, issue)) {
+  for (const auto& key : tag_keys(reader, Table::issue_tags, issue, kind)) {
     tags.push_back(render_tag(read_tag(reader, Table::issue_tags, issue, key), top));
   }
   return tags;

@@ -27,7 +27,9 @@ struct TagValues {
 
 // `table` is issue_tags (of an issue) or project_tags (of a project); empty when it has none.
 TagValues read_tag(const buffer::Reader& reader, buffer::Table table, std::uint64_t owner, std::string_view key);
-std::vector<std::string> tag_keys(const buffer::Reader& reader, buffer::Table table, std::uint64_t owner);
+// Feature flags are kept as tags, and shown apart from them: `useFlagsBackend=1`.
+enum class TagKind : std::uint8_t { tags, flags };
+std::vector<std::string> tag_keys(const buffer::Reader& reader, buffer::Table table, std::uint64_t owner, TagKind kind);
 
 std::string tag_label(std::string_view key);  // "server_name" → "Server Name"
 // "sentry:user" is an old spelling of "user".
@@ -36,6 +38,6 @@ std::string_view plain_tag_key(std::string_view key);
 boost::json::object render_tag_value(std::string_view key, const TagValue& value);
 boost::json::object render_tag(const TagValues& tag, std::size_t top);
 // Every tag of an issue with its `top` values.
-boost::json::array render_tag_summaries(const buffer::Reader& reader, std::uint64_t issue, std::size_t top);
+boost::json::array render_tag_summaries(const buffer::Reader& reader, std::uint64_t issue, std::size_t top, TagKind kind = TagKind::tags);
 
 }  // namespace picket::rest

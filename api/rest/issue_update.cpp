@@ -30,10 +30,13 @@ std::vector<std::uint64_t> own_issues(const buffer::Reader& reader, std::vector<
   return ids;
 }
 
-// What a bulk request selects: by id, by status (project paths), or by its query.
+// What a bulk request selects: by id, by status, or by its query. Of the latter so many as are changed at
+// once; the Link header of the answer leads to the rest, in an order that no event moves.
 struct Selection {
-  std::vector<std::uint64_t> issues;
+  std::vector<std::uint64_t> issues{};
   bool by_id = false;
+  std::size_t hits = 0;  // of the query
+  Links links{};
 };
 
 std::variant<Selection, Reply> select_issues(Api& api, const Call& call) {
@@ -46,16 +49,42 @@ std::variant<Selection, Reply> select_issues(Api& api, const Call& call) {
   if (auto* refusal = std::get_if<Reply>(&parsed)) return std::move(*refusal);
   auto& request = std::get<query::IssueRequest>(parsed);
   if (call.query.find("id")) {
-    return Selection{own_issues(api.tables.snapshot(), std::get<0>(ids), request.scope.projects), true};
+    return Selection{.issues = own_issues(api.tables.snapshot(), std::get<0>(ids), request.scope.projects), .by_id = true};
   }
-  request.value = request.id = 0;
   request.previous = false;
+  request.sort = query::IssueSort::new_;
   request.most = most_selected;
   const auto found = find_issues(api, request);
   if (const auto* refusal = std::get_if<Reply>(&found)) return *refusal;
-  Selection selection;
-  for (const auto& issue : std::get<query::IssuePage>(found).issues) selection.issues.push_back(issue.id);
+  const auto& page = std::get<query::IssuePage>(found);
+  Selection selection{.hits = page.hits};
+  for (const auto& issue : page.issues) selection.issues.push_back(issue.id);
+  selection.links.previous.previous = true;
+  selection.links.has_next = page.has_next;
+  if (!page.issues.empty()) {
+    selection.links.next.value = page.issues.back().value;
+    selection.links.next.offset = page.issues.back().id;
+  }
   return selection;
+}
+
+// How far a request by query has come: how many issues match, how many of them it took, and where the rest is.
+Reply with_progress(const Api& api, const Call& call, const Selection& selection, Reply reply) {
+  if (selection.by_id) return reply;
+  reply.headers.set("X-Hits", std::to_string(selection.hits));
+  reply.headers.set("X-Picket-Selected", std::to_string(selection.issues.size()));
+  add_links(reply, api, call, selection.links);
+  return reply;
+}
+
+// What cannot be taken back, or must be done to all at once, is done to what somebody has named.
+std::optional<Reply> refuse_selection(const Call& call, const Selection& selection, bool merging) {
+  if (selection.by_id) return std::nullopt;
+  if (!call.query.find("query") && !call.query.find("status"))
+    return Reply::error(400, "Say which issues: by id, by query or by status.");
+  if (merging && selection.links.has_next)
+    return Reply::error(400, "More than " + std::to_string(most_selected) + " issues match; name fewer to merge them.");
+  return std::nullopt;
 }
 
 std::vector<std::uint64_t> projects_of_issues(const buffer::Reader& reader, const std::vector<std::uint64_t>& issues) {
@@ -67,16 +96,13 @@ std::vector<std::uint64_t> projects_of_issues(const buffer::Reader& reader, cons
 }
 
 // Parses and applies the body in one batch, so that what it is checked against is what it changes.
-std::variant<IssueChange, Reply> change(Api& api, const Call& call, const std::vector<std::uint64_t>& issues, bool by_id) {
+std::variant<IssueChange, Reply> change(Api& api, const Call& call, const std::vector<std::uint64_t>& issues) {
   const auto now = api.clock.now();
   std::variant<IssueChange, Reply> parsed;
   const auto refusal = change_tables(api, [&](buffer::Batch& batch) -> std::optional<Reply> {
     parsed = parse_issue_change(batch, call, projects_of_issues(batch, issues), now);
     if (const auto* refused = std::get_if<Reply>(&parsed)) return *refused;
     const auto& wanted = std::get<IssueChange>(parsed);
-    if (!by_id && !wanted.only_state()) {
-      return Reply::error(400, "Only the status of issues can be changed without naming them by id.");
-    }
     for (const auto id : issues) {
       auto issue = buffer::find_row<schema::Issue>(batch, Table::issues, Key().u64(id));
       // One that somebody has merged meanwhile is no issue of its own any more.
@@ -105,30 +131,32 @@ Reply change_issues(Api& api, const Call& call) {
   const auto& selection = std::get<Selection>(selected);
   const bool merging = asks_for(call, "merge");
   const bool discarding = asks_for(call, "discard");
-  if ((merging || discarding) && !selection.by_id) return Reply::error(400, "Only issues that are named by id can be merged or discarded.");
-  if ((merging || discarding) && selection.issues.empty()) return Reply::none(204);
-  if (discarding) return discard_selected(api, call, selection.issues);
-  if (merging) return merge_selected(api, call, selection.issues);
+  if (merging || discarding) {
+    if (auto refusal = refuse_selection(call, selection, merging)) return *std::move(refusal);
+    if (selection.issues.empty()) return Reply::none(204);
+    auto reply = discarding ? discard_selected(api, call, selection.issues) : merge_selected(api, call, selection.issues);
+    return reply.status < 300 ? with_progress(api, call, selection, std::move(reply)) : reply;
+  }
   if (selection.issues.empty()) {
     const auto checked = parse_issue_change(api.tables.snapshot(), call, {}, api.clock.now());
     if (const auto* refusal = std::get_if<Reply>(&checked)) return *refusal;
     return Reply::none(204);
   }
-  const auto changed = change(api, call, selection.issues, selection.by_id);
+  const auto changed = change(api, call, selection.issues);
   if (const auto* refusal = std::get_if<Reply>(&changed)) return *refusal;
   const auto snapshot = api.tables.snapshot();
   std::optional<schema::Issue> only;
   if (selection.issues.size() == 1 && selection.by_id) {
     only = buffer::find_row<schema::Issue>(snapshot, Table::issues, Key().u64(selection.issues.front()));
   }
-  return Reply::json(render_issue_change(snapshot, std::get<IssueChange>(changed), call, only));
+  return with_progress(api, call, selection, Reply::json(render_issue_change(snapshot, std::get<IssueChange>(changed), call, only)));
 }
 
 Reply change_issue(Api& api, const Call& call) {
   const auto rows = find_path_issue(api.tables.snapshot(), call);
   if (!rows) return Reply::not_found();
   if (asks_for(call, "discard")) return discard_selected(api, call, {rows->issue.id()});
-  const auto changed = change(api, call, {rows->issue.id()}, true);
+  const auto changed = change(api, call, {rows->issue.id()});
   if (const auto* refusal = std::get_if<Reply>(&changed)) return *refusal;
   const auto snapshot = api.tables.snapshot();
   const auto now = load_issue(snapshot, call.organization->id(), rows->issue.id());
@@ -140,7 +168,9 @@ Reply change_issue(Api& api, const Call& call) {
 Reply delete_issues(Api& api, const Call& call) {
   const auto selected = select_issues(api, call);
   if (const auto* refusal = std::get_if<Reply>(&selected)) return *refusal;
-  return remove(api, std::get<Selection>(selected).issues, 204);
+  const auto& selection = std::get<Selection>(selected);
+  auto reply = remove(api, selection.issues, 204);
+  return reply.status < 300 ? with_progress(api, call, selection, std::move(reply)) : reply;
 }
 
 Reply delete_issue(Api& api, const Call& call) {

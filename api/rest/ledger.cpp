@@ -44,7 +44,9 @@ json::object render_line(const query::LedgerLine& line, const query::LedgerGroup
     destinations[name] = json::object{{"forwarded", onward.forwarded},
                                       {"waiting", onward.waiting},
                                       {"quarantined", onward.quarantined},
-                                      {"expired", onward.expired}};
+                                      {"expired", onward.expired},
+                                      {"notRouted", onward.not_routed},
+                                      {"notSampled", onward.not_sampled}};
   }
   shown["destinations"] = std::move(destinations);
   return shown;

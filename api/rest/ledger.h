@@ -8,7 +8,7 @@
 namespace picket::rest {
 
 // {"data": [{hour?, project?, key?, category?, received, stored, filtered, rateLimited, invalid, abuse,
-//  clientDiscarded, destinations: {name: {forwarded, waiting, quarantined, expired}}}],
+//  clientDiscarded, destinations: {name: {forwarded, waiting, quarantined, expired, notRouted, notSampled}}}],
 //  "undigested": records behind the digest, "waitingIsRest": bool}
 boost::json::object render_ledger(const query::LedgerReport& report, const query::LedgerGrouping& by);
 

@@ -1,5 +1,6 @@
 // Releases: list, create, get, update, delete; by organization and, with the same answers, by
 // project.
+#include "api/digest/issue_release.h"
 #include "api/rest/changes.h"
 #include "api/rest/release_rows.h"
 #include "api/rest/release_version.h"
@@ -219,6 +220,7 @@ Reply create(Api& api, const Call& call) {
     for (const auto project : wanted.projects) {
       const bool linked = link_project(batch, release, project);
       all_linked = all_linked && linked;
+      if (!linked || wanted.change.commits) digest::note_release(batch, project, release.version(), to_ms(api.clock.now()));
     }
     return std::nullopt;
   });
@@ -238,6 +240,8 @@ Reply update(Api& api, const Call& call) {
     apply(change, *release);
     buffer::put_row(batch, Table::releases,
                     release_key(release->organization(), release->version()), *release);
+    for (const auto& [project, counts] : projects_of_release(batch, *release))
+      digest::note_release(batch, project.id(), release->version(), to_ms(api.clock.now()));
     return std::nullopt;
   });
   if (refusal) return *refusal;

@@ -2,9 +2,8 @@
 #include "api/rest/router.h"
 
 #include <array>
-#include <cstdio>
+#include <chrono>
 #include <cstdlib>
-#include <ctime>
 
 namespace picket::rest {
 namespace {
@@ -125,15 +124,25 @@ boost::json::value render_time(std::int64_t ms) {
   // Four-digit years only: what is later cannot be written as RFC 3339.
   constexpr std::int64_t year_10000_ms = 253'402'300'800'000;
   if (ms <= 0 || ms >= year_10000_ms) return nullptr;
-  const std::time_t seconds = ms / 1000;
-  std::tm parts{};
-  ::gmtime_r(&seconds, &parts);
-  std::array<char, 40> text{};
-  const int length =
-      std::snprintf(text.data(), text.size(), "%04d-%02d-%02dT%02d:%02d:%02d.%03d000Z",
-                    parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday, parts.tm_hour,
-                    parts.tm_min, parts.tm_sec, static_cast<int>(ms % 1000));
-  return boost::json::string(std::string_view(text.data(), static_cast<std::size_t>(length)));
+  const auto at = std::chrono::sys_time<std::chrono::milliseconds>(std::chrono::milliseconds(ms));
+  const auto day = std::chrono::floor<std::chrono::days>(at);
+  const std::chrono::year_month_day date(day);
+  const std::chrono::hh_mm_ss clock(at - day);
+  std::array<char, 27> text{};
+  auto* to = text.data();
+  const auto put = [&](long number, std::size_t digits, char end) {
+    for (auto i = digits; i > 0; --i, number /= 10) to[i - 1] = static_cast<char>('0' + number % 10);
+    to[digits] = end;
+    to += digits + 1;
+  };
+  put(static_cast<int>(date.year()), 4, '-');
+  put(static_cast<long>(static_cast<unsigned>(date.month())), 2, '-');
+  put(static_cast<long>(static_cast<unsigned>(date.day())), 2, 'T');
+  put(clock.hours().count(), 2, ':');
+  put(clock.minutes().count(), 2, ':');
+  put(clock.seconds().count(), 2, '.');
+  put(clock.subseconds().count() * 1000, 6, 'Z');
+  return boost::json::string(std::string_view(text.data(), text.size()));
 }
 
 }  // namespace picket::rest

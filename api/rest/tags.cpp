@@ -1,4 +1,5 @@
 // Tags and their values, of issues and of projects.
+#include "api/digest/derived_tags.h"
 #include "api/query/pattern.h"
 #include "api/rest/issue_rows.h"
 #include "api/rest/issue_tags.h"
@@ -16,18 +17,28 @@ using buffer::Table;
 
 constexpr std::size_t top_values = 10;
 
+TagKind asked_kind(const Call& call) {
+  return call.query.text("useFlagsBackend") == "1" ? TagKind::flags : TagKind::tags;
+}
+
+// The key of the path, as it is stored.
+std::string asked_key(const Call& call) {
+  const auto key = plain_tag_key(call.path_text("key"));
+  return asked_kind(call) == TagKind::flags ? digest::flag_key(key) : std::string(key);
+}
+
 Reply issue_tags(Api& api, const Call& call) {
   const auto snapshot = api.tables.snapshot();
   const auto rows = find_path_issue(snapshot, call);
   if (!rows) return Reply::not_found();
-  return Reply::json(render_tag_summaries(snapshot, rows->issue.id(), top_values));
+  return Reply::json(render_tag_summaries(snapshot, rows->issue.id(), top_values, asked_kind(call)));
 }
 
 Reply issue_tag(Api& api, const Call& call) {
   const auto snapshot = api.tables.snapshot();
   const auto rows = find_path_issue(snapshot, call);
   if (!rows) return Reply::not_found();
-  const auto tag = read_tag(snapshot, Table::issue_tags, rows->issue.id(), plain_tag_key(call.path_text("key")));
+  const auto tag = read_tag(snapshot, Table::issue_tags, rows->issue.id(), asked_key(call));
   if (tag.values.empty()) return Reply::not_found();
   return Reply::json(render_tag(tag, top_values));
 }
@@ -65,13 +76,13 @@ Reply issue_tag_values(Api& api, const Call& call) {
   const auto snapshot = api.tables.snapshot();
   const auto rows = find_path_issue(snapshot, call);
   if (!rows) return Reply::not_found();
-  return list_values(api, call, read_tag(snapshot, Table::issue_tags, rows->issue.id(), plain_tag_key(call.path_text("key"))));
+  return list_values(api, call, read_tag(snapshot, Table::issue_tags, rows->issue.id(), asked_key(call)));
 }
 
 Reply project_tags(Api& api, const Call& call) {
   const auto snapshot = api.tables.snapshot();
   json::array tags;
-  for (const auto& key : tag_keys(snapshot, Table::project_tags, call.project->id())) {
+  for (const auto& key : tag_keys(snapshot, Table::project_tags, call.project->id(), asked_kind(call))) {
     auto shown = render_tag(read_tag(snapshot, Table::project_tags, call.project->id(), key), 0);
     shown["canDelete"] = false;
     tags.push_back(std::move(shown));
@@ -81,7 +92,7 @@ Reply project_tags(Api& api, const Call& call) {
 
 Reply project_tag_values(Api& api, const Call& call) {
   const auto snapshot = api.tables.snapshot();
-  return list_values(api, call, read_tag(snapshot, Table::project_tags, call.project->id(), plain_tag_key(call.path_text("key"))));
+  return list_values(api, call, read_tag(snapshot, Table::project_tags, call.project->id(), asked_key(call)));
 }
 
 Reply organization_tags(Api& api, const Call& call) {
@@ -90,15 +101,17 @@ Reply organization_tags(Api& api, const Call& call) {
   const auto period = parse_period(call.query, api.clock.now());
   if (const auto* refusal = std::get_if<Reply>(&period)) return *refusal;
   const auto snapshot = api.tables.snapshot();
+  const auto kind = asked_kind(call);
   std::map<std::string, std::uint64_t> totals;
   for (const auto& project : std::get<std::vector<schema::Project>>(selected)) {
-    for (const auto& key : tag_keys(snapshot, Table::project_tags, project.id())) {
+    for (const auto& key : tag_keys(snapshot, Table::project_tags, project.id(), kind)) {
       totals[key] += read_tag(snapshot, Table::project_tags, project.id(), key).total;
     }
   }
   json::array tags;
   for (const auto& [key, total] : totals) {
-    tags.push_back(json::object{{"key", key}, {"name", tag_label(key)}, {"totalValues", total}});
+    const std::string name(kind == TagKind::flags ? digest::flag_name(key) : std::string_view(key));
+    tags.push_back(json::object{{"key", name}, {"name", kind == TagKind::flags ? name : tag_label(name)}, {"totalValues", total}});
   }
   return Reply::json(std::move(tags));
 }

@@ -1,5 +1,7 @@
 #include "relay/ingest/crash_event.h"
 
+#include "relay/protocol/json_repair.h"
+
 #include <boost/json.hpp>
 
 #include <algorithm>
@@ -190,7 +192,7 @@ relay::EventId CrashEvent::finish(std::string_view reason) {
 }
 
 std::string CrashEvent::render() const {
-  return json::serialize(event_);
+  return relay::repair_utf8(json::serialize(event_));
 }
 
 }  // namespace picket::ingest

@@ -35,7 +35,7 @@ class CrashEvent {
   // Completes it: platform native, level fatal, an exception that stands for the dump (of Sentry's
   // own shape, so that an upstream symbolicates it), an event id.
   relay::EventId finish(std::string_view reason);
-  std::string render() const;
+  std::string render() const;  // JSON, also where a form or an archive held bytes that are not UTF-8
 
   boost::json::object& fields() { return event_; }
 

@@ -45,10 +45,12 @@ void UpstreamLimits::refresh() {
     }
   }
   const std::lock_guard lock(mutex_);
+  any_ = !limits->empty();
   limits_ = limits->empty() ? nullptr : std::move(limits);
 }
 
 std::vector<relay::RateLimit> UpstreamLimits::of(relay::ProjectId project, Time now) const {
+  if (!any_) return {};
   std::shared_ptr<const ByProject> limits;
   {
     const std::lock_guard lock(mutex_);

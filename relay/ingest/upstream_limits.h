@@ -9,6 +9,7 @@
 #include "relay/protocol/dsn.h"
 #include "relay/protocol/rate_limits.h"
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <unordered_map>
@@ -30,6 +31,7 @@ class UpstreamLimits {
 
   const buffer::Tables& tables_;
   std::mutex refreshing_;  // one refresh at a time, so that the last one read is kept
+  std::atomic<bool> any_{false};  // spares every envelope the mutex where nothing is passed on
   mutable std::mutex mutex_;  // held for the copy of a pointer only
   std::shared_ptr<const ByProject> limits_;  // guarded by mutex_; none when there are none
 };

@@ -76,7 +76,6 @@ void add_value(const std::string& name, element value, AttributeWriter& attribut
 }
 
 void add_field(std::string_view key, element value, AttributeWriter& attributes) {
-  std::string_view text;
   if (key == "host") return add_value("server.address", value, attributes);
   if (key == "environment") return add_value("sentry.environment", value, attributes);
   if (key == "type") return add_value("vercel.log_type", value, attributes);

@@ -63,6 +63,7 @@ const JsonIndex* IndexedJson::index() {
 }
 
 bool is_json(std::string_view text) {
+  if (text.empty()) return false;  // simdjson would copy from nowhere
   simdjson::dom::element root;
   if (text.size() > kept_bytes) {
     simdjson::dom::parser parser;

@@ -1,5 +1,6 @@
 #include "relay/protocol/json_repair.h"
 
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <cstdint>
@@ -46,6 +47,19 @@ int escaped_unit(std::string_view text, std::size_t i) {
   return unit;
 }
 
+// Bytes that are copied as they are, many at once: outside of strings, and within.
+constexpr auto plain_outside = [] {
+  std::array<bool, 256> plain{};
+  plain.fill(true);
+  for (const unsigned char c : std::string_view("\"-NI0123456789")) plain[c] = false;
+  return plain;
+}();
+constexpr auto plain_inside = [] {
+  std::array<bool, 256> plain{};
+  for (std::size_t c = 0x20; c < 0x80; ++c) plain[c] = c != '"' && c != '\\';
+  return plain;
+}();
+
 bool fits_64_bits(std::string_view digits) {
   std::int64_t with_sign = 0;
   std::uint64_t without = 0;
@@ -67,14 +81,23 @@ class Repair {
       } else if (c == '-' || (c >= '0' && c <= '9')) {
         number();
       } else if (!word("NaN") && !word("Infinity")) {
-        out_ += c;
-        ++at_;
+        copy_plain(plain_outside);
       }
     }
     return std::move(out_);
   }
 
  private:
+  // One byte, and all behind it that are plain.
+  void copy_plain(const std::array<bool, 256>& plain) {
+    const char* const begin = in_.data() + at_;
+    const char* const last = in_.data() + in_.size();
+    const char* end = begin + 1;
+    while (end != last && plain[static_cast<unsigned char>(*end)]) ++end;
+    out_.append(begin, end);
+    at_ += static_cast<std::size_t>(end - begin);
+  }
+
   bool word(std::string_view name) {
     if (!in_.substr(at_).starts_with(name)) return false;
     out_ += "null";
@@ -119,6 +142,8 @@ class Repair {
         out_ += digits[(c >> 4) & 0xf];
         out_ += digits[c & 0xf];
         ++at_;
+      } else if (plain_inside[static_cast<unsigned char>(c)]) {
+        copy_plain(plain_inside);
       } else {
         character();
       }

@@ -12,6 +12,7 @@ namespace {
 constexpr std::size_t most_files = 1'000;
 constexpr std::size_t most_leaves = 1'000;
 constexpr std::size_t most_depth = 16;
+constexpr std::size_t longest_name = 256;  // every leaf below repeats it
 constexpr auto npos = std::string_view::npos;
 
 class Reader {
@@ -162,8 +163,9 @@ std::vector<std::pair<std::string, std::string>> read_xml_leaves(std::string_vie
       continue;
     }
     if (tag.ends_with('/')) continue;
-    if (path.size() == most_depth) break;
-    path.push_back(tag.substr(0, tag.find_first_of(" \t\r\n")));
+    const auto name = tag.substr(0, tag.find_first_of(" \t\r\n"));
+    if (path.size() == most_depth || name.size() > longest_name) break;
+    path.push_back(name);
     text_at = at;
   }
   return leaves;

@@ -32,7 +32,7 @@ struct UnrealFile {
 Result<std::vector<UnrealFile>> parse_unreal_archive(std::string_view bytes);
 
 // Each element of an XML document that holds text only: its path below the root, joined by dots, and
-// the text. Tolerant: ends where it is no longer understood. At most 1,000 leaves.
+// the text. Tolerant: ends where it is no longer understood. At most 1,000 leaves, names of 256 bytes.
 std::vector<std::pair<std::string, std::string>> read_xml_leaves(std::string_view xml);
 
 }  // namespace picket::relay

@@ -91,7 +91,7 @@ void skip_dash(std::string_view text, std::size_t& at) {
 }
 
 std::optional<std::size_t> match_imei(std::string_view text, std::size_t at) {
-  for (const std::size_t group : {2, 6, 6}) {
+  for (const std::size_t group : {2U, 6U, 6U}) {
     if (!take_group(text, at, group, is_digit)) return std::nullopt;
     skip_dash(text, at);
   }
@@ -101,7 +101,7 @@ std::optional<std::size_t> match_imei(std::string_view text, std::size_t at) {
 }
 
 std::optional<std::size_t> match_uuid(std::string_view text, std::size_t at) {
-  for (const std::size_t group : {8, 4, 4, 4}) {
+  for (const std::size_t group : {8U, 4U, 4U, 4U}) {
     if (!take_group(text, at, group, is_alnum)) return std::nullopt;
     skip_dash(text, at);
   }
@@ -120,7 +120,7 @@ std::optional<std::size_t> match_mac(std::string_view text, std::size_t at) {
 }
 
 std::optional<std::size_t> match_us_ssn(std::string_view text, std::size_t at) {
-  for (const std::size_t group : {3, 2}) {
+  for (const std::size_t group : {3U, 2U}) {
     if (!take_group(text, at, group, is_digit)) return std::nullopt;
     if (at == text.size() || text[at] != '-') return std::nullopt;
     ++at;

@@ -1,6 +1,7 @@
 #include "relay/scrub/scrubber.h"
 
 #include "relay/protocol/json_object.h"
+#include "relay/protocol/json_repair.h"
 #include "relay/protocol/recording.h"
 #include "relay/scrub/blob.h"
 #include "relay/scrub/pii_config.h"
@@ -46,13 +47,16 @@ std::string file_name_of(const relay::Item& item) {
   return {};
 }
 
-std::optional<std::string> scrub_json(const RuleSet& rules,
-                                      std::string_view type,
-                                      relay::IndexedJson& indexed,
-                                      relay::JsonIndex& spare) {
+struct Attempt {
+  std::optional<std::string> scrubbed;
+  bool broken = false;  // it is no JSON, and something in it matches or cannot be looked at
+};
+
+Attempt try_json(const RuleSet& rules, std::string_view type, relay::IndexedJson& indexed, relay::JsonIndex& spare) {
   const auto& schema = Schema::get();
   const Node* node = schema.root_of(type);
-  if (node == nullptr || indexed.index() == nullptr) return std::nullopt;
+  if (node == nullptr) return {};
+  if (indexed.index() == nullptr) return {std::nullopt, true};
   const auto& index = *indexed.index();
   const auto payload = indexed.text();
   Walk walk(rules, payload, index, &spare);
@@ -65,20 +69,36 @@ std::optional<std::string> scrub_json(const RuleSet& rules,
   } else {
     walk.walk_root(0, *node);
   }
-  if (walk.edits().empty() || !relay::is_json(payload)) return std::nullopt;
-  return render_edits(payload, walk.edits());
+  if (walk.edits().empty()) return {};
+  if (!relay::is_json(payload)) return {std::nullopt, true};
+  return {render_edits(payload, walk.edits())};
+}
+
+// What is not quite JSON is mended by those who read it later, and would show what is in it.
+std::optional<std::string> scrub_mended(const RuleSet& rules, std::string_view type, std::string_view payload) {
+  const auto mended = relay::repair_json(payload);
+  if (!relay::is_json(mended)) return std::nullopt;
+  relay::JsonIndex index;
+  relay::JsonIndex spare;
+  relay::IndexedJson indexed(mended, index);
+  return try_json(rules, type, indexed, spare).scrubbed;
 }
 
 constexpr std::size_t kept_index_bytes = std::size_t{1} * 1024 * 1024;
 
-std::optional<std::string> scrub_json(const RuleSet& rules, std::string_view type, relay::IndexedJson& payload) {
-  if (payload.text().size() > max_json_bytes) return std::nullopt;
+Attempt try_json(const RuleSet& rules, std::string_view type, relay::IndexedJson& payload) {
   if (payload.text().size() > kept_index_bytes) {
     relay::JsonIndex spare;
-    return scrub_json(rules, type, payload, spare);
+    return try_json(rules, type, payload, spare);
   }
   thread_local relay::JsonIndex spare;
-  return scrub_json(rules, type, payload, spare);
+  return try_json(rules, type, payload, spare);
+}
+
+std::optional<std::string> scrub_json(const RuleSet& rules, std::string_view type, relay::IndexedJson& payload) {
+  if (payload.text().size() > max_json_bytes) return std::nullopt;
+  auto attempt = try_json(rules, type, payload);
+  return attempt.broken ? scrub_mended(rules, type, payload.text()) : std::move(attempt.scrubbed);
 }
 
 std::optional<std::string> scrub_video(const RuleSet& rules, std::string_view item, std::size_t& recording_bytes) {

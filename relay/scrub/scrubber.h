@@ -45,9 +45,9 @@ class Scrubber {
   // Malformed: which rule or selector, and why. Costs up to some milliseconds.
   static Result<Scrubber> make(const Settings& settings);
 
-  // The item's payload without what the rules match; nothing when nothing matched, and for bytes
-  // that are not what the item's type says (malformed JSON stays as it came). Valid JSON stays
-  // valid. Linear in the payload.
+  // The item's payload without what the rules match; nothing when nothing matched, and for bytes that are not
+  // what the item's type says. Valid JSON stays valid; what is not quite JSON is mended when something in it
+  // matches (json_repair.h), and what cannot be mended stays as it came. Linear in the payload.
   std::optional<std::string> scrub(const relay::Item& item) const;
   // The same with an index of the item's payload that others read, too. Recordings are taken from
   // `recording_bytes`, which begins as `max_recording_bytes` for each envelope.

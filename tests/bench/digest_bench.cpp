@@ -312,12 +312,17 @@ void print_tables(const buffer::Tables& tables, double events) {
   const auto bytes = static_cast<double>(tables.use().used_pages * 4096);
   std::printf("tables %.0f MB, %.0f B/event\n", bytes / 1e6, bytes / events);
   const auto snapshot = tables.snapshot();
+  double used = 0;
   for (std::size_t i = 0; i < buffer::table_count; ++i) {
     const auto table = static_cast<buffer::Table>(i);
     const auto entries = static_cast<double>(snapshot.entries(table));
-    if (entries > 1000)
-      std::printf("  %-20s %.0f\n", std::string(buffer::table_name(table)).c_str(), entries);
+    const auto table_bytes = static_cast<double>(snapshot.pages(table) * 4096);
+    used += table_bytes;
+    if (table_bytes > 0.5 * events)
+      std::printf("  %-20s %10.0f rows %7.1f B/event\n", std::string(buffer::table_name(table)).c_str(),
+                  entries, table_bytes / events);
   }
+  std::printf("  %-20s %23.1f B/event\n", "free pages", (bytes - used) / events);
 }
 
 int bench(const Options& options) {

@@ -1,13 +1,23 @@
 // Facts: what appending a span costs, what it takes on disk, and how fast blocks are scanned.
+//
+// The questions to 5 million transactions fill their tables once, straight through append_facts() in batches
+// of 20,000, and keep them where PICKET_BENCH_FOLDER says (else they are made anew each time: a minute).
 #include "api/facts/store.h"
 #include "api/query/fact_search.h"
+#include "api/query/fact_series.h"
+#include "buffer/descriptor.h"
 #include "support/temp_dir.h"
 
 #include <benchmark/benchmark.h>
 
+#include <fcntl.h>
+
+#include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <random>
 #include <string>
+#include <vector>
 
 namespace picket {
 namespace {
@@ -122,6 +132,126 @@ void scan(benchmark::State& state, std::string_view condition, std::vector<std::
 BENCHMARK_CAPTURE(scan, count_by_op, "", {"span.op", "count()", "p95(span.duration)"})->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(scan, slow_db, "span.op:db span.duration:>900ms", {"id", "span.description", "span.duration"})->Unit(benchmark::kMillisecond);
 BENCHMARK_CAPTURE(scan, one_trace, "trace:0123456789abcdef0123456789abcdef", {"id"})->Unit(benchmark::kMillisecond);
+
+// Transactions as a web service has them: 20 kinds of browser, 50,000 users, some twenty columns.
+facts::FactRows make_transactions(std::size_t count, std::uint64_t batch) {
+  std::mt19937_64 random(batch + 1);
+  facts::FactRows rows;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto number = batch * count + i;
+    const auto user = std::to_string(random() % 50'000);
+    const auto id = random_bytes(random, 16);
+    const auto span = random_bytes(random, 8);
+    // In the order of arrival, which is nearly that of time.
+    rows.begin(facts::Dataset::transactions, project, {number + 1, 0, 0},
+               start_ns + static_cast<std::int64_t>(number) * 17'000'000 + static_cast<std::int64_t>(random() % 2'000'000'000));
+    rows.id("id", id);
+    rows.number("transaction.duration", static_cast<double>(random() % 3'000'000) / 1000.0);
+    rows.text("transaction.op", "http.server");
+    rows.text("transaction.status", random() % 20 == 0 ? "internal_error" : "ok");
+    rows.id("trace.span", span);
+    rows.text("server_name", "web-" + std::to_string(random() % 12));
+    rows.id("trace", random_bytes(random, 16));
+    rows.text("user.id", user);
+    rows.text("transaction", "GET /page/" + std::to_string(random() % 60));
+    rows.text("release", "shop@1.2." + std::to_string(number / 500'000));
+    rows.text("environment", random() % 4 == 0 ? "staging" : "production");
+    rows.text("platform", "node");
+    rows.text("sdk.name", "sentry.javascript.node");
+    rows.text("sdk.version", "9.1.0");
+    rows.text("user", "id:" + user);
+    rows.id("transaction.event_id", id);
+    rows.id("transaction.span_id", span);
+    rows.text("browser.name", "Browser " + std::to_string(random() % 20));
+    rows.text("os.name", random() % 3 == 0 ? "Windows" : "Linux");
+    rows.integer("http.status_code", random() % 20 == 0 ? 500 : 200);
+  }
+  return rows;
+}
+
+constexpr std::size_t transactions = 5'000'000;
+
+class Transactions {
+ public:
+  Transactions() {
+    const auto* kept = std::getenv("PICKET_BENCH_FOLDER");
+    path_ = (kept != nullptr ? std::filesystem::path(kept) : dir_.path()) / "transactions.mdb";
+    const bool there = std::filesystem::exists(path_);
+    open();
+    constexpr std::size_t batch_rows = 20'000;
+    for (std::uint64_t batch = 0; !there && batch < transactions / batch_rows; ++batch) {
+      const auto rows = make_transactions(batch_rows, batch);
+      if (!tables->write([&](buffer::Batch& to) { facts::append_facts(to, rows, {}); })) std::abort();
+    }
+  }
+  // As after a restart of the machine: nothing of the file is in memory.
+  void make_cold() {
+    tables.reset();
+    const auto file = buffer::Descriptor::open(path_, O_RDONLY);
+    if (!file || ::posix_fadvise(file->number(), 0, 0, POSIX_FADV_DONTNEED) != 0) std::abort();
+    open();
+  }
+  std::unique_ptr<buffer::Tables> tables;
+
+ private:
+  void open() {
+    auto opened = buffer::Tables::open({.path = path_, .map_bytes = std::uint64_t{16} << 30});
+    if (!opened) std::abort();
+    tables = *std::move(opened);
+  }
+  testing::TempDir dir_;
+  std::filesystem::path path_;
+};
+
+enum class Warmth : std::uint8_t { warm, cold };
+
+template <class Ask>
+void ask_transactions(benchmark::State& state, Warmth warmth, Ask ask) {
+  static Transactions filled;
+  if (warmth == Warmth::warm && !ask(filled.tables->snapshot())) std::abort();
+  for (auto _ : state) {
+    if (warmth == Warmth::cold) {
+      state.PauseTiming();
+      filled.make_cold();
+      state.ResumeTiming();
+    }
+    if (!ask(filled.tables->snapshot())) state.SkipWithError("no answer");
+  }
+  state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations() * transactions));
+}
+
+query::FactRequest transaction_request(std::string_view condition, const std::vector<std::string>& fields) {
+  auto asked = request(condition);
+  asked.dataset = facts::Dataset::transactions;
+  for (const auto& field : fields) asked.fields.push_back(*query::parse_field_expression(field));
+  return asked;
+}
+
+void table(benchmark::State& state, Warmth warmth, std::string_view condition, const std::vector<std::string>& fields) {
+  auto asked = transaction_request(condition, fields);
+  asked.sorts = {{asked.fields[1], true}};
+  ask_transactions(state, warmth, [&](const buffer::Snapshot& snapshot) { return bool(query::find_facts(snapshot, asked)); });
+}
+const std::vector<std::string> table_fields = {"browser.name", "count()", "count_unique(user)", "p95(transaction.duration)"};
+BENCHMARK_CAPTURE(table, events_table, Warmth::warm, "", table_fields)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(table, events_table_cold, Warmth::cold, "", table_fields)->Unit(benchmark::kMillisecond)->Iterations(3);
+BENCHMARK_CAPTURE(table, count_by_tag, Warmth::warm, "", {"browser.name", "count()"})->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(table, users_by_tag, Warmth::warm, "", {"browser.name", "count_unique(user)"})->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(table, p95_by_tag, Warmth::warm, "", {"browser.name", "p95(transaction.duration)"})->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(table, filtered, Warmth::warm, "environment:production transaction.duration:>1s", table_fields)->Unit(benchmark::kMillisecond);
+
+void series(benchmark::State& state, Warmth warmth, std::string_view function) {
+  query::SeriesRequest asked;
+  asked.facts = transaction_request("", {std::string(function)});
+  asked.facts.from_ms = start_ns / 1'000'000;
+  asked.facts.to_ms = asked.facts.from_ms + static_cast<std::int64_t>(transactions) * 17 + 2'000;
+  asked.interval_ms = (asked.facts.to_ms - asked.facts.from_ms) / 99;  // starts of buckets are multiples: 100 of them
+  ask_transactions(state, warmth, [&](const buffer::Snapshot& snapshot) { return bool(query::find_series(snapshot, asked)); });
+}
+BENCHMARK_CAPTURE(series, count, Warmth::warm, "count()")->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(series, count_cold, Warmth::cold, "count()")->Unit(benchmark::kMillisecond)->Iterations(3);
+BENCHMARK_CAPTURE(series, p95, Warmth::warm, "p95(transaction.duration)")->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(series, failure_rate, Warmth::warm, "failure_rate()")->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace picket

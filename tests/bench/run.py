@@ -248,6 +248,14 @@ def reading():
     latest = [f"{org}/issues/{issue}/events/latest/" for issue in random.sample(issue_ids, min(50, len(issue_ids)))]
     p50, p95, _ = picket.timed_gets(latest, 300)
     row("issue's latest event, p95", "<= 3 ms", f"{p95:.1f} ms (p50 {p50:.1f})")
+    # With what comes before and after it, and why it is in its issue.
+    _, _, seen = picket.timed_gets([f"{org}/issues/{issue_ids[0]}/events/?per_page=100"], 1)
+    details = [f"{org}/issues/{issue_ids[0]}/events/{event['eventID']}/" for event in seen]
+    p50, p95, _ = picket.timed_gets(details, 300)
+    row("event of an issue with previous and next, p95", "<= 3 ms", f"{p95:.1f} ms (p50 {p50:.1f})")
+    explained = [f"{base}/events/{event['eventID']}/grouping-info/" for event in seen]
+    p50, p95, _ = picket.timed_gets(explained, 300)
+    row("grouping-info, p95", "<= 3 ms", f"{p95:.1f} ms (p50 {p50:.1f})")
     run = subprocess.Popen([BUILD / "picket_load", "--dsn", picket.dsn, "--rate", "4000", "--connections", "32", "--seconds", "25", "--size", "3k", "--issues", str(issues)], stdout=subprocess.PIPE, text=True)
     time.sleep(3)
     _, p95_list, _ = picket.timed_gets(lists, 400, 10)

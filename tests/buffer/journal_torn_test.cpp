@@ -1,5 +1,6 @@
 #include "buffer/journal.h"
 
+#include "buffer/block.h"
 #include "buffer/journal_support.h"
 
 #include <gtest/gtest.h>
@@ -276,6 +277,25 @@ TEST_F(JournalDamage, SequencesOfALostNewestSegmentAreNeverGivenAgain) {
   const auto journal = open_journal(options_, clock_);
   EXPECT_EQ(append(*journal, record_of(2)), next + 1);
   EXPECT_EQ(read_all(*journal).size(), first_of(segments_.back()) - 1 + 2);
+}
+
+TEST_F(JournalDamage, ALostNewestSegmentLeavesNoGapWhenItsBlocksTellHowManyThereWere) {
+  files_[segments_.back()].replace(0, 2 * page_bytes, 2 * page_bytes, '\0');
+  const auto journal = reopen();
+  EXPECT_EQ(append(*journal, record_of(41)), 41U);
+  EXPECT_EQ(journal->set_aside(), std::vector<std::string>{segments_.back() + ".damaged"});
+}
+
+TEST_F(JournalDamage, ALostNewestSegmentWithABrokenBlockLeavesRoomForWhatThatHeld) {
+  auto& bytes = files_[segments_.back()];
+  bytes.replace(0, 2 * page_bytes, 2 * page_bytes, '\0');
+  const auto last = bytes.rfind("PKB1");
+  ASSERT_NE(last, std::string::npos);
+  bytes[last + 9] ^= 1;
+  const auto journal = reopen();
+  const auto next = append(*journal, record_of(41));
+  EXPECT_GT(next, 40U);
+  EXPECT_LE(next, 40 + max_block_records);
 }
 
 TEST_F(JournalDamage, OneBrokenMetaPageCostsAtMostTheLastCommit) {

@@ -231,7 +231,7 @@ export class ScriptedUpstream {
 }
 
 // Conservation at the end of a test: everything received is stored or dropped by reason, everything
-// stored is forwarded, waiting, quarantined or expired per destination; in all, and item by item.
+// stored is forwarded, waiting, quarantined, expired or not routed per destination; in all, and item by item.
 export async function assertConserved(assert, subject) {
   let ledger;
   await until(() => {
@@ -243,8 +243,8 @@ export async function assertConserved(assert, subject) {
   const { received, stored, dropped } = status.ledger;
   assert.equal(received, stored + dropped, `received = stored + dropped: ${JSON.stringify(status.ledger)}`);
   for (const destination of status.destinations) {
-    const { forwarded, waiting, quarantined, expired } = destination;
-    assert.equal(status.envelopes.stored, forwarded + waiting + quarantined + expired,
-      `${destination.name}: stored = forwarded + waiting + quarantined + expired: ${JSON.stringify(destination)}`);
+    const { forwarded, waiting, quarantined, expired, not_routed, not_sampled } = destination;
+    assert.equal(status.envelopes.stored, forwarded + waiting + quarantined + expired + not_routed + not_sampled,
+      `${destination.name}: stored = forwarded + waiting + quarantined + expired + not routed + not sampled: ${JSON.stringify(destination)}`);
   }
 }

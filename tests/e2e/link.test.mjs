@@ -62,6 +62,12 @@ function config(upstream, lines) {
 // An event that no compression makes much smaller.
 const bulky = (id, bytes) => envelope(id, [[{ type: "event" }, errorEvent(id, { extra: { noise: randomBytes(bytes * 3 / 4).toString("base64") } })]]);
 
+function transaction(id) {
+  const now = Date.now() / 1_000;
+  const trace = { trace_id: id, span_id: id.slice(16), op: "http.server" };
+  return envelope(id, [[{ type: "transaction" }, { event_id: id, type: "transaction", transaction: "/", timestamp: now, start_timestamp: now - 1, contexts: { trace } }]]);
+}
+
 async function sendBulky(edge, count, bytes) {
   for (let i = 0; i < count; ++i) assert.equal((await post(edge, bulky(eventId(), bytes), { gzip: true })).status, 200);
 }
@@ -135,7 +141,6 @@ test("a metered link, by file and by signal, carries only its classes", async ()
   const upstream = await new CountingUpstream().start();
   const metered = join(tempFolder(), "metered");
   const edge = await new Picket({ config: config(upstream, `metered_file = "${metered}"\nmetered_signal = true`) }).start();
-  const transaction = (id) => envelope(id, [[{ type: "transaction" }, { event_id: id, type: "transaction", transaction: "/", timestamp: 2, start_timestamp: 1, contexts: { trace: { trace_id: id, span_id: id.slice(16) } } }]]);
   const both = async () => {
     const id = eventId();
     await post(edge, envelope(id, [[{ type: "event" }, errorEvent(id)]]));
@@ -202,6 +207,106 @@ test("after an outage errors go first, the newest first where told to, and every
   assert.ok(rising <= 2, `${rising} errors came after an older one`);
   await until(() => edge.status().digest.waiting === 0);
   await assertConserved(assert, edge);
+  await edge.end();
+  await upstream.end();
+});
+
+test("killed again and again while classes take turns at a backlog, everything arrives and nothing is there twice", { timeout: 300_000 }, async () => {
+  const hub = await new Picket().start();
+  const lines = 'priority = ["errors", "check_ins"]\npriority_backlog = 100\nnewest_first = ["transactions"]\nmax_bytes_per_second = 400000\nmax_bytes_per_day = "1GiB"';
+  const edge = await new Picket({ config: config({ dsn: hub.liveDsn }, lines) }).start();
+  await hub.stop();
+  const count = 2_400;
+  const errors = [], transactions = [];
+  for (let i = 0; i < count; i += 20) {
+    await Promise.all(Array.from({ length: 20 }, (_, at) => {
+      const id = eventId();
+      const isError = (i + at) % 6 === 0;
+      (isError ? errors : transactions).push(id);
+      return post(edge, isError ? envelope(id, [[{ type: "event" }, errorEvent(id)]]) : transaction(id));
+    }));
+  }
+  await until(() => destination(edge).waiting === count, { what: "the backlog" });
+  await hub.start();
+  let kills = 0;
+  for (const pause of [300, 120, 450, 60, 250, 350, 20, 200]) {
+    await until(() => destination(edge).waiting < count, { what: "the first" });
+    await sleep(pause);
+    await edge.kill();
+    if (destination(edge).waiting > 200) ++kills;
+    await edge.start();
+  }
+  assert.ok(kills >= 4, `only ${kills} kills came in the middle of the backlog`);
+  await until(() => destination(edge).waiting === 0, { within: 120_000, what: "an empty backlog" });
+  await until(() => hub.status().digest.waiting === 0 && edge.status().digest.waiting === 0);
+  for (const place of [hub, edge]) {
+    const metrics = await (await fetch(`${place.url}/metrics`)).text();
+    place.said = (name) => Number(metrics.match(new RegExp(`^picket_${name} (\\d+)$`, "m"))[1]);
+  }
+  console.log(`sent again because of ${kills} kills among the classes: ${hub.said("digest_duplicates_total")} of ${count}`);
+  assert.equal(hub.said("digest_events_total"), count, "each event once");
+  const seen = await hub.issues();
+  assert.equal(seen.reduce((sum, issue) => sum + Number(issue.count), 0), errors.length);
+  assert.equal(destination(edge).forwarded, count);
+  for (const place of [hub, edge]) await assertConserved(assert, place);
+  await edge.end();
+  await hub.end();
+});
+
+test("what has outlived its time is not sent, is on record, and is sent all the same when somebody asks for it", async () => {
+  const upstream = await new CountingUpstream().start();
+  upstream.decode = gunzipSync;
+  upstream.down = true;
+  const file = config(upstream, 'compression = "gzip"\n[upstream.time_to_live]\ntransactions = "1s"\nerrors = "1h"');
+  const edge = await new Picket({ config: file }).start();
+  const errors = [], transactions = [];
+  for (let i = 0; i < 10; ++i) {
+    const id = eventId();
+    (i % 2 ? errors : transactions).push(id);
+    await post(edge, i % 2 ? envelope(id, [[{ type: "event" }, errorEvent(id)]]) : transaction(id));
+  }
+  await sleep(1_200);
+  upstream.down = false;
+  await until(() => destination(edge).waiting === 0, { what: "nothing waiting" });
+  assert.deepEqual([...upstream.ids].sort(), [...errors].sort());
+  const { forwarded, expired, link } = destination(edge);
+  assert.deepEqual([forwarded, expired, link.outlived, link.too_old], [5, 5, 5, 0]);
+  await until(() => edge.status().digest.waiting === 0);
+  await assertConserved(assert, edge);
+  const lines = JSON.parse(picket(["ledger", "--json", "--storage", edge.storage], { env: edge.env }).out).data;
+  assert.equal(lines.find((line) => line.category === "transaction").destinations.hub.expired, 5);
+  assert.equal(lines.find((line) => line.category === "error").destinations.hub.expired, 0);
+  assert.match(picket(["status", "--storage", edge.storage], { env: edge.env }).out, /expired for their age: 5 by time_to_live, 0 that the upstream would refuse/);
+  assert.match(await (await fetch(`${edge.url}/metrics`)).text(), /picket_upstream_outlived_envelopes_total\{destination="hub"\} 5\n/);
+
+  const asked = picket(["upstream", "resend", "--storage", edge.storage, "--from", "1h", "--to", "now", "--to-destination", "hub"], { env: edge.env });
+  assert.equal(asked.code, 0, asked.err);
+  await until(() => destination(edge).resend?.state === "done", { what: "the resend" });
+  assert.deepEqual([...upstream.ids].sort(), [...errors, ...transactions].sort());
+  await edge.end();
+  await upstream.end();
+});
+
+test("a closed window is said in status and metrics, and nothing goes", async () => {
+  const upstream = await new CountingUpstream().start();
+  const at = (minutes) => new Date(Date.now() + minutes * 60_000).toISOString().slice(11, 16);
+  const file = config(upstream, `windows = ["${at(120)}-${at(180)}"]`);
+  const edge = await new Picket({ config: file }).start();
+  const id = eventId();
+  await post(edge, envelope(id, [[{ type: "event" }, errorEvent(id)]]));
+  await until(() => destination(edge).state === "closed" && destination(edge).link.waits === "outside its windows", { what: "the closed window" });
+  const opens = new Date(destination(edge).link.waits_until).getTime() - Date.now();
+  assert.ok(Math.abs(opens / 60_000 - 120) <= 2, `opens in ${opens} ms`);
+  assert.match(picket(["status", "--storage", edge.storage], { env: edge.env }).out, /waits: outside its windows, until /);
+  assert.match(picket(["upstream", "ls", "--storage", edge.storage], { env: edge.env }).out, /hub +closed/);
+  const metrics = await (await fetch(`${edge.url}/metrics`)).text();
+  assert.match(metrics, /picket_upstream_window_closed\{destination="hub"\} 1\n/);
+  assert.match(metrics, /picket_upstream_state\{destination="hub",state="closed"\} 1\n/);
+  assert.equal(upstream.received, 0);
+
+  writeFileSync(file, `[[upstream]]\nname = "hub"\ndsn = "${upstream.dsn}"\nwindows = ["${at(-60)}-${at(60)}"]\n`);
+  edge.process.kill("SIGHUP");
+  await until(() => destination(edge).waiting === 0 && upstream.ids.length === 1, { what: "the envelope, in an open window" });
   await edge.end();
   await upstream.end();
 });

@@ -1,12 +1,10 @@
-// Transactions, spans, logs, metrics and replays of the real SDKs, as the API gives them back.
+// Transactions, spans, logs and metrics of the real SDKs, as the API gives them back (replays: replay.test.mjs).
 import assert from "node:assert/strict";
-import { spawn, spawnSync } from "node:child_process";
-import { createServer } from "node:http";
+import { spawnSync } from "node:child_process";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import * as esbuild from "esbuild";
-import { Picket, assertConserved, root, sleep, tempFolder, until } from "./lib.mjs";
+import { Picket, assertConserved, root, tempFolder, until } from "./lib.mjs";
 
 let picket;
 before(async () => { picket = await new Picket().start(); });
@@ -68,52 +66,4 @@ test("@sentry/node: a transaction with spans, logs and metrics make one trace", 
   assert.equal(meta.spansCount, 2);
   assert.equal(meta.errorsCount, 1);
   rmSync(folder, { recursive: true });
-});
-
-test("@sentry/browser in headless Chromium: a replay is found, shown and its segments are readable", async () => {
-  const folder = tempFolder();
-  const built = await esbuild.build({
-    stdin: {
-      contents: `
-        import * as Sentry from "@sentry/browser";
-        Sentry.init({ dsn: ${JSON.stringify(picket.liveDsn)}, release: "web@9", replaysSessionSampleRate: 1,
-          integrations: [Sentry.replayIntegration({ useCompression: false, minReplayDuration: 0 })] });
-        document.body.append("till");
-        setTimeout(() => Sentry.getReplay().flush(), 1500);`,
-      resolveDir: join(root, "tests/e2e"),
-    },
-    bundle: true, write: false, format: "iife",
-  });
-  const page = createServer((request, response) => {
-    if (request.url.endsWith(".js")) return response.setHeader("Content-Type", "text/javascript").end(built.outputFiles[0].contents);
-    if (request.url !== "/") return response.writeHead(404).end();
-    return response.setHeader("Content-Type", "text/html").end("<!doctype html><title>shop</title><body><script src=/app.js></script>");
-  });
-  await new Promise((done) => page.listen(0, "127.0.0.1", done));
-  const chromium = spawn("chromium", ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
-    "--remote-debugging-port=0", `--user-data-dir=${folder}`, `http://127.0.0.1:${page.address().port}/`], { stdio: "ignore", detached: true });
-  const gone = new Promise((done) => chromium.once("exit", done));
-  try {
-    const [replay] = await until(async () => {
-      const found = (await picket.api(`organizations/${picket.organization}/replays/`)).body.data;
-      return found.length > 0 && found;
-    }, { within: 60_000, every: 200, what: "the replay" });
-    assert.equal(replay.replay_type, "session");
-    assert.deepEqual(replay.releases, ["web@9"]);
-    assert.match(replay.urls[0], /^http:\/\/127\.0\.0\.1:/);
-    const segments = await until(async () => {
-      const found = (await picket.api(`projects/${picket.organization}/${picket.project}/replays/${replay.id}/recording-segments/?download=true`)).body;
-      return Array.isArray(found) && found.length > 0 && found;
-    }, { what: "the segments" });
-    assert.ok(segments[0].some((event) => event.type === 2), "a full snapshot of the page");
-    assert.ok(segments.flat().some((event) => event.type === 4 && event.data.href === replay.urls[0]), "where it was; texts are masked");
-  } finally {
-    process.kill(-chromium.pid, "SIGKILL"); // its own process group: the browser and its children
-    await gone;
-    page.closeAllConnections?.();
-    page.close();
-    await sleep(200);
-    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
-  }
 });

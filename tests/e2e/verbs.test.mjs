@@ -7,7 +7,8 @@ import { test } from "node:test";
 import { Picket, envelope, errorEvent, eventId, picket as verb, post, root, tempFolder, until } from "./lib.mjs";
 
 const verbs = ["serve", "init", "config check", "config defaults", "status", "dsn", "token", "send", "journal ls", "journal show",
-  "journal verify", "upstream ls", "upstream pause", "upstream resume", "upstream quarantine", "backup", "restore", "version"];
+  "journal verify", "upstream ls", "upstream pause", "upstream resume", "upstream quarantine", "backup", "restore", "version", "version history", "version lock",
+  "version unlock", "journal repair", "journal export", "journal import", "doctor"];
 
 test("--help names every verb and each verb has a help with an example", () => {
   const help = verb(["--help"]);

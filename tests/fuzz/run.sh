@@ -17,13 +17,20 @@ if ! { cmake --preset fuzz && cmake --build build/fuzz --target "${PICKET_FUZZER
   exit 1
 fi
 
+# Undefined behaviour is a finding: without this it is only said.
+UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+export UBSAN_OPTIONS
+
 fuzz_one() { # name
   work=build/fuzz/work-$1
   mkdir -p "$work"
-  build/fuzz/"$1"_fuzz -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -artifact_prefix="$work/" \
+  build/fuzz/"$1"_fuzz -max_total_time="$seconds" -timeout=10 -report_slow_units=1 -rss_limit_mb=2048 -artifact_prefix="$work/" \
     "$work" "tests/fuzz/corpus/$1" >"$logs/fuzz-$1" 2>&1
   echo $? >"$logs/fuzz-$1.code"
 }
+
+# What took longer than a second by itself, if anything did: on a busy machine no failure, but worth a look.
+slowest() { sed -n 's/^Slowest unit: \([0-9]*\) s.*/, slowest input \1 s/p' "$logs/fuzz-$1" | tail -n 1; }
 
 [ $# -gt 0 ] || set -- $(find build/fuzz -maxdepth 1 -name '*_fuzz' -printf '%f\n' | sed 's/_fuzz$//' | sort)
 passed=0
@@ -40,7 +47,7 @@ while [ $# -gt 0 ]; do
   for name in $pair; do
     if [ "$(cat "$logs/fuzz-$name.code" 2>/dev/null)" = 0 ]; then
       passed=$((passed + 1))
-      echo "$name: $(sed -n 's/^Done \([0-9]*\) runs.*/\1/p' "$logs/fuzz-$name" | tail -n 1) runs in $seconds s"
+      echo "$name: $(sed -n 's/^Done \([0-9]*\) runs in \([0-9]*\) second.*/\1 runs in \2 s/p' "$logs/fuzz-$name" | tail -n 1)$(slowest "$name")"
     else
       failed=$((failed + 1))
       echo "FAILED: fuzz $name"

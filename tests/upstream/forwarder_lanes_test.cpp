@@ -1,5 +1,5 @@
 #include "upstream/deferred.h"
-#include "forwarder_fixture.h"
+#include "lanes_fixture.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -11,43 +11,6 @@ namespace picket::upstream {
 namespace {
 
 constexpr std::uint64_t long_backlog = 500;
-
-class LanesTest : public ForwarderTest {
- protected:
-  DestinationConfig by_class() {
-    auto config = destination(upstream);
-    config.link.priority_backlog = 100;
-    return config;
-  }
-  // Of ten a session, an error and a check-in; the rest are transactions.
-  void post_backlog(std::uint64_t count = long_backlog) {
-    for (std::uint64_t i = 0; i < count; ++i) {
-      const std::string type = i % 10 == 1 ? "session" : i % 10 == 4 ? "event" : i % 10 == 8 ? "check_in" : "transaction";
-      post({.types = {type}, .described = true});
-      types_[event_id(posted)] = type;
-    }
-  }
-  DestinationConfig one_at_a_time() {
-    auto config = by_class();
-    config.max_in_flight = 1;
-    return config;
-  }
-  // The types of what was accepted, in its order, repetitions left out: "event", "check_in" …
-  std::vector<std::string> runs() const {
-    std::vector<std::string> runs;
-    for (const auto& id : upstream.accepted_ids()) {
-      const auto& type = types_.at(id);
-      if (runs.empty() || runs.back() != type) runs.push_back(type);
-    }
-    return runs;
-  }
-  std::size_t distinct() const {
-    const auto ids = upstream.accepted_ids();
-    return std::set<std::string>(ids.begin(), ids.end()).size();
-  }
-
-  std::map<std::string, std::string> types_;
-};
 
 TEST_F(LanesTest, SendsWhatMattersFirstAfterAnOutage) {
   post_backlog();

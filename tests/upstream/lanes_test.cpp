@@ -111,6 +111,18 @@ TEST(Lanes, SayWhenTheirRowNoLongerHolds) {
   EXPECT_FALSE(lanes_hold(row, 11)) << "an older version has moved the cursor";
 }
 
+TEST(Lanes, ForgetWhatTheJournalDoesNotReachToAnyMore) {
+  Lanes lanes;
+  lanes.hand_over({1, 101});
+  lanes.lane(SendClass::errors).pass({1, 41});
+  lanes.take(5);
+  lanes.forget_from(31);
+  EXPECT_TRUE(lanes.lane(SendClass::errors).empty());
+  EXPECT_EQ(lanes.lane(SendClass::other).ranges(), (std::vector<SequenceRange>{{1, 31}}));
+  EXPECT_EQ(lanes.waiting(), 30U) << "no more can be found than is left to look at";
+  EXPECT_EQ(lanes.lowest(), 1U);
+}
+
 TEST(Lanes, KnowWhatIsLostOnceAllHaveBeenThrough) {
   Lanes lanes;
   lanes.hand_over({1, 101});

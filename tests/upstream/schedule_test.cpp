@@ -66,6 +66,7 @@ TEST(Schedule, FollowsTheClockOfItsZone) {
   EXPECT_EQ(vienna.next_change(monday(12h)), monday(21h));
   // On Sunday, the 29th, summer time begins: 22:00 comes an hour earlier.
   EXPECT_EQ(vienna.next_change(monday(6 * 24h + 12h)), monday(6 * 24h + 20h));
+  EXPECT_EQ(vienna.open_within(monday(5 * 24h + 12h), 24h), Duration(7h)) << "the night in which the clock is put forward";
 }
 
 TEST(Schedule, SaysWhatIsNoWindow) {

@@ -11,7 +11,7 @@ using buffer::Table;
 constexpr std::uint64_t other_project = 8;
 constexpr Table of_projects[] = {
     Table::issues,       Table::issue_counters, Table::issue_hashes,      Table::hashes_by_issue,
-    Table::short_ids,    Table::events,         Table::event_ids,         Table::events_by_issue,
+    Table::short_ids,    Table::events,         Table::event_id_runs,     Table::events_by_issue,
     Table::issue_tags,   Table::issues_by_tag,  Table::events_by_project, Table::issues_by_last_seen,
     Table::project_tags, Table::environments,   Table::raw_items};
 

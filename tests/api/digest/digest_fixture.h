@@ -3,6 +3,7 @@
 
 #include "api/digest/batch_writer.h"
 #include "api/digest/digest.h"
+#include "buffer/event_ids.h"
 #include "api/digest/issue_state.h"
 #include "api/facts/block.h"
 #include "buffer/keys.h"
@@ -104,6 +105,12 @@ class DigestTest : public ::testing::Test {
 
   std::uint64_t rows(buffer::Table table) const { return tables->snapshot().entries(table); }
 
+  // Whether an event has this id.
+  bool knows(std::string_view id, std::uint64_t project = test_project) const {
+    const auto parsed = relay::parse_event_id(id);
+    return parsed && buffer::find_event_id(tables->snapshot(), project, relay::raw_bytes(*parsed));
+  }
+
   std::vector<schema::Issue> issues() const {
     std::vector<schema::Issue> found;
     const auto snapshot = tables->snapshot();
@@ -167,12 +174,29 @@ class DigestTest : public ::testing::Test {
       for (bool there = cursor.first(); there; there = cursor.next()) {
         if (table == buffer::Table::facts) {
           add_facts(cursor.key(), cursor.value(), all);
+        } else if (table == buffer::Table::event_id_runs) {
+          add_ids(cursor.key(), cursor.value(), all);
         } else {
           all[{static_cast<int>(i), std::string(cursor.key())}] = std::string(cursor.value());
         }
       }
     }
     return all;
+  }
+  // Which run an id is in depends on the batches; that it is in one, and what it says, does not.
+  static void add_ids(std::string_view key,
+                      std::string_view value,
+                      std::map<std::pair<int, std::string>, std::string>& all) {
+    const auto run = buffer::IdRun::parse(value);
+    ASSERT_TRUE(run);
+    std::vector<buffer::HashedId> ids;
+    run->read(ids);
+    for (const auto& id : ids) {
+      const auto name = buffer::Key().raw(key.substr(0, 8)).u64(id.sequence).u16(id.item);
+      const auto added = all.emplace(std::pair(static_cast<int>(buffer::Table::event_id_runs), std::string(name.view())),
+                                     std::to_string(id.hash));
+      ASSERT_TRUE(added.second);
+    }
   }
   static void add_facts(std::string_view key,
                         std::string_view value,

@@ -210,6 +210,7 @@ TEST(ParseEvent, RefusesOnlyWhatIsNoJsonObject) {
     ASSERT_FALSE(event) << json;
     EXPECT_EQ(event.error().fault, Fault::malformed) << json;
   }
+  EXPECT_FALSE(parse_event({}));  // no text at all, as of a part that is not there
 }
 
 TEST(ParseEvent, ReadsAnEventNestedAHundredThousandDeep) {

@@ -2,6 +2,7 @@
 // batches or after a restart, says the same.
 #include "api/digest/issue_life.h"
 #include "api/digest/issue_archive.h"
+#include "api/digest/issue_escalation.h"
 #include "api/digest/digest_fixture.h"
 
 namespace picket::digest {
@@ -21,6 +22,13 @@ class IssueLife : public DigestTest {
   void begin() {
     event();
     digest_all();
+  }
+  // What every Picket draws once: what it is called in stamps, and the key of its ids' hashes.
+  void be_one_picket() {
+    ASSERT_TRUE(tables->write([](buffer::Batch& batch) {
+      batch.put(buffer::Table::meta, "instance", "0123456789abcdef");
+      batch.put(buffer::Table::meta, "event_id_secret", "0123456789abcdef");
+    }));
   }
   void archive(Substatus substatus, const ArchiveConditions& conditions = {}, std::string_view details = "") {
     const auto written = tables->write([&](buffer::Batch& batch) {
@@ -274,8 +282,7 @@ TEST_F(IssueLife, TheSameRecordsSayTheSameInAnyBatches) {
   for (const std::size_t batch_records : {1U, 3U, 4000U}) {
     tables = open_tables(folder / ("tables" + std::to_string(batch_records) + ".mdb"));
     add_project(test_project, "shop");
-    // One Picket each time: what it is called in stamps is drawn once.
-    ASSERT_TRUE(tables->write([](buffer::Batch& batch) { batch.put(buffer::Table::meta, "instance", "0123456789abcdef"); }));
+    be_one_picket();
     ASSERT_TRUE(Digest(journal, *tables, clock, {.batch_records = 1}).run_once());
     clock.set(start);
     archive({.count = 9, .window_min = 30, .users = 3});
@@ -285,6 +292,32 @@ TEST_F(IssueLife, TheSameRecordsSayTheSameInAnyBatches) {
     EXPECT_FALSE(archived());
     told.push_back(everything());
     // When the cursor was written is another matter.
+    std::erase_if(told.back(), [](const auto& entry) { return entry.first.first == static_cast<int>(buffer::Table::cursors); });
+    EXPECT_TRUE(told.back() == told.front()) << batch_records;
+  }
+}
+
+// The limit of an hour is reckoned with the same event whatever the batches.
+TEST_F(IssueLife, AnIssueOutgrowsItsPastWithTheSameEventInAnyBatches) {
+  event();
+  clock.advance(hours(24 * 8));
+  for (int hour = 0; hour < 5; ++hour) {
+    for (int i = 0; i < 8 + 9 * hour; ++i) {
+      clock.advance(seconds(40));
+      event();
+    }
+    clock.advance(minutes(31));
+  }
+  std::vector<std::map<std::pair<int, std::string>, std::string>> told;
+  for (const std::size_t batch_records : {1U, 7U, 4000U}) {
+    tables = open_tables(folder / ("tables" + std::to_string(batch_records) + ".mdb"));
+    add_project(test_project, "shop");
+    be_one_picket();
+    for (int batch = 0; batch < 160; ++batch)
+      ASSERT_TRUE(Digest(journal, *tables, clock, {.batch_records = batch_records}).run_once());
+    EXPECT_EQ(substatus(), Substatus::escalating);
+    EXPECT_EQ(activities().size(), 1U);
+    told.push_back(everything());
     std::erase_if(told.back(), [](const auto& entry) { return entry.first.first == static_cast<int>(buffer::Table::cursors); });
     EXPECT_TRUE(told.back() == told.front()) << batch_records;
   }

@@ -157,7 +157,7 @@ std::string shaped(Generator& generator, std::uint32_t seed) {
 }
 
 TEST(NormalizeAgreement, OverGeneratedPayloads) {
-  for (std::uint32_t seed = 0; seed < 1500 && !::testing::Test::HasFailure(); ++seed) {
+  for (std::uint32_t seed = 0; seed < 4000 && !::testing::Test::HasFailure(); ++seed) {
     Generator generator(seed);
     auto source = from_event(seed % 5 == 4 ? "feedback" : seed % 5 == 3 ? "transaction" : "event");
     if (seed % 3 == 0) source.sent_at_ms = received_at - 2 * 3600 * 1000;

@@ -208,6 +208,11 @@ INSTANTIATE_TEST_SUITE_P(
         Case{R"({"transaction":"/v1/orders"})", "/transaction", R"("/v1/orders")", "transaction"},
         Case{"{}", "/transaction", R"("<unlabeled transaction>")", "transaction"},
         Case{R"({"start_timestamp":1700000002,"timestamp":1700000001})", "/errors/0/reason", R"("end timestamp is smaller than start timestamp")", "transaction"},
+        // As the Rust SDK writes them, for what took some microseconds.
+        Case{R"({"start_timestamp":1700000000.499771,"timestamp":"2023-11-14T22:13:20.499805883Z","contexts":{"trace":{"trace_id":"0123456789abcdef0123456789abcdef"}}})",
+             "/errors", "", "transaction"},
+        Case{R"({"start_timestamp":1700000000.499771,"timestamp":"2023-11-14T22:13:20.499805883Z","contexts":{"trace":{"trace_id":"0123456789abcdef0123456789abcdef"}},"spans":[]})",
+             "/contexts/trace/exclusive_time", "0E0", "transaction"},
         Case{R"({"start_timestamp":1700000000,"timestamp":1700000001,"contexts":{"trace":{"trace_id":"0123456789abcdef0123456789abcdef","span_id":"a"}},
                  "spans":[{"span_id":"b","parent_span_id":"a","start_timestamp":1700000000.25,"timestamp":1700000000.5}]})",
              "/contexts/trace/exclusive_time", "7.5E2", "transaction"},

@@ -1,6 +1,6 @@
 #include "api/facts/block.h"
 #include "api/facts/bloom.h"
-#include "api/facts/bytes.h"
+#include "buffer/byte_stream.h"
 
 #include <gtest/gtest.h>
 

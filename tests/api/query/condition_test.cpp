@@ -48,6 +48,16 @@ TEST(Condition, ReadsFiltersTextAndOperators) {
   EXPECT_EQ(parsed("is:new level:error", issue_language()), "(all is:new level:error)");
 }
 
+TEST(Condition, ReadsFeatureFlags) {
+  EXPECT_EQ(parsed("(a:1 OR (flags[x]:true))", issue_language()), "(all (any (all a:1) (all (all flags[x]:true))))");
+  EXPECT_EQ(parsed(R"(!flags["odd name"]:[a, b])"), R"((all !flags["odd name"]:a|b))");
+  EXPECT_EQ(parsed("has:flags[x] flags[n,number]:>3"), "(all has:flags[x] flags[n,number]:>3)");
+  const auto query = parse_condition(R"(flags["x"]:true)", issue_language(), Time{});
+  ASSERT_TRUE(query);
+  EXPECT_EQ(query->parts.front().field.name, "flags[x]");
+  EXPECT_TRUE(query->parts.front().field.explicit_tag);
+}
+
 TEST(Condition, TakesPhrasesOutOfWords) {
   EXPECT_EQ(parsed(R"(say "a  b" loud)"), "(all 'say' 'a  b' 'loud')");
   EXPECT_EQ(parsed(R"("" "")"), "(all)");
@@ -78,7 +88,6 @@ TEST(Condition, SaysWhatIsWrongAndWhere) {
   EXPECT_EQ(in_issues("a:1 OR "), "error: A condition is missing behind this AND or OR. (column 5)");
   EXPECT_EQ(in_issues("a:1 AND AND b:2"), "error: A condition is missing before this AND. (column 9)");
   EXPECT_EQ(in_issues("a:1 (b:2 OR)"), "error: A condition is missing behind this AND or OR. (column 10)");
-  EXPECT_EQ(in_issues("(a:1 OR (flags[x]:true))"), "error: Feature flags are not indexed here. (column 10)");
   EXPECT_EQ(parsed("hello", session_language()), "error: Free text is not supported in this search (column 1)");
   EXPECT_EQ(parsed("os:x", session_language()), "error: Invalid key. \"os\" is not a supported search key. (column 1)");
   for (const auto* text : {"a:[1,]", "a:1)", "has:"}) EXPECT_TRUE(parsed(text).starts_with("error: ")) << text << " gave " << parsed(text);

@@ -130,6 +130,33 @@ TEST_F(IssueTables, TagsWithOddBytesAndLengthsAreFound) {
   EXPECT_EQ(find("k:a"), Ids{});
 }
 
+// Kept in memory or walked, a text is found in what an issue shows and in what its events had, by every
+// sort, alone and among other conditions.
+TEST_F(IssueTables, TextsThatAnIssueDoesNotShowAreFoundBothWays) {
+  for (std::uint64_t id = 1; id <= 40; ++id) {
+    put({.id = id, .title = id % 10 == 0 ? "needle in the title" : "hay", .last_seen_ms = static_cast<std::int64_t>(id), .tags = {{"color", id % 2 == 0 ? "red" : "blue"}}});
+    schema::IssueTexts texts;
+    texts.set_frames(id % 4 == 0 ? "find_needle src/stack.py\n" : "find_hay src/stack.py\n");
+    ASSERT_TRUE(tables->write([&](buffer::Batch& batch) {
+      buffer::put_row(batch, buffer::Table::issue_texts, buffer::Key().u64(id), texts);
+      auto row = *buffer::find_row<schema::Issue>(batch, buffer::Table::issues, buffer::Key().u64(id));
+      row.set_text_signature(digest::signature_of(texts).render());
+      buffer::put_row(batch, buffer::Table::issues, buffer::Key().u64(id), row);
+    }));
+  }
+  IssueSearch walking(1);  // keeps nothing
+  const Ids needles = {40, 36, 32, 30, 28, 24, 20, 16, 12, 10, 8, 4};
+  for (auto* each : {&search, &walking}) {
+    EXPECT_EQ(find(*each, request("needle")), needles);
+    EXPECT_EQ(find(*each, request("NEEDLE color:red")), needles);
+    EXPECT_EQ(find(*each, request("find_needle !color:blue")), (Ids{40, 36, 32, 28, 24, 20, 16, 12, 8, 4}));
+    EXPECT_EQ(find(*each, request("find_needle OR title:needle*")), needles);
+    EXPECT_EQ(find(*each, request("(needle) color:blue")), Ids{});
+    EXPECT_EQ(find(*each, request("find*stack.py is:unresolved")).size(), 40U);
+    EXPECT_EQ(find(*each, request("ne")), (Ids{40, 30, 20, 10}));  // too short for what is not shown
+  }
+}
+
 TEST_F(IssueTables, ADeadlineEndsASearch) {
   put({.id = 1, .title = "x", .last_seen_ms = 10});
   IssueSearch impatient(std::size_t{1} << 20, std::chrono::milliseconds(0));

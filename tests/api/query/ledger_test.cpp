@@ -137,7 +137,7 @@ TEST_F(LedgerTest, SaysWhatDoesNotBalance) {
   add_fate(1, DataCategory::error, 3);  // one of the four that were passed is nowhere
   const auto wrong = check_ledger(collect());
   ASSERT_EQ(wrong.size(), 1U);
-  EXPECT_EQ(wrong[0], "hub: error, stored 6 is not forwarded 3 + waiting 2 + quarantined 0 + expired 0");
+  EXPECT_EQ(wrong[0], "hub: error, stored 6 is not forwarded 3 + waiting 2 + quarantined 0 + expired 0 + not routed 0 + not sampled 0");
 }
 
 TEST_F(LedgerTest, TellsProjectsHoursAndKeysApartWhenAsked) {

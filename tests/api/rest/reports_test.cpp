@@ -21,6 +21,13 @@ class ReportsApi : public IssuesTest {
   static std::string report(std::string_view event, std::string_view comments) {
     return R"({"event_id":")" + std::string(event) + R"(","name":"Ada","email":"ada@example.com","comments":")" + std::string(comments) + "\"}";
   }
+  // So many rows of attachments, and of reports in each of their tables.
+  void expect_left(std::uint64_t attachments, std::uint64_t reports) {
+    const auto snapshot = tables_->snapshot();
+    EXPECT_EQ(snapshot.entries(buffer::Table::attachments), attachments);
+    for (const auto table : {buffer::Table::user_reports, buffer::Table::user_reports_by_event, buffer::Table::user_reports_by_issue})
+      EXPECT_EQ(snapshot.entries(table), reports) << buffer::table_name(table);
+  }
   std::string attachments(std::string_view event, std::string_view rest = "") const {
     return project_path("events/" + std::string(event) + "/attachments/" + std::string(rest));
   }
@@ -155,6 +162,74 @@ TEST_F(ReportsApi, AMinidumpIsTheCrashFile) {
   const auto event = error("Crash");
   receive_item(event, "attachment", "MDMP", R"(,"filename":"m.dmp","attachment_type":"event.minidump")");
   EXPECT_EQ(get(project_path("events/" + event + "/"))["crashFile"].at("name"), "m.dmp");
+}
+
+TEST_F(ReportsApi, WhatBelongsToADeletedIssueGoesWithIt) {
+  const auto gone = error("Alpha");
+  const auto stays = error("Beta");
+  for (const auto& event : {gone, stays}) {
+    receive_item(event, "attachment", "bytes", R"(,"filename":"a.txt")");
+    receive_item(event, "attachment", "more", R"(,"filename":"b.txt")");
+    receive_item(event, "user_report", report(event, "it broke"));
+  }
+  ASSERT_EQ(call("DELETE", organization_path("issues/" + issue("Alpha") + "/")).status, 202U);
+  expect_left(2, 1);
+  ASSERT_EQ(get(project_path("user-feedback/")).json.as_array().size(), 1U);
+  EXPECT_EQ(get(project_path("user-feedback/")).json.at(0).at("eventID"), json_text(stays));
+  EXPECT_EQ(get(attachments(gone)).status, 404U);
+  EXPECT_EQ(get(attachments(stays)).json.as_array().size(), 2U);
+  // The same event again is a new one, without what the old one had.
+  receive_item(gone, "event", R"({"platform":"python","exception":{"values":[{"type":"Alpha","value":"went wrong"}]}})");
+  EXPECT_EQ(get(attachments(gone)).json.as_array().size(), 0U);
+  EXPECT_TRUE(get(project_path("events/" + gone + "/"))["userReport"].is_null());
+  EXPECT_EQ(get(organization_path("issues/" + issue("Alpha") + "/"))["userReportCount"], 0);
+}
+
+TEST_F(ReportsApi, WhatBelongsToADiscardedIssueGoesAndDoesNotComeAgain) {
+  const auto event = error("Alpha");
+  receive_item(event, "attachment", "bytes");
+  receive_item(event, "user_report", report(event, "it broke"));
+  ASSERT_EQ(call("PUT", organization_path("issues/?id=" + issue("Alpha")), R"({"discard":true})").status, 204U);
+  expect_left(0, 0);
+  // One more of its kind, with all that came with it.
+  const auto id = event_id_text(4711);
+  const std::string payload = R"({"platform":"python","exception":{"values":[{"type":"Alpha","value":"went wrong"}]}})";
+  const auto said = report(id, "again");
+  buffer::Record record;
+  record.received = clock_.now();
+  record.project = first.project_id;
+  record.key = std::string(16, 'k');
+  record.body = "{\"event_id\":\"" + id + "\"}\n{\"type\":\"event\",\"length\":" + std::to_string(payload.size()) + "}\n" + payload +
+                "\n{\"type\":\"attachment\",\"length\":5}\nbytes\n{\"type\":\"user_report\",\"length\":" + std::to_string(said.size()) + "}\n" + said + "\n";
+  EXPECT_TRUE(journal.offer(std::move(record), [](const Result<buffer::Sequence>&) {}));
+  digest();
+  expect_left(0, 0);
+  EXPECT_EQ(get(project_path("user-feedback/")).json.as_array().size(), 0U);
+  EXPECT_EQ(listed("query="), Titles{});
+}
+
+// More belongings than one batch removes, of an issue that another was merged into.
+TEST_F(ReportsApi, BelongingsWithoutNumberGoInPortions) {
+  const auto first_event = error("Alpha");
+  const auto second_event = error("Beta");
+  std::string body = "{\"event_id\":\"" + second_event + "\"}\n";
+  constexpr int many = 5'000;
+  for (int i = 0; i < many; ++i) body += "{\"type\":\"attachment\",\"length\":1}\nx\n";
+  buffer::Record record;
+  record.received = clock_.now();
+  record.project = first.project_id;
+  record.key = std::string(16, 'k');
+  record.body = std::move(body);
+  EXPECT_TRUE(journal.offer(std::move(record), [](const Result<buffer::Sequence>&) {}));
+  digest();
+  receive_item(first_event, "attachment", "bytes");
+  receive_item(first_event, "user_report", report(first_event, "it broke"));
+  expect_left(many + 1, 1);
+  ASSERT_EQ(call("PUT", organization_path("issues/?id=1&id=2"), R"({"merge":1})").status, 200U);
+  ASSERT_EQ(call("DELETE", organization_path("issues/?query=")).status, 204U);
+  expect_left(0, 0);
+  EXPECT_EQ(tables_->snapshot().entries(buffer::Table::events), 0U);
+  EXPECT_EQ(tables_->snapshot().entries(buffer::Table::event_ids), 0U);
 }
 
 TEST_F(ReportsApi, AttachmentsOfNoEventAreNotFound) {

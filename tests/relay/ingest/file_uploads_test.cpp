@@ -134,6 +134,15 @@ TEST_F(FileUploads, ReadsTheEventAndBreadcrumbsOfNativeSdks) {
   EXPECT_EQ(envelope().items.size(), 2U);
 }
 
+// An event that is no UTF-8 could be neither scrubbed nor filtered.
+TEST_F(FileUploads, FieldsInAnotherEncodingLeaveTheEventJson) {
+  const auto answer = upload(file("upload_file_minidump", "d", make_minidump()) + part("note", "caf\xe9") + part("sentry[user][id]", "\xff"));
+  EXPECT_EQ(answer.status, 200U);
+  const auto fields = event();
+  EXPECT_EQ(fields.at("extra").at("note"), "caf\xef\xbf\xbd");
+  EXPECT_EQ(fields.at("user").at("id"), "\xef\xbf\xbd");
+}
+
 TEST_F(FileUploads, RefusesWhatIsNoDumpAndCountsIt) {
   EXPECT_EQ(upload_raw("").status, 400U);
   EXPECT_EQ(upload_raw("not a dump").status, 400U);

@@ -23,7 +23,7 @@ Sender sender() {
   return made;
 }
 
-std::string item(std::string_view payload) {
+std::string generated_item(std::string_view payload) {
   return R"({"type":"event","length":)" + std::to_string(payload.size()) + "}\n" +
          std::string(payload) + "\n";
 }
@@ -36,7 +36,7 @@ struct Judged {
 Judged judge(const Sender& who, const std::vector<std::string>& payloads) {
   std::string bytes = "{}\n";
   for (const auto& payload : payloads)
-    bytes += item(payload);
+    bytes += generated_item(payload);
   const auto envelope = relay::parse_envelope(bytes);
   EXPECT_TRUE(envelope);
   QuotaBook book;
@@ -89,7 +89,7 @@ TEST(Pipeline, ChangesWhatItsStepsChangeByThemselves) {
         }
         const auto scrubbed = who.settings->scrubbers.front().scrub(alone);
         changed = changed || scrubbed;
-        expected += item(scrubbed ? *scrubbed : *payload);
+        expected += generated_item(scrubbed ? *scrubbed : *payload);
       }
       std::size_t counted = 0;
       for (const auto& items : judged.judgement.dropped)

@@ -26,6 +26,10 @@ constexpr std::string_view store = "/api/1/store/";
 constexpr std::string_view envelope = "/api/1/envelope/";
 constexpr std::string_view traces = "/api/1/integration/otlp/v1/traces";
 constexpr std::string_view json = "Content-Type: application/json";
+constexpr std::string_view dump_type = "Content-Type: application/x-dmp";
+constexpr std::string_view form_type = "Content-Type: multipart/form-data; boundary=b";
+constexpr std::string_view form_with_file = "--b\r\nContent-Disposition: form-data; name=\"a\"; filename=\"a\"\r\n\r\nMDMP\r\n--b--\r\n";
+constexpr std::string_view attachments = "/api/1/events/9ec79c33ec9942ab8353589fcb2e04dc/attachments/";
 constexpr std::string_view good = "{}\n{\"type\":\"event\"}\n{}\n";
 
 const Case cases[] = {
@@ -49,6 +53,9 @@ const Case cases[] = {
     {"check_in_head", 202, "HEAD", "/api/1/cron/job/?status=ok&"},
     {"check_in_post", 202, "POST", "/api/1/cron/job/", R"({"status":"ok"})", json},
     {"vercel_logs", 202, "POST", "/api/1/integration/vercel/logs", "[]", json},
+    {"minidump", 200, "POST", "/api/1/minidump/", "MDMP", dump_type},
+    {"minidump_without_slash", 200, "POST", "/api/1/minidump", "MDMP", "Content-Type: application/octet-stream"},
+    {"attachments", 201, "POST", attachments, form_with_file, form_type},
     {"preflight", 200, "OPTIONS", envelope, {}, {}, KeyIn::nowhere},
     {"preflight_of_check_in", 200, "OPTIONS", "/api/1/cron/job/", {}, {}, KeyIn::nowhere},
     {"live", 200, "GET", "/api/relay/healthcheck/live/", {}, {}, KeyIn::nowhere},
@@ -77,6 +84,14 @@ const Case cases[] = {
     {"nel_of_no_json", 400, "POST", "/api/1/nel/", "x", json},
     {"check_in_without_status", 400, "GET", "/api/1/cron/job/"},
     {"check_in_of_no_status", 400, "GET", "/api/1/cron/job/?status=good&"},
+    {"empty_minidump", 400, "POST", "/api/1/minidump/", "", dump_type},
+    {"minidump_of_something_else", 400, "POST", "/api/1/minidump/", "ELF", dump_type},
+    {"minidump_of_no_form", 400, "POST", "/api/1/minidump/", "MDMP", json},
+    {"minidump_in_a_form_without_end", 400, "POST", "/api/1/minidump/", form_with_file.substr(0, 60), form_type},
+    {"minidump_in_a_form_without_it", 400, "POST", "/api/1/minidump/", form_with_file, form_type},
+    {"unreal_of_no_archive", 400, "POST", "/api/1/unreal/a1b2c3d4e5f60718293a4b5c6d7e8f90/", "x", {}, KeyIn::nowhere},
+    {"attachments_of_no_event", 400, "POST", "/api/1/events/latest/attachments/", form_with_file, form_type},
+    {"attachments_of_no_form", 400, "POST", attachments, "x", form_type},
     {"otlp_of_no_json", 400, "POST", traces, "[", json},
     {"otlp_of_no_protobuf", 400, "POST", traces, "\x0a\x7f", "Content-Type: application/x-protobuf"},
 
@@ -84,6 +99,7 @@ const Case cases[] = {
     {"no_key_for_store", 401, "POST", store, "{}", {}, KeyIn::nowhere},
     {"no_key_for_security", 401, "POST", "/api/1/security/", "{}", json, KeyIn::nowhere},
     {"no_key_for_check_in", 401, "GET", "/api/1/cron/job/?status=ok", {}, {}, KeyIn::nowhere},
+    {"no_key_for_minidump", 401, "POST", "/api/1/minidump/", "MDMP", dump_type, KeyIn::nowhere},
     {"two_keys", 401, "POST", envelope, good,
      "X-Sentry-Auth: Sentry sentry_key=a1b2c3d4e5f60718293a4b5c6d7e8f90"},
     {"malformed_auth", 401, "POST", envelope, good, "X-Sentry-Auth: Sentry", KeyIn::nowhere},

@@ -79,6 +79,10 @@ TEST(XmlLeaves, EndWhereTheyAreNotUnderstood) {
   std::string deep;
   for (int i = 0; i < 100'000; ++i) deep += "<a>";
   EXPECT_TRUE(read_xml_leaves(deep).empty());
+  // A name is part of every path below it: a long one would be written a thousand times.
+  const std::string name(257, 'n');
+  EXPECT_TRUE(read_xml_leaves("<r><" + name + "><a>1</a></" + name + "></r>").empty());
+  EXPECT_EQ(read_xml_leaves("<r><" + name.substr(1) + " attribute='x'>1</" + name.substr(1) + "></r>").size(), 1U);
   EXPECT_EQ(read_xml_leaves("<r><a>&bogus; & &#xffffffff;</a></r>")[0].second, "&bogus; & &#xffffffff;");
 }
 

@@ -27,7 +27,7 @@ inline std::string scrubbed(const Settings& settings,
   const auto after = scrubber->scrub(item);
   if (!after) return std::string(payload);
   // Whatever is scrubbed: JSON stays JSON, and a second time changes nothing.
-  EXPECT_EQ(relay::is_json(*after), relay::is_json(payload)) << *after;
+  EXPECT_TRUE(relay::is_json(*after) || !relay::is_json(payload)) << *after;
   item.payload = *after;
   EXPECT_EQ(scrubber->scrub(item).value_or("the same"), "the same") << *after;
   return *after;

@@ -1,4 +1,4 @@
-// The bytes of blocks: varints, fixed numbers, texts with their length. Reading past the end gives
+// Bytes written and read one after another: varints, fixed numbers, texts with their length. Reading past the end gives
 // zeros and marks the reader as failed; it never reads beyond.
 #pragma once
 
@@ -7,8 +7,9 @@
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <utility>
 
-namespace picket::facts {
+namespace picket::buffer {
 
 inline std::uint64_t zigzag(std::int64_t value) {
   return (static_cast<std::uint64_t>(value) << 1) ^ static_cast<std::uint64_t>(value >> 63);
@@ -39,6 +40,7 @@ class ByteWriter {
   }
   const std::string& bytes() const { return bytes_; }
   std::string take() { return std::move(bytes_); }
+  void clear() { bytes_.clear(); }  // keeps the memory: for what comes next
 
  private:
   std::string bytes_;
@@ -54,14 +56,12 @@ class ByteReader {
     return value;
   }
   std::uint64_t varint() {
-    std::uint64_t value = 0;
-    for (int shift = 0; shift < 64; shift += 7) {
-      const auto byte = u8();
-      value |= static_cast<std::uint64_t>(byte & 0x7f) << shift;
-      if ((byte & 0x80) == 0) return value;
+    if (!rest_.empty() && static_cast<unsigned char>(rest_.front()) < 0x80) {
+      const auto value = static_cast<std::uint64_t>(rest_.front());
+      rest_.remove_prefix(1);
+      return value;
     }
-    failed_ = true;
-    return 0;
+    return rest_.size() >= 10 ? long_varint() : checked_varint();
   }
   std::uint64_t fixed() {
     const auto bytes = raw(8);
@@ -85,8 +85,35 @@ class ByteReader {
   std::string_view rest() const { return rest_; }
 
  private:
+  std::uint64_t checked_varint() {
+    std::uint64_t value = 0;
+    for (int shift = 0; shift < 64; shift += 7) {
+      const auto byte = u8();
+      value |= static_cast<std::uint64_t>(byte & 0x7f) << shift;
+      if ((byte & 0x80) == 0) return value;
+    }
+    failed_ = true;
+    return 0;
+  }
+  // REQUIRES: ten bytes are left.
+  std::uint64_t long_varint() {
+    std::uint64_t value = 0;
+    std::size_t at = 0;
+    for (int shift = 0; shift < 64; shift += 7) {
+      const auto byte = static_cast<unsigned char>(rest_[at++]);
+      value |= static_cast<std::uint64_t>(byte & 0x7f) << shift;
+      if ((byte & 0x80) == 0) {
+        rest_.remove_prefix(at);
+        return value;
+      }
+    }
+    rest_.remove_prefix(at);
+    failed_ = true;
+    return 0;
+  }
+
   std::string_view rest_;
   bool failed_ = false;
 };
 
-}  // namespace picket::facts
+}  // namespace picket::buffer

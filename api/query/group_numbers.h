@@ -1,0 +1,36 @@
+// The groups that the rows of one block fall into, numbered from 0 in the order of their first rows.
+//
+// THREADS  Belongs to one question and its thread.
+#pragma once
+
+#include "api/query/block_fields.h"
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace picket::query {
+
+class GroupNumbers {
+ public:
+  // Rows are of one group when all `plain` fields are equal. What is given out lasts until the next call.
+  void assign(const std::vector<FieldExpression>& plain, BlockFields& fields, std::span<const std::uint32_t> rows);
+
+  std::span<const std::uint32_t> numbers() const { return numbers_; }        // by place in the rows
+  std::span<const std::uint32_t> first_rows() const { return first_rows_; }  // by number
+
+ private:
+  void refine(const CodedField& field, std::span<const std::uint32_t> rows);
+
+  std::vector<std::uint32_t> numbers_;
+  std::vector<std::uint32_t> first_rows_;
+  std::vector<std::uint32_t> dense_;  // by number and code together: the new number
+  std::unordered_map<std::uint64_t, std::uint32_t> sparse_;  // the same, where there would be too many
+};
+
+// What the group of a row is known by: appends the text of each plain field to `key`.
+void append_group_key(std::string& key, const std::vector<FieldExpression>& plain, BlockFields& fields, std::size_t row);
+
+}  // namespace picket::query

@@ -1,0 +1,325 @@
+#include "buffer/packed_block.h"
+
+#include "buffer/byte_stream.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace picket::buffer {
+namespace {
+
+constexpr char block_mark = '\xff';
+constexpr std::size_t longest_key = 511;  // LMDB's
+constexpr std::size_t most_run = 15;      // of one pair of counts
+constexpr std::size_t most_prefix = 31;
+
+constexpr unsigned key_length_bit = 1;
+constexpr unsigned value_length_bit = 2;
+constexpr unsigned value_end_bit = 4;
+
+bool is_taken_length(std::size_t bytes) {
+  return bytes == 0 || bytes == 8 || bytes == 10 || bytes == 16 || bytes == 512;
+}
+
+bool is_block(std::string_view stored) {
+  return !is_taken_length(stored.size()) && stored.front() == block_mark;
+}
+
+// What bytes of another length are compared with, so that their ends meet.
+std::string moved_to_end(std::string_view before, std::size_t bytes) {
+  if (before.size() >= bytes) return std::string(before.substr(before.size() - bytes));
+  return std::string(bytes - before.size(), '\0').append(before);
+}
+
+char at_or_zero(std::string_view bytes, std::size_t index) {
+  return index < bytes.size() ? bytes[index] : '\0';
+}
+
+// One equal byte among others is written again: a pair of counts would cost as much.
+void append_changes(std::string_view before, std::string_view now, std::size_t from, std::string& out) {
+  const auto same = [&](std::size_t index) { return at_or_zero(before, index) == now[index]; };
+  for (std::size_t at = from; at < now.size();) {
+    std::size_t kept = 0;
+    while (kept < most_run && at + kept < now.size() && same(at + kept)) ++kept;
+    at += kept;
+    std::size_t fresh = 0;
+    while (fresh < most_run && at + fresh < now.size()) {
+      const auto here = at + fresh;
+      if (same(here) && (here + 1 == now.size() || same(here + 1))) break;
+      ++fresh;
+    }
+    out += static_cast<char>(kept << 4 | fresh);
+    out += now.substr(at, fresh);
+    at += fresh;
+  }
+}
+
+void append_number(std::size_t value, std::string& out) {
+  for (; value >= 0x80; value >>= 7) out += static_cast<char>((value & 0x7f) | 0x80);
+  out += static_cast<char>(value);
+}
+
+// A block as it is put together: how many rows it has is known last.
+struct Growing {
+  std::size_t first = 0;
+  std::size_t rows = 0;
+  std::string body;
+};
+
+std::string finished(const Growing& growing) {
+  std::string stored(1, block_mark);
+  append_number(growing.rows, stored);
+  stored += growing.body;
+  while (is_taken_length(stored.size())) stored += '\0';
+  return stored;
+}
+
+constexpr std::size_t packed_head_bytes = 4;  // mark and count of rows, at most
+
+}  // namespace
+
+PackedWalk::PackedWalk(std::string_view first_key, std::string_view stored) : rest_(stored), key_(first_key) {
+  if (!is_block(stored)) {
+    rows_ = 1;
+    value_ = stored;
+    return;
+  }
+  rest_.remove_prefix(1);
+  std::size_t rows = 0;
+  std::size_t bytes = 0;
+  damaged_ = !number(rows) || rows == 0 || !number(bytes) || bytes > rest_.size();
+  if (damaged_) return;
+  rows_ = rows;
+  value_ = rest_.substr(0, bytes);
+  rest_.remove_prefix(bytes);
+}
+
+bool PackedWalk::next() {
+  if (damaged_ || passed_ == rows_) return false;
+  if (passed_ > 0 && !step()) {
+    damaged_ = true;
+    return false;
+  }
+  ++passed_;
+  return true;
+}
+
+bool PackedWalk::byte(unsigned& value) {
+  if (rest_.empty()) return false;
+  value = static_cast<unsigned char>(rest_.front());
+  rest_.remove_prefix(1);
+  return true;
+}
+
+bool PackedWalk::number(std::size_t& value) {
+  ByteReader reader(rest_);
+  value = reader.varint();
+  rest_ = reader.rest();
+  return !reader.failed();
+}
+
+bool PackedWalk::step() {
+  unsigned head = 0;
+  if (!byte(head)) return false;
+  auto key_bytes = key_.size();
+  auto value_bytes = value_.size();
+  if ((head & key_length_bit) != 0 && !number(key_bytes)) return false;
+  if ((head & value_length_bit) != 0 && !number(value_bytes)) return false;
+  const std::size_t prefix = head >> 3;
+  // A byte of changes stands for at most fifteen of what they change.
+  if (key_bytes > longest_key || prefix > key_bytes || value_bytes > most_run * rest_.size()) return false;
+  key_.resize(key_bytes);
+  if ((head & value_end_bit) != 0 && value_bytes != value_.size()) {
+    value_ = moved_to_end(value_, value_bytes);
+  } else {
+    value_.resize(value_bytes);
+  }
+  return change(key_, prefix) && change(value_, 0);
+}
+
+bool PackedWalk::change(std::string& bytes, std::size_t from) {
+  for (std::size_t at = from; at < bytes.size();) {
+    unsigned counts = 0;
+    if (!byte(counts)) return false;
+    const std::size_t kept = counts >> 4;
+    const std::size_t fresh = counts & 0xf;
+    if (counts == 0 || kept + fresh > bytes.size() - at || fresh > rest_.size()) return false;
+    at += kept;
+    std::memcpy(bytes.data() + at, rest_.data(), fresh);
+    rest_.remove_prefix(fresh);
+    at += fresh;
+  }
+  return true;
+}
+
+bool PackedBlock::read(std::string_view first_key, std::string_view stored) {
+  clear();
+  stored_ = stored;
+  PackedWalk walk(first_key, stored_);
+  for (auto left = walk.bytes_left(); walk.next(); left = walk.bytes_left()) {
+    // Ascending, or nothing would be found.
+    if (!rows_.empty() && walk.key() <= key(rows_.size() - 1)) {
+      clear();
+      return false;
+    }
+    const auto bytes = rows_.empty() ? 0 : left - walk.bytes_left();
+    const bool kept = bytes <= 0xffff;
+    rows_.push_back({.key_at = keep(walk.key()),
+                     .value_at = keep(walk.value()),
+                     .value_bytes = static_cast<std::uint32_t>(walk.value().size()),
+                     .key_bytes = static_cast<std::uint16_t>(walk.key().size()),
+                     .stored_bytes = static_cast<std::uint16_t>(kept ? bytes : 0),
+                     .stored_at = static_cast<std::uint32_t>(stored_.size() - left)});
+  }
+  if (walk.damaged()) clear();
+  return !walk.damaged();
+}
+
+void PackedBlock::clear() {
+  stored_.clear();
+  bytes_.clear();
+  rows_.clear();
+  inserted_end_ = 0;
+}
+
+std::uint32_t PackedBlock::keep(std::string_view bytes) {
+  const auto at = static_cast<std::uint32_t>(bytes_.size());
+  bytes_ += bytes;
+  return at;
+}
+
+std::string_view PackedBlock::key(std::size_t row) const {
+  return std::string_view(bytes_).substr(rows_[row].key_at, rows_[row].key_bytes);
+}
+
+std::string_view PackedBlock::value(std::size_t row) const {
+  return std::string_view(bytes_).substr(rows_[row].value_at, rows_[row].value_bytes);
+}
+
+std::size_t PackedBlock::lower_bound(std::string_view key) const {
+  if (rows_.empty() || this->key(rows_.size() - 1) < key) return rows_.size();
+  std::size_t begin = 0;
+  std::size_t end = rows_.size() - 1;
+  while (begin < end) {
+    const auto middle = (begin + end) / 2;
+    if (this->key(middle) < key) {
+      begin = middle + 1;
+    } else {
+      end = middle;
+    }
+  }
+  return begin;
+}
+
+void PackedBlock::forget_stored(std::size_t row) {
+  if (row < rows_.size()) rows_[row].stored_bytes = 0;
+}
+
+void PackedBlock::put(std::string_view key, std::string_view value) {
+  const auto at = lower_bound(key);
+  const auto bytes = static_cast<std::uint32_t>(value.size());
+  if (at < rows_.size() && this->key(at) == key) {
+    auto& row = rows_[at];
+    if (row.value_bytes == bytes) {
+      value.copy(bytes_.data() + row.value_at, bytes);
+    } else {
+      row.value_at = keep(value);
+      row.value_bytes = bytes;
+    }
+    forget_stored(at);
+    forget_stored(at + 1);
+    return;
+  }
+  const Row row{.key_at = keep(key),
+                .value_at = keep(value),
+                .value_bytes = bytes,
+                .key_bytes = static_cast<std::uint16_t>(key.size())};
+  rows_.insert(rows_.begin() + static_cast<std::ptrdiff_t>(at), row);
+  forget_stored(at + 1);
+  inserted_end_ = at + 1;
+}
+
+bool PackedBlock::remove(std::string_view key) {
+  const auto at = lower_bound(key);
+  if (at == rows_.size() || this->key(at) != key) return false;
+  rows_.erase(rows_.begin() + static_cast<std::ptrdiff_t>(at));
+  forget_stored(at);
+  inserted_end_ = 0;
+  return true;
+}
+
+void PackedBlock::append_row(std::size_t row, std::string& out) const {
+  if (const auto& as = rows_[row]; as.stored_bytes != 0) {
+    out.append(stored_, as.stored_at, as.stored_bytes);
+    return;
+  }
+  const auto key_before = key(row - 1);
+  const auto value_before = value(row - 1);
+  const auto key_now = key(row);
+  const auto value_now = value(row);
+  std::size_t prefix = 0;
+  const auto most = std::min({key_before.size(), key_now.size(), most_prefix});
+  while (prefix < most && key_before[prefix] == key_now[prefix]) ++prefix;
+  auto head = static_cast<unsigned>(prefix << 3);
+  if (key_before.size() != key_now.size()) head |= key_length_bit;
+  // A number that became longer moves what follows it: then the ends may have more in common.
+  const bool as_long = value_before.size() == value_now.size();
+  std::string changes;
+  if (!as_long) {
+    head |= value_length_bit;
+    std::string from_end;
+    append_changes(value_before, value_now, 0, changes);
+    append_changes(moved_to_end(value_before, value_now.size()), value_now, 0, from_end);
+    if (from_end.size() < changes.size()) {
+      head |= value_end_bit;
+      changes.swap(from_end);
+    }
+  }
+  out += static_cast<char>(head);
+  if ((head & key_length_bit) != 0) append_number(key_now.size(), out);
+  if (!as_long) append_number(value_now.size(), out);
+  append_changes(key_before, key_now, prefix, out);
+  if (as_long) {
+    append_changes(value_before, value_now, 0, out);
+  } else {
+    out += changes;
+  }
+}
+
+std::vector<PackedBlock::Part> PackedBlock::render_cut(const Cut& cut) const {
+  std::vector<Growing> blocks;
+  std::string row;
+  for (std::size_t i = 0; i < rows_.size(); ++i) {
+    row.clear();
+    if (!blocks.empty()) append_row(i, row);
+    const bool full =
+        blocks.empty() || packed_head_bytes + blocks.back().body.size() + row.size() > cut.most_bytes || i == cut.at;
+    if (full) {
+      row.clear();
+      append_number(value(i).size(), row);
+      row += value(i);
+      blocks.push_back({.first = i, .rows = 0, .body = {}});
+    }
+    blocks.back().body += row;
+    ++blocks.back().rows;
+  }
+  std::vector<Part> parts;
+  for (const auto& block : blocks) parts.push_back({block.first, finished(block)});
+  return parts;
+}
+
+std::vector<PackedBlock::Part> PackedBlock::render(const PackedRule& rule) const {
+  auto parts = render_cut({.most_bytes = rule.most_bytes, .at = 0});
+  if (parts.size() < 2) return parts;
+  // What follows what was inserted last has a block of its own: more will be inserted there.
+  if (rule.ascending) {
+    return inserted_end_ < rows_.size() ? render_cut({.most_bytes = rule.most_bytes, .at = inserted_end_}) : parts;
+  }
+  // Evenly, with room in each for what comes.
+  std::size_t total = 0;
+  for (const auto& part : parts) total += part.stored.size();
+  const auto wanted = std::max<std::size_t>(2, (total * 4 / 3 + rule.most_bytes - 1) / rule.most_bytes);
+  return render_cut({.most_bytes = std::min(rule.most_bytes, total / wanted + rule.most_bytes / 8), .at = 0});
+}
+
+}  // namespace picket::buffer

@@ -1,0 +1,87 @@
+#include "api/query/page_cut.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <functional>
+#include <random>
+#include <utility>
+#include <vector>
+
+namespace picket::query {
+namespace {
+
+using Pairs = std::vector<std::pair<std::uint64_t, std::uint64_t>>;  // value and id, greatest first
+
+Pairs pairs_of(const std::vector<Candidate>& issues) {
+  Pairs pairs;
+  for (const auto& issue : issues) pairs.emplace_back(issue.value, issue.id);
+  return pairs;
+}
+
+TEST(PageCut, CutsAsSortingAllWould) {
+  std::mt19937 random(11);
+  for (int round = 0; round < 300; ++round) {
+    Pairs all;
+    const auto count = random() % 3'000;
+    for (std::uint64_t id = 1; id <= count; ++id) all.emplace_back(1 + random() % 40, id);
+    std::ranges::shuffle(all, random);
+    const bool by_offset = random() % 2 == 0;
+    const auto most = 1 + random() % 50;
+    const std::pair pivot(by_offset ? std::uint64_t{0} : 1 + random() % 42, std::uint64_t{random() % 3'200});
+    const bool previous = !by_offset && random() % 2 == 0;
+    PageCut cut(pivot.first, pivot.second, previous, most);
+    for (const auto& [value, id] : all) cut.add({.id = id, .value = value});
+    const auto page = std::move(cut).cut();
+
+    std::ranges::sort(all, std::greater());
+    Pairs before;
+    Pairs after;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      const bool first = by_offset ? i < pivot.second : all[i] > pivot;
+      if (first) before.push_back(all[i]);
+      if (by_offset ? !first : all[i] < pivot) after.push_back(all[i]);
+    }
+    auto side = previous ? before : after;
+    const bool more = side.size() > most;
+    const bool others = by_offset ? !before.empty() : all.size() > side.size();
+    if (more && previous) side.erase(side.begin(), side.end() - static_cast<std::ptrdiff_t>(most));
+    if (more && !previous) side.resize(most);
+    ASSERT_EQ(pairs_of(page.issues), side) << "round " << round;
+    EXPECT_EQ(page.hits, all.size());
+    EXPECT_EQ(page.has_previous, previous ? more : others) << "round " << round;
+    EXPECT_EQ(page.has_next, previous ? others : more) << "round " << round;
+  }
+}
+
+TEST(PageCut, KnowsWhenWhatComesAfterwardsChangesNothing) {
+  PageCut cut(0, 3, false, 10);
+  for (std::uint64_t id = 1; id <= most_told_hits; ++id) {
+    EXPECT_FALSE(cut.enough());
+    cut.add({.id = id, .value = 5'000 - id});
+  }
+  EXPECT_TRUE(cut.enough());
+  PageCut deep(0, 2 * most_told_hits, false, 10);
+  for (std::uint64_t id = 1; id <= 2 * most_told_hits + 10; ++id) {
+    deep.add({.id = id, .value = 5'000 - id});
+    EXPECT_FALSE(deep.enough()) << "the page is not full, or what follows it is not known";
+  }
+  deep.add({.id = 9'000, .value = 1});
+  EXPECT_TRUE(deep.enough());
+  PageCut backwards(10, 1, true, 1);
+  for (std::uint64_t id = 1; id <= 2 * most_told_hits; ++id) backwards.add({.id = id, .value = 5'000 - id});
+  EXPECT_FALSE(backwards.enough()) << "what comes last is nearest to the page";
+}
+
+TEST(PageCut, AnOffsetBeyondEverythingIsAnEmptyPage) {
+  PageCut cut(0, ~std::uint64_t{0}, false, 100);
+  cut.add({.id = 1, .value = 1});
+  const auto page = std::move(cut).cut();
+  EXPECT_TRUE(page.issues.empty());
+  EXPECT_TRUE(page.has_previous);
+  EXPECT_FALSE(page.has_next);
+  EXPECT_EQ(page.hits, 1U);
+}
+
+}  // namespace
+}  // namespace picket::query

@@ -1,0 +1,222 @@
+// What the schedules of faults are tried on by the thousand: a journal, tables and a consumer between them,
+// as in Picket, without HTTP. It needs no start-up of its own worth the name, so that a seed takes a fraction of
+// the time that the whole program takes (tests/e2e/fault.test.mjs).
+//
+//   fault_subject run FOLDER SEED ARMED MS   offers records for so long, prints "ack SEQUENCE NUMBER" for each that
+//                                            was acknowledged; arms the faults once it is up; then takes
+//                                            them back, and prints "well" when it is itself again
+//   fault_subject check FOLDER               reads such lines; prints what is wrong, or "right"
+#include "buffer/journal.h"
+#include "buffer/keys.h"
+#include "buffer/retention.h"
+#include "buffer/rows.h"
+#include "buffer/tables.h"
+
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <map>
+#include <random>
+#include <set>
+#include <string>
+#include <thread>
+
+namespace picket {
+namespace {
+
+using namespace std::chrono_literals;
+using buffer::Sequence;
+using buffer::Table;
+
+std::string body_of(std::uint64_t number) {
+  std::mt19937_64 random(number);
+  const auto size = random() % 20 == 0 ? 100'000 + random() % 200'000 : random() % 5'000;
+  std::string body = std::to_string(number) + " ";
+  while (body.size() < size) body += static_cast<char>('a' + random() % 26);
+  return body;
+}
+
+struct Storage {
+  explicit Storage(const std::filesystem::path& folder) {
+    auto opened = buffer::Tables::open({.path = folder / "tables.mdb", .map_bytes = std::uint64_t{1} << 30, .reserve_bytes = std::uint64_t{1} << 20});
+    if (!opened) {
+      std::cerr << "tables: " << opened.error().detail << "\n";
+      return;
+    }
+    tables = *std::move(opened);
+    buffer::JournalOptions options;
+    options.folder = folder / "journal";
+    options.segment_bytes = std::uint64_t{512} << 10;
+    options.max_bytes = std::uint64_t{32} << 20;
+    options.next_at_least = buffer::greatest_cursor(*tables);
+    auto made = buffer::Journal::open(options, clock);
+    if (made) {
+      journal = *std::move(made);
+    } else {
+      std::cerr << "journal: " << made.error().detail << "\n";
+    }
+  }
+  bool is_open() const { return journal != nullptr; }
+
+  const SystemClock clock;
+  std::unique_ptr<buffer::Tables> tables;
+  std::unique_ptr<buffer::Journal> journal;
+};
+
+// The consumer: counts each number that it reads, in the batch that moves its cursor.
+class Consumer {
+ public:
+  explicit Consumer(Storage& storage) : storage_(storage) {
+    const auto row = buffer::find_row<schema::Cursor>(storage.tables->snapshot(), Table::cursors, "digest");
+    next_ = row ? row->next_sequence() : 1;
+  }
+
+  // How many records; nothing when they could not be read or written.
+  std::optional<std::size_t> run_once() {
+    const auto batch = storage_.journal->read(next_, 200'000, 50);
+    if (!batch) return std::nullopt;
+    if (batch->next == next_) return 0;
+    const auto written = storage_.tables->write([&](buffer::Batch& rows) {
+      for (const auto& record : batch->records) {
+        const auto key = buffer::Key().u64(std::stoull(std::string(record.body)));
+        const auto seen = rows.get(Table::raw_items, key);
+        rows.put(Table::raw_items, key, buffer::Key().u64(seen ? buffer::KeyReader(*seen).u64() + 1 : 1));
+      }
+      schema::Cursor cursor;
+      cursor.set_next_sequence(batch->next);
+      buffer::put_row(rows, Table::cursors, "digest", cursor);
+    });
+    if (!written) return std::nullopt;
+    next_ = batch->next;
+    return batch->records.size() + batch->damaged.size();
+  }
+
+ private:
+  Storage& storage_;
+  Sequence next_ = 1;
+};
+
+// One line in one write: a kill leaves whole lines.
+void say(const std::string& line) {
+  const auto text = line + "\n";
+  [[maybe_unused]] const auto written = ::write(STDOUT_FILENO, text.data(), text.size());
+}
+
+int run(const std::filesystem::path& folder, std::uint64_t seed, const std::string& armed, std::chrono::milliseconds how_long) {
+  Storage storage(folder);
+  if (!storage.is_open()) return 3;
+  Consumer consumer(storage);
+  std::atomic<bool> stop{false};
+  std::atomic<std::uint64_t> consumed{0};
+  std::thread consuming([&] {
+    while (!stop) {
+      const auto done = consumer.run_once();
+      if (done) consumed += *done;
+      if (!done || *done == 0) std::this_thread::sleep_for(1ms);
+    }
+  });
+  std::uint64_t number = seed * 1'000'000;
+  std::atomic<std::uint64_t> waiting{0};
+  std::atomic<std::uint64_t> acknowledged{0};
+  const auto offer = [&] {
+    buffer::Record record;
+    record.received = storage.clock.now();
+    const auto its = ++number;
+    record.body = body_of(its);
+    ++waiting;
+    const auto offered = storage.journal->offer(std::move(record), [&, its](const Result<Sequence>& result) {
+      if (result) say("ack " + std::to_string(*result) + " " + std::to_string(its));
+      if (result) ++acknowledged;
+      --waiting;
+    });
+    if (!offered) --waiting;
+  };
+  std::ofstream(armed) << "";
+  const auto end = std::chrono::steady_clock::now() + how_long;
+  while (std::chrono::steady_clock::now() < end) {
+    for (int i = 0; i < 4; ++i) offer();
+    while (waiting > 8) std::this_thread::sleep_for(200us);
+  }
+  std::filesystem::remove(armed);
+  // The faults are over. Both sides go on by themselves, the tables within a second.
+  const auto by = std::chrono::steady_clock::now() + 20s;
+  while (waiting > 0 && std::chrono::steady_clock::now() < by) std::this_thread::sleep_for(1ms);
+  const auto acknowledged_before = acknowledged.load();
+  const auto consumed_before = consumed.load();
+  while (std::chrono::steady_clock::now() < by && (acknowledged == acknowledged_before || consumed == consumed_before)) {
+    offer();
+    std::this_thread::sleep_for(2ms);
+  }
+  if (acknowledged > acknowledged_before && consumed > consumed_before) say("well");
+  // No clean end: that is what a kill is for.
+  ::_exit(0);
+}
+
+int wrong(const std::string& what) {
+  std::cout << what << "\n";
+  return 1;
+}
+
+int check(const std::filesystem::path& folder) {
+  std::map<Sequence, std::uint64_t> acknowledged;
+  std::string word;
+  Sequence sequence = 0;
+  std::uint64_t number = 0;
+  while (std::cin >> word >> sequence >> number) {
+    if (!acknowledged.emplace(sequence, number).second) return wrong("sequence " + std::to_string(sequence) + " was given twice");
+  }
+  Storage storage(folder);
+  if (!storage.is_open()) return wrong("it does not open");
+  Consumer consumer(storage);
+  for (;;) {
+    const auto done = consumer.run_once();
+    if (!done) return wrong("the consumer fails");
+    if (*done == 0) break;
+  }
+  std::map<std::uint64_t, Sequence> there;
+  for (Sequence from = 1; from < storage.journal->use().next;) {
+    const auto batch = storage.journal->read(from, 1'000'000, 1000);
+    if (!batch) return wrong(batch.error().detail);
+    if (!batch->damaged.empty()) return wrong("record " + std::to_string(batch->damaged.front()) + " is damaged");
+    for (const auto& record : batch->records) {
+      const auto its = std::stoull(std::string(record.body));
+      if (record.body != body_of(its)) return wrong("record " + std::to_string(record.sequence) + " is not whole");
+      if (!there.emplace(its, record.sequence).second) return wrong("number " + std::to_string(its) + " is there twice");
+    }
+    if (batch->next <= from) break;
+    from = batch->next;
+  }
+  for (const auto& [its_sequence, its] : acknowledged) {
+    const auto found = there.find(its);
+    if (found == there.end()) return wrong("number " + std::to_string(its) + " was acknowledged and is lost");
+    if (found->second != its_sequence) return wrong("number " + std::to_string(its) + " is at another place");
+  }
+  const auto snapshot = storage.tables->snapshot();
+  for (const auto& [its, where] : there) {
+    const auto seen = snapshot.get(Table::raw_items, buffer::Key().u64(its));
+    if (!seen || buffer::KeyReader(*seen).u64() != 1) return wrong("number " + std::to_string(its) + " was consumed " + (seen ? "twice" : "never"));
+  }
+  auto cursor = snapshot.cursor(Table::raw_items);
+  for (bool at = cursor.first(); at; at = cursor.next()) {
+    const auto its = buffer::KeyReader(cursor.key()).u64();
+    if (!there.contains(its)) return wrong("number " + std::to_string(its) + " was consumed and is not in the journal");
+  }
+  if (!storage.journal->set_aside().empty()) return wrong("a segment is set aside: " + storage.journal->set_aside().front());
+  std::cout << "right " << there.size() << "\n";
+  return 0;
+}
+
+}  // namespace
+}  // namespace picket
+
+int main(int count, char** words) {
+  const std::string verb = count > 1 ? words[1] : "";
+  if (verb == "run" && count == 6)
+    return picket::run(words[2], std::strtoull(words[3], nullptr, 10), words[4], std::chrono::milliseconds(std::atoi(words[5])));
+  if (verb == "check" && count == 3) return picket::check(words[2]);
+  return 64;
+}
