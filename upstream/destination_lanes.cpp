@@ -10,6 +10,8 @@ namespace {
 
 constexpr std::size_t lane_batch_bytes = std::size_t{512} << 10;
 constexpr std::size_t lane_batch_records = 128;
+// Batches that a class looks through before the next may keep an idle link busy.
+constexpr int looks_before_others = 8;
 constexpr std::chrono::milliseconds between_hand_overs(20);
 
 }  // namespace
@@ -78,15 +80,13 @@ bool Destination::ship_lane(CURLM* multi) {
   const Time now = clock_.now();
   bool looked = false;
   for (const SendClass send_class : link_.order()) {
-    if (!lane_may_go(send_class, now)) continue;
-    switch (look_along(multi, send_class)) {
-      case Look::shipped: return true;
-      case Look::waits: break;
-      case Look::nothing_yet:
-        looked = true;
-        // While one class looks for its own, the next keeps the link from idling, but no more.
-        if (!under_way_.empty()) return true;
-        break;
+    for (int looks = 0; looks < looks_before_others && lane_may_go(send_class, now); ++looks) {
+      const Look look = look_along(multi, send_class);
+      if (look == Look::shipped) return true;
+      if (look == Look::waits) break;
+      looked = true;
+      // While one class looks for its own, the next keeps the link from idling, but no more.
+      if (!under_way_.empty()) return true;
     }
   }
   settle_lost();

@@ -238,7 +238,6 @@ TEST_F(LinkTest, DoesNotSendWhatTheUpstreamWouldRefuseForItsAge) {
 
 TEST_F(LinkTest, ReportsOfWhatWasLeftOutWaitForTheLinkAndCountOnIt) {
   const auto file = folder / "metered";
-  std::ofstream(file) << "yes";
   auto config = with([&](LinkConfig& link) {
     link.metered_file = file.string();
     link.max_bytes_per_day = 65'536;
@@ -250,6 +249,8 @@ TEST_F(LinkTest, ReportsOfWhatWasLeftOutWaitForTheLinkAndCountOnIt) {
   start({config});
   ASSERT_TRUE(upstream.wait_for_accepted(1));
   ASSERT_TRUE(soon([&] { return row().not_routed() == 1; }));
+  std::ofstream(file) << "yes";
+  ASSERT_TRUE(soon([&] { return status().link.metered; }));
   clock.advance(2min);
   std::this_thread::sleep_for(200ms);
   EXPECT_EQ(upstream.requests(), 1U) << "a report is of a class that a metered link does not carry";

@@ -40,6 +40,13 @@ class LanesTest : public ForwarderTest {
     }
     return runs;
   }
+  // What has failed several times waits by the clock.
+  bool all_written_in_time() {
+    return soon([&] {
+      clock.advance(20ms);
+      return cursor() == journal.use().next && row().deferred_size() == 0;
+    }, 120s);
+  }
   std::size_t distinct() const {
     const auto ids = upstream.accepted_ids();
     return std::set<std::string>(ids.begin(), ids.end()).size();

@@ -70,7 +70,7 @@ TEST_F(LanesLifeTest, ListsDecideOnWhatAClassFinds) {
   start({config});
   ASSERT_TRUE(lanes_hold_some());
   upstream.answer_with({});
-  ASSERT_TRUE(all_written());
+  ASSERT_TRUE(all_written_in_time());
   EXPECT_EQ(row().forwarded(), 450U);
   EXPECT_EQ(row().not_routed(), 50U);
   EXPECT_EQ(distinct(), 450U);
@@ -106,7 +106,7 @@ TEST_F(LanesLifeTest, DrainsWhatWaitsInTheLanesAndTakesNothingNew) {
   ASSERT_TRUE(soon([&] { return row().link().fresh_cursor() == 601; }));
   EXPECT_NE(status().state, DestinationState::drained);
   upstream.answer_with({});
-  ASSERT_TRUE(all_written());
+  ASSERT_TRUE(all_written_in_time());
   EXPECT_EQ(status().state, DestinationState::drained);
   EXPECT_EQ(row().forwarded(), 500U);
   EXPECT_EQ(row().not_routed(), 100U);
