@@ -143,6 +143,7 @@ struct Picket {
   std::mutex forwarder_mutex;
   std::unique_ptr<upstream::Forwarder> forwarder;  // these two: guarded by forwarder_mutex once served
   std::unique_ptr<upstream::StatusSync> status_sync;
+  bool metered = false;  // from SIGUSR1 to SIGUSR2
   std::unique_ptr<ingest::Ingest> ingest;
   std::unique_ptr<rest::Api> api;
   std::unique_ptr<http::Server> server;
@@ -150,6 +151,7 @@ struct Picket {
 
 std::unique_ptr<upstream::Forwarder> make_forwarder(Picket& picket, const Config& config) {
   auto forwarder = std::make_unique<upstream::Forwarder>(*picket.journal, *picket.tables, picket.clock, config.upstreams);
+  forwarder->set_metered(picket.metered);
   forwarder->start();
   return forwarder;
 }
@@ -215,6 +217,13 @@ void reload(Picket& picket, const std::filesystem::path& file) {
   log(Level::info, "picket", "configuration re-read", {{"destinations", std::uint64_t{config->upstreams.size()}}});
 }
 
+// SIGUSR1, SIGUSR2: destinations with metered_signal send only what a metered link may carry, or all.
+void set_metered(Picket& picket, bool metered) {
+  picket.metered = metered;
+  const std::scoped_lock lock(picket.forwarder_mutex);
+  picket.forwarder->set_metered(metered);
+}
+
 // Feeds the watchdog while commits make progress, until a signal says to end.
 void wait_for_end(Picket& picket, const std::filesystem::path& file, const sigset_t& signals) {
   const auto feed_every = watchdog_interval().value_or(std::chrono::hours(1));
@@ -223,6 +232,7 @@ void wait_for_end(Picket& picket, const std::filesystem::path& file, const sigse
   for (;;) {
     const int signal = ::sigtimedwait(&signals, nullptr, &timeout);
     if (signal == SIGHUP) reload(picket, file);
+    if (signal == SIGUSR1 || signal == SIGUSR2) set_metered(picket, signal == SIGUSR1);
     if (signal == SIGTERM || signal == SIGINT) return;
     const auto use = picket.journal->use();
     const auto attempts = use.commits + use.failed_commits;
@@ -242,7 +252,7 @@ ExitCode serve(CommandLine& line) {
   // Before any thread starts, so that all inherit the mask and sigtimedwait is the only receiver.
   sigset_t signals;
   sigemptyset(&signals);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2}) sigaddset(&signals, signal);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
 
@@ -346,7 +356,8 @@ std::vector<Command> all_commands() {
       {"serve", "take, keep, show and pass on: runs until SIGTERM",
        "usage: picket serve [--listen HOST:PORT] [--config FILE] [--storage DIR]\n\n"
        "Writes `listening on http://…` to standard error when it accepts. SIGTERM ends it cleanly,\n"
-       "SIGHUP re-reads destinations, geoip.path and log level after a check.\n\n"
+       "SIGHUP re-reads destinations, geoip.path and log level after a check. From SIGUSR1 to SIGUSR2 the link\n"
+       "counts as metered for destinations with metered_signal.\n\n"
        "Example: picket serve --config /etc/picket/picket.toml\n",
        {}, {"listen"}, &serve, true}};
   for (auto& more : {rest::api_commands(), std::vector<Command>{api::status_command(), api::ledger_command(), api::resend_command(), upstream::send_command(),

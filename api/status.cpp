@@ -91,12 +91,13 @@ json::value render_when(std::int64_t ms) {
   return json::value(relay::render_timestamp(ms));
 }
 
-std::string_view state_of(const schema::Destination& row, Sequence cursor, std::uint64_t waiting) {
+std::string_view state_of(const schema::Destination& row, Sequence cursor, std::uint64_t waiting, Time now) {
   if (row.retired_ms() != 0) return "retired";
   if (row.paused()) return "paused";
   if (row.drain_until() != 0 && cursor >= row.drain_until() && row.deferred().empty()) return "drained";
   if (!row.held_reason().empty()) return "held";
   if (waiting == 0) return "idle";
+  if (row.link().waits_until_ms() > to_ms(now)) return "closed";
   if (!row.last_error().empty() && row.last_attempt_ms() >= row.last_success_ms()) return "retrying";
   return row.drain_until() != 0 ? "draining" : "sending";
 }
@@ -133,19 +134,44 @@ json::value render_resend(const schema::Resend& resend) {
                       {"gone", resend.gone()}};
 }
 
+// What the link may still carry; caps are null where there are none.
+json::object render_link(const schema::LinkState& link) {
+  const auto cap = [](std::uint64_t bytes) { return bytes == 0 ? json::value(nullptr) : json::value(bytes); };
+  return {{"waits", link.waits().empty() ? json::value(nullptr) : json::value(link.waits())},
+          {"waits_until", render_when(link.waits_until_ms())},
+          {"day_bytes", link.day_bytes()},
+          {"day_cap", cap(link.day_cap())},
+          {"month_bytes", link.month_bytes()},
+          {"drained_at", render_when(link.drained_at_ms())},
+          {"outlived", link.outlived()},
+          {"too_old", link.too_old()},
+          {"month_cap", cap(link.month_cap())}};
+}
+
 json::object render_destination(const buffer::Reader& tables, const Span& span, const schema::Destination& row) {
   const auto cursor = buffer::find_row<schema::Cursor>(tables, Table::cursors, "upstream/" + row.name());
+  const Sequence next = cursor ? cursor->next_sequence() : 1;
+  // What was handed over to the classes lies behind the cursor that counts.
+  const auto& link = row.link();
+  const bool handed = link.lanes_size() > 0 && link.kept_cursor() == next && link.fresh_cursor() >= next;
   Backlog backlog;
-  if (row.retired_ms() == 0) backlog = count_backlog(span, cursor ? cursor->next_sequence() : 1);
-  for (const Sequence deferred : row.deferred()) {
-    ++backlog.envelopes;
-    const auto record = span.journal->read_one(deferred);
-    if (!record || record->records.empty()) continue;
+  if (row.retired_ms() == 0) backlog = count_backlog(span, handed ? link.fresh_cursor() : next);
+  const auto consider_age = [&](Sequence sequence) {
+    const auto record = span.journal->read_one(sequence);
+    if (!record || record->records.empty()) return;
     const auto age = std::chrono::duration<double>(span.now - record->records[0].received).count();
     backlog.oldest_age_s = std::max(backlog.oldest_age_s, age);
+  };
+  if (handed) {
+    backlog.envelopes += link.lanes_waiting();
+    consider_age(next);
+  }
+  for (const Sequence deferred : row.deferred()) {
+    ++backlog.envelopes;
+    consider_age(deferred);
   }
   return {{"name", row.name()},
-          {"state", state_of(row, cursor ? cursor->next_sequence() : 1, backlog.envelopes)},
+          {"state", state_of(row, next, backlog.envelopes, span.now)},
           {"mode", row.forward_only() ? "forward-only" : "mirror"},
           {"waiting", backlog.envelopes},
           {"oldest_waiting_s", backlog.oldest_age_s},
@@ -161,6 +187,7 @@ json::object render_destination(const buffer::Reader& tables, const Span& span, 
           {"given_up_waiting", row.given_up_waiting()},
           {"given_up_quarantined", row.given_up_quarantined()},
           {"resend", render_resend(row.resend())},
+          {"link", render_link(row.link())},
           {"status_sync", render_status_sync(tables, row.name())}};
 }
 

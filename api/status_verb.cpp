@@ -59,6 +59,30 @@ void print_status_sync(std::ostream& out, const json::object& sync) {
   if (const auto& error = sync.at("last_error").as_string(); !error.empty()) out << "    status sync: " << printable(error) << "\n";
 }
 
+void print_budget(std::ostream& out, const json::object& link, std::string_view period) {
+  const auto& cap = link.at(std::string(period) + "_cap");
+  if (cap.is_null()) return;
+  out << "    " << (period == "day" ? "today " : "this month ") << in_bytes(static_cast<double>(number(link.at(std::string(period) + "_bytes")))) << " of "
+      << in_bytes(static_cast<double>(number(cap))) << " on the wire\n";
+}
+
+void print_estimate(std::ostream& out, const json::object& link) {
+  if (const auto* at = link.at("drained_at").if_string()) out << "    nothing will wait any more at about " << std::string_view(*at) << "\n";
+}
+
+void print_link(std::ostream& out, const json::object& link) {
+  if (const auto* waits = link.at("waits").if_string()) {
+    out << "    waits: " << printable(*waits);
+    if (const auto* until = link.at("waits_until").if_string()) out << ", until " << std::string_view(*until);
+    out << "\n";
+  }
+  print_budget(out, link, "day");
+  print_budget(out, link, "month");
+  const auto outlived = number(link.at("outlived"));
+  const auto too_old = number(link.at("too_old"));
+  if (outlived + too_old > 0) out << "    expired for their age: " << outlived << " by time_to_live, " << too_old << " that the upstream would refuse\n";
+}
+
 void print_destination(std::ostream& out, const json::object& destination) {
   out << "  " << printable(destination.at("name").as_string()) << ": "
       << std::string_view(destination.at("state").as_string()) << ", " << number(destination.at("waiting")) << " waiting";
@@ -89,6 +113,8 @@ void print_destination(std::ostream& out, const json::object& destination) {
         << number(resend->at("records")) << " records, " << number(resend->at("sent")) << " sent, " << number(resend->at("already_there"))
         << " already there\n";
   }
+  if (number(destination.at("waiting")) > 0) print_estimate(out, destination.at("link").as_object());
+  print_link(out, destination.at("link").as_object());
   if (const auto* sync = destination.at("status_sync").if_object()) print_status_sync(out, *sync);
 }
 

@@ -42,6 +42,7 @@ void bind(Settings& settings, DestinationConfig& config) {
   settings.text("compression", config.compression);
   settings.number("compression_level", config.compression_level, 1, 19);
   settings.flag("backfill", config.backfill);
+  bind(settings, config.link);
   settings.text("status_sync", config.status_sync);
   settings.duration("status_interval", config.status_interval, milliseconds(100), hours(24));
   settings.text("api_url", config.api_url);
@@ -88,6 +89,7 @@ std::string problem_of(const DestinationConfig& config) {
     return "name must be at most 100 characters, without spaces, quotes and slashes";
   }
   if (const auto selector = Selector::make(config); !selector) return selector.error().detail;
+  if (auto problem = problem_of(config.link); !problem.empty()) return problem;
   return sync_problem_of(config);
 }
 

@@ -3,6 +3,7 @@
 
 #include "buffer/result.h"
 #include "buffer/settings.h"
+#include "upstream/link_config.h"
 
 #include <chrono>
 #include <cstdint>
@@ -92,6 +93,9 @@ struct DestinationConfig {
   // the file that holds it. Never logged.
   std::string api_token;
   std::string api_token_file;
+
+  // When, how fast and how much may be sent.
+  LinkConfig link;
 
   bool forward_only() const { return mode == "forward-only"; }
   bool syncs() const { return status_sync != "off"; }

@@ -6,7 +6,7 @@
 namespace picket::upstream {
 
 void Deferred::add(buffer::Sequence sequence, Entry entry) {
-  none_before_ = std::min(none_before_, entry.until);
+  if (!entry.under_way) none_before_ = std::min(none_before_, entry.until);
   entries_[sequence] = std::move(entry);
 }
 

@@ -1,9 +1,6 @@
 #include "upstream/destination.h"
 
-#include "buffer/keys.h"
 #include "buffer/logger.h"
-#include "buffer/rows.h"
-#include "buffer/stamp.h"
 
 #include <algorithm>
 #include <utility>
@@ -18,10 +15,8 @@ constexpr std::size_t batch_records = 128;
 constexpr std::uint64_t max_unwritten = 4'096;
 // Of one destination before the others get their turn.
 constexpr int steps_per_turn = 64;
-
-std::size_t window_records(const DestinationConfig& config) {
-  return std::clamp<std::size_t>(config.max_in_flight * 8, 64, 4'096);
-}
+// What a metered link does not carry is looked at again at its end, and this often.
+constexpr Duration metered_look = std::chrono::hours(1);
 
 relay::Coding parse_coding(const std::string& name) {
   if (name == "identity") return relay::Coding::identity;
@@ -48,175 +43,22 @@ Destination::Destination(DestinationConfig config, const buffer::Journal& journa
       selector_(selector_of(config_)),
       journal_(journal),
       clock_(clock),
+      link_(config_.link),
+      lanes_(link_.newest_first()),
       unsent_(config_.report_unsent),
       backoff_(config_.retry_min, config_.retry_max, config_.max_in_flight),
       coding_(parse_coding(config_.compression)) {
   said_.name = config_.name;
 }
 
-void Destination::load(const buffer::Tables& tables) {
-  const auto snapshot = tables.snapshot();
-  const Time now = clock_.now();
-  const auto use = journal_.use();
-  const auto cursor = buffer::find_row<schema::Cursor>(snapshot, buffer::Table::cursors, cursor_name(config_.name));
-  auto next = cursor ? cursor->next_sequence() : config_.backfill ? use.first : use.next;
-  if (!cursor) ledger_.touch();
-  if (next > use.next) {
-    log(Level::warning, "upstream", "cursor lies past the journal's end (an older journal was restored?); going on from there",
-        {{"destination", config_.name}, {"cursor", next}, {"journal", use.next}});
-    next = use.next;
-    ledger_.touch();
-  }
-  window_ = Window(std::max<buffer::Sequence>(next, 1));
-
-  const auto row = buffer::find_row<schema::Destination>(snapshot, buffer::Table::destinations, config_.name)
-                       .value_or(schema::Destination());
-  instance_ = buffer::find_instance(snapshot);
-  paused_ = row.paused();
-  retry_generation_ = row.retry_generation();
-  retry_quarantined_ = true;
-  limits_.load(row, now);
-  for (const buffer::Sequence sequence : row.deferred()) {
-    if (sequence < window_.cursor()) deferred_.add(sequence, {});
-  }
-  said_.reason = row.held_reason();
-  said_.forwarded = row.forwarded();
-  said_.quarantined = row.quarantined();
-  said_.expired = row.expired();
-  said_.not_routed = row.not_routed();
-  said_.not_sampled = row.not_sampled();
-  unsent_.load(row, now);
-  tables_ = &tables;
-  durable_cursor_ = cursor ? window_.cursor() : 0;
-  started_ = row.started() != 0 ? row.started() : cursor ? 1 : window_.cursor();
-  resend_ = Resend();
-  resending_ = 0;
-  resend_.take_up(row);
-  retired_ = row.retired_ms() != 0;
-  generation_ = row.generation();
-  drain_until_ = row.drain_until();
-  forward_only_ = row.forward_only() && config_.forward_only();
-  if (forward_only_) unwanted_.load(row);
-  if (forward_only_ && !cursor && window_.cursor() > 1) unwanted_.note(1, window_.cursor() - 1);
-  said_.forwarded_bytes = row.forwarded_bytes();
-  said_.last_error = row.last_error();
-  if (row.last_success_ms() != 0) said_.last_success = time_from_ms(row.last_success_ms());
-  if (row.last_attempt_ms() != 0) said_.last_attempt = time_from_ms(row.last_attempt_ms());
-}
-
-// As after a restart, because the operator has made the tables forget what was.
-void Destination::start_anew(const buffer::Tables& tables) {
-  retries_.clear();
-  forget_batch();
-  ledger_ = Ledger();
-  deferred_ = Deferred();
-  unsent_ = UnsentReports(config_.report_unsent);
-  delivered_lately_.clear();
-  unwanted_ = Unwanted();
-  backoff_.reset();
-  no_fresh_before_ = {};
-  at_end_ = false;
-  held_key_.clear();
-  said_ = {};
-  said_.name = config_.name;
-  load(tables);
-}
-
-void Destination::look_up(const buffer::Tables& tables) {
-  const auto row = buffer::find_row<schema::Destination>(tables.snapshot(), buffer::Table::destinations, config_.name)
-                       .value_or(schema::Destination());
-  if (row.generation() != generation_ || (row.retired_ms() != 0) != retired_) {
-    // What is under way belongs to the old one: pump() lets go of it first.
-    stale_ = true;
-    if (!under_way_.empty() || being_written_ != 0) return;
-    stale_ = false;
-    start_anew(tables);
-    log(Level::info, "upstream", retired_ ? "retired" : "starts anew", {{"destination", config_.name}});
-    return;
-  }
-  if (retired_) return;
-  resend_.loosen();
-  if (resend_.take_up(row)) {
-    ledger_.touch();
-    if (resend_.job().cancelled()) give_up_resend();
-  }
-  end_resend();
-  if (row.drain_until() != drain_until_) {
-    drain_until_ = row.drain_until();
-    log(Level::info, "upstream", drain_until_ != 0 ? "drains: takes nothing new" : "takes again what arrives", {{"destination", config_.name}});
-  }
-  const bool paused = row.paused();
-  const std::uint64_t generation = row.retry_generation();
-  // Handles keep buffers; a burst that is over needs none.
-  if (under_way_.empty()) free_.clear();
-  if (paused != paused_) {
-    log(Level::info, "upstream", paused ? "paused" : "goes on", {{"destination", config_.name}});
-    paused_ = paused;
-    if (paused) forget_batch();
-  }
-  if (generation != retry_generation_) {
-    retry_generation_ = generation;
-    retry_quarantined_ = true;
-    limits_.clear();
-    deferred_.hasten();
-    backoff_.reset();
-    no_fresh_before_ = {};
-    said_.reason.clear();
-    ledger_.touch();
-  }
-  if (retry_quarantined_ && !ledger_.dirty() && being_written_ == 0) retry_quarantined(tables);
-}
-
-// Only while nothing is unwritten, so that a row taken up is not seen, and counted back, twice.
-void Destination::retry_quarantined(const buffer::Tables& tables) {
-  constexpr std::size_t at_once = 100;
-  std::vector<schema::Quarantined> wanted;
-  {
-    const auto snapshot = tables.snapshot();
-    const std::string prefix(buffer::Key().text(config_.name).view());
-    auto cursor = snapshot.cursor(buffer::Table::quarantine);
-    for (bool there = cursor.seek(prefix); there && cursor.key().starts_with(prefix) && wanted.size() < at_once;
-         there = cursor.next()) {
-      auto row = buffer::parse_row<schema::Quarantined>(cursor.value());
-      if (row.retry_requested() && !deferred_.contains(row.sequence())) wanted.push_back(std::move(row));
-    }
-  }
-  retry_quarantined_ = wanted.size() == at_once;
-  for (const schema::Quarantined& row : wanted) {
-    if (deferred_.full()) {
-      retry_quarantined_ = true;
-      return;
-    }
-    const auto read = journal_.read_one(row.sequence());
-    const bool there = read && !read->records.empty();
-    auto parcel = there ? open_record(read->records.front(), routes_, journal_.reading_room())
-                        : Result<Parcel>(Error{Fault::not_found, "no longer in the journal"});
-    if (!parcel && parcel.error().fault == Fault::unavailable) {
-      retry_quarantined_ = true;
-      return;
-    }
-    if (!parcel) {
-      log(Level::warning, "upstream", "quarantined envelope cannot be tried again",
-          {{"destination", config_.name}, {"sequence", row.sequence()}, {"reason", parcel.error().detail}});
-      continue;
-    }
-    ledger_.release(quarantined_label(row).value_or(
-        row.status() == 0 ? unreadable_label(row.sequence(), row.project(), time_from_ms(row.at_ms())) : parcel->label));
-    if (said_.quarantined > 0) --said_.quarantined;
-    deferred_.add(row.sequence(), {Time{}, parcel->label});
-  }
-}
-
-void Destination::on_clock_leap() {
-  limits_.clear();
-  deferred_.hasten();
-  no_fresh_before_ = {};
-  unsent_.on_clock_leap(clock_.now());
+std::size_t Destination::window_records() const {
+  return std::clamp<std::size_t>(config_.max_in_flight * 8, 64, 4'096);
 }
 
 void Destination::forget_batch() {
   batch_ = {};
   next_in_batch_ = 0;
+  lane_batch_ = {};
 }
 
 std::optional<Time> Destination::all_limited_until(Time now) const {
@@ -226,7 +68,7 @@ std::optional<Time> Destination::all_limited_until(Time now) const {
 bool Destination::may_start(Time now) const {
   return !paused_ && !backoff_.waits(Steady::now()) && under_way_.size() < backoff_.allowance() &&
          bytes_under_way_ < max_bytes_under_way && ledger_.settled() + being_written_ < max_unwritten &&
-         !all_limited_until(now);
+         !all_limited_until(now) && !link_.wait(now, Steady::now(), unsent_bytes());
 }
 
 // The window may hold as many again that are on their way into the list.
@@ -236,7 +78,7 @@ bool Destination::deferred_full() const {
 
 bool Destination::fresh_may_go(Time now) const {
   const bool more = !at_end_ || window_.end() < batch_.next;
-  return more && window_.size() < window_records(config_) && now >= no_fresh_before_ &&
+  return more && lanes_.empty() && !link_.restricted() && window_.size() < window_records() && now >= no_fresh_before_ &&
          Steady::now() >= journal_failed_until_;
 }
 
@@ -244,6 +86,9 @@ void Destination::pump(CURLM* multi) {
   if (stale_) abandon(multi);
   if (stale_ || retired_) return;
   if (limits_.expire(clock_.now())) ledger_.touch();
+  look_at_link(clock_.now());
+  keep_pace();
+  consider_lanes();
   if (!deferred_full()) no_fresh_before_ = {};
   for (int step = 0; step < steps_per_turn && may_start(clock_.now()); ++step) {
     if (!ship_next(multi)) return;
@@ -253,7 +98,7 @@ void Destination::pump(CURLM* multi) {
 // What has failed often goes last, so that an envelope that only the upstream cannot stand does not
 // keep others from showing that the upstream is well.
 bool Destination::ship_next(CURLM* multi) {
-  return ship_retry(multi, patience) || ship_deferred(multi) || ship_fresh(multi) || ship_report(multi) ||
+  return ship_retry(multi, patience) || ship_deferred(multi) || ship_lane(multi) || ship_fresh(multi) || ship_report(multi) ||
          ship_resend(multi) || ship_retry(multi, UINT_MAX);
 }
 
@@ -284,9 +129,17 @@ bool Destination::ship_deferred(CURLM* multi) {
   return ship_again(multi, std::move(shipment));
 }
 
+// By the upstream's limits, or because a metered link does not carry it.
+std::optional<Time> Destination::waits_until(const Label& label) const {
+  const Time now = clock_.now();
+  if (!link_.allows(label.send_class)) return now + metered_look;
+  return limits_.waits_until(label, now);
+}
+
 bool Destination::ship_again(CURLM* multi, Shipment shipment) {
   if (shipment.opened) {
-    if (const auto until = limits_.waits_until(shipment.label, clock_.now())) {
+    if (expire(shipment)) return true;
+    if (const auto until = waits_until(shipment.label)) {
       put_off(std::move(shipment), *until);
       return true;
     }
@@ -389,22 +242,34 @@ bool Destination::ship_fresh(CURLM* multi) {
   return true;
 }
 
-void Destination::ship(CURLM* multi, const buffer::StoredRecord& record, Shipment shipment) {
+// With what is for this destination; all of it is left out when it does not take the record.
+Result<Parcel> Destination::open(const buffer::StoredRecord& record, bool resend) const {
   auto parcel = open_record(record, routes_, journal_.reading_room());
-  const bool taken = shipment.resend || takes(record.sequence);
-  if (parcel && !taken) Selector::leave_all_out(*parcel, Fate::not_routed);
-  const auto selected = !parcel ? Result<void>(parcel.error()) : taken ? selector_.select(*parcel) : Result<void>();
-  if (!selected && selected.error().fault == Fault::unavailable) return wait_for_room(std::move(shipment));
-  if (!selected) {
+  if (!parcel) return parcel;
+  if (!resend && !takes(record.sequence)) {
+    Selector::leave_all_out(*parcel, Fate::not_routed);
+    return parcel;
+  }
+  if (const auto selected = selector_.select(*parcel); !selected) return selected.error();
+  return parcel;
+}
+
+void Destination::ship(CURLM* multi, const buffer::StoredRecord& record, Shipment shipment) {
+  auto parcel = open(record, shipment.resend);
+  ship_opened(multi, record, std::move(parcel), std::move(shipment));
+}
+
+void Destination::ship_opened(CURLM* multi, const buffer::StoredRecord& record, Result<Parcel> parcel, Shipment shipment) {
+  if (!parcel && parcel.error().fault == Fault::unavailable) return wait_for_room(std::move(shipment));
+  if (!parcel) {
     shipment.label = unreadable_label(record.sequence, record.project, clock_.now());
-    return refuse_unreadable(std::move(shipment), selected.error().detail);
+    return refuse_unreadable(std::move(shipment), parcel.error().detail);
   }
   shipment.label = parcel->label;
   shipment.opened = true;
   if (shipment.label.nothing_goes()) return leave_out(shipment);
-  if (const auto until = limits_.waits_until(shipment.label, clock_.now())) {
-    return put_off(std::move(shipment), *until);
-  }
+  if (expire(shipment)) return;
+  if (const auto until = waits_until(shipment.label)) return put_off(std::move(shipment), *until);
   if (!note_way(*parcel, instance_)) {
     return refuse(shipment, 0, "it has been sent from here before: the destinations lead in a circle");
   }
@@ -420,35 +285,61 @@ void Destination::send(CURLM* multi, const Parcel& parcel, Shipment shipment) {
   if (!request && shipment.report) return unsent_.put_back(now);
   if (!request && request.error().fault == Fault::unavailable) return wait_for_room(std::move(shipment));
   if (!request) return refuse_unreadable(std::move(shipment), request.error().detail);
+  if (!admit(shipment, *request)) return;
   shipment.coding = request->coding;
   std::unique_ptr<Transfer> transfer;
   if (free_.empty()) {
-    transfer = std::make_unique<Transfer>(config_, *this);
+    transfer = std::make_unique<Transfer>(config_, *this, *meter_);
   } else {
     transfer = std::move(free_.back());
     free_.pop_back();
   }
   Transfer* const started = transfer.get();
   bytes_under_way_ += request->body_bytes();
+  const std::uint64_t reserved = request->wire_bytes();
+  link_.begin(reserved, request->head_bytes(), Steady::now());
   said_.last_attempt = now;
   started->start(multi, *std::move(request));
-  under_way_.emplace(started, UnderWay{std::move(transfer), std::move(shipment)});
+  under_way_.emplace(started, UnderWay{std::move(transfer), std::move(shipment), reserved});
+}
+
+void Destination::end(CURLM* multi) {
+  ending_ = true;
+  abandon(multi);
 }
 
 void Destination::abandon(CURLM* multi) {
-  for (auto& [transfer, under_way] : under_way_) transfer->abandon(multi);
+  for (auto& [transfer, under_way] : under_way_) {
+    release(*transfer, under_way);
+    transfer->abandon(multi);
+  }
   under_way_.clear();
+  next_link_look_ = next_meter_ = {};
+  look_at_link(clock_.now());
+  // What was granted and not used is given back.
+  if (config_.link.max_bytes_per_day > 0 || config_.link.max_bytes_per_month > 0) ledger_.touch();
   bytes_under_way_ = 0;
 }
 
 std::optional<Duration> Destination::wakes_in() const {
+  const auto start = starts_in(clock_.now());
+  if (stopped_.empty()) return start;
+  const auto go_on = link_.ready_in(Steady::now());
+  return std::min(start.value_or(go_on), go_on);
+}
+
+std::optional<Duration> Destination::starts_in(Time now) const {
   if (paused_ || retired_ || stale_) return std::nullopt;
   const auto steady = Steady::now();
-  const Time now = clock_.now();
   if (backoff_.waits(steady)) return backoff_.left(steady);
   if (const auto until = all_limited_until(now)) return *until - now;
+  if (const auto wait = link_.wait(now, steady, unsent_bytes())) return wait;
   if (!may_start(now)) return std::nullopt;
   if (fresh_may_go(now)) return Duration(0);
+  const bool lanes = lanes_may_go();
+  if (lanes && std::any_of(send_classes.begin(), send_classes.end(), [&](SendClass one) { return lane_may_go(one, now); })) {
+    return Duration(0);
+  }
   std::optional<Duration> least;
   const auto consider = [&](Duration wait) {
     wait = std::max(wait, Duration(0));
@@ -458,8 +349,12 @@ std::optional<Duration> Destination::wakes_in() const {
   if (const auto look = deferred_.next_look()) consider(std::max(*look, now) - now);
   if (journal_failed_until_ > steady) consider(std::chrono::ceil<Duration>(journal_failed_until_ - steady));
   if (no_fresh_before_ > now) consider(no_fresh_before_ - now);
+  for (const SendClass one : send_classes) {
+    const Time until = lane_waits_[static_cast<std::size_t>(one)];
+    if (lanes && until > now && !lanes_.lane(one).empty()) consider(until - now);
+  }
   if (resend_may_go() || (resend_.under_way() && resend_.job().next() >= resend_.job().end())) consider(Duration(0));
-  if (const auto look = unsent_.next_look()) consider(std::max(*look, now) - now);
+  if (const auto look = unsent_.next_look(); look && link_.allows(SendClass::other)) consider(std::max(*look, now) - now);
   return least;
 }
 

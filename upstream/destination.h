@@ -3,6 +3,8 @@
 //   journal ─► batch ─► shipment ─► transfer ─► answer ─┬─ delivered, refused ─► window ─► ledger
 //                          ▲                            ├─ failed ──────► retries
 //                 │        └──── retries, deferred ◄────┴─ limited, or failing alone ─► deferred
+//                 │                 ▲
+//                 │    long backlog ─► lanes, one a class
 //                 └─ not wanted there ─► window
 //
 // INVARIANT  Memory is bounded whatever waits: bodies exist only while they are sent.
@@ -16,7 +18,9 @@
 #include "upstream/backoff.h"
 #include "upstream/config.h"
 #include "upstream/deferred.h"
+#include "upstream/lanes.h"
 #include "upstream/ledger.h"
+#include "upstream/link.h"
 #include "upstream/limits.h"
 #include "upstream/resend.h"
 #include "upstream/routes.h"
@@ -26,7 +30,9 @@
 #include "upstream/unsent_reports.h"
 #include "upstream/unwanted.h"
 #include "upstream/window.h"
+#include "upstream/wire_meter.h"
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -54,6 +60,14 @@ class Destination {
   void on_finished(CURLM* multi, Transfer& transfer, CURLcode code);
   // What is still under way counts as not sent.
   void abandon(CURLM* multi);
+  // Likewise, and nothing starts any more.
+  void end(CURLM* multi);
+  // Of a body of `transfer` so many bytes may leave now; 0: it is told to go on later.
+  std::uint64_t grant(Transfer& transfer, std::uint64_t wanted);
+  // Lets bodies under way go on as the pace allows.
+  void keep_pace();
+  // The operator's signal; a file may say the same.
+  void set_metered(bool by_signal) { metered_by_signal_ = by_signal; }
   // New records may have arrived.
   void on_commit() { at_end_ = false; }
   // The clock was set back: deadlines drawn from it mean nothing any more.
@@ -63,13 +77,16 @@ class Destination {
   std::optional<Duration> wakes_in() const;
   bool busy() const { return !under_way_.empty(); }
 
-  bool dirty() const { return ledger_.dirty() && !retired_ && !stale_; }
+  bool dirty() const { return (ledger_.dirty() || link_.dirty()) && !retired_ && !stale_; }
   Change take_change();
   void on_written();
 
   // Without the backlog: see measure_backlog().
   DestinationStatus status() const;
-  buffer::Sequence oldest_deferred() const { return deferred_.oldest(); }
+  // Behind the cursor; 0 when nothing waits there.
+  buffer::Sequence oldest_behind() const;
+  // Counts on while connections are kept, so it must outlive them.
+  const std::shared_ptr<WireMeter>& meter() const { return meter_; }
 
  private:
   // Failures of one envelope, while others succeed, until it is set aside.
@@ -92,14 +109,14 @@ class Destination {
   struct UnderWay {
     std::unique_ptr<Transfer> transfer;
     Shipment shipment;
+    std::uint64_t bytes = 0;  // that the link has reserved
   };
-
-  void start_anew(const buffer::Tables& tables);
 
   // Sending: destination.cpp. Each ship_…() is true when it got something out of the way.
   bool may_start(Time now) const;
   std::optional<Time> all_limited_until(Time now) const;
   bool fresh_may_go(Time now) const;
+  std::optional<Time> waits_until(const Label& label) const;
   bool deferred_full() const;
   bool ship_next(CURLM* multi);
   bool ship_retry(CURLM* multi, unsigned below_attempts);
@@ -113,12 +130,50 @@ class Destination {
   void settle_resent(buffer::Sequence sequence, Fate fate);
   bool ship_again(CURLM* multi, Shipment shipment);
   void wait_for_room(Shipment shipment);
+  Result<Parcel> open(const buffer::StoredRecord& record, bool resend) const;
   void ship(CURLM* multi, const buffer::StoredRecord& record, Shipment shipment);
+  void ship_opened(CURLM* multi, const buffer::StoredRecord& record, Result<Parcel> parcel, Shipment shipment);
   bool load_batch();
   const buffer::StoredRecord* next_record();
   void send(CURLM* multi, const Parcel& parcel, Shipment shipment);
   void forget_batch();
+  std::optional<Duration> starts_in(Time now) const;
+
+  // What the tables say: destination_stored.cpp.
+  void start_anew(const buffer::Tables& tables);
   void retry_quarantined(const buffer::Tables& tables);
+
+  // A backlog by classes: destination_lanes.cpp.
+  enum class Look { shipped, nothing_yet, waits };
+  struct LaneBatch {
+    SendClass of = SendClass::other;
+    SequenceRange covers;
+    buffer::ReadBatch records;
+    std::size_t step = 1;  // records read at once where the newest go first
+  };
+  std::size_t window_records() const;
+  bool deferred_crowded() const;
+  bool wants_lanes(std::uint64_t backlog) const;
+  void consider_lanes();
+  void settle_lost();
+  bool lane_may_go(SendClass send_class, Time now) const;
+  bool lanes_may_go() const;
+  bool ship_lane(CURLM* multi);
+  bool load_lane_batch(SendClass send_class);
+  Look look_along(CURLM* multi, SendClass send_class);
+  SequenceRange hole_at(buffer::Sequence sequence, bool newest) const;
+  void pass_unreadable(SendClass send_class, buffer::Sequence sequence, bool newest);
+  Look ship_from_lane(CURLM* multi, const buffer::StoredRecord& record, SendClass send_class);
+  void hasten_lanes();
+
+  // The link: destination_link.cpp.
+  void look_at_link(Time now);
+  void look_whether_metered();
+  std::uint64_t unsent_bytes() const;
+  bool admit(Shipment& shipment, const Request& request);
+  void release(Transfer& transfer, const UnderWay& under_way);
+  bool expire(const Shipment& shipment);
+  void estimate();
 
   // What came of it: destination_answers.cpp; of resends and reports: destination_extras.cpp.
   void settle(const Shipment& shipment, Settled settled);
@@ -137,6 +192,8 @@ class Destination {
   void try_later(Shipment shipment, const Answer& answer);
   void note_limits(const Answer& answer, const Label& label);
   bool takes(buffer::Sequence sequence) const { return drain_until_ == 0 || sequence < drain_until_; }
+  // Every record before it was settled, or waits in the deferred list.
+  buffer::Sequence passed_cursor() const;
   DestinationState state(Time now) const;
 
   const DestinationConfig config_;
@@ -145,7 +202,14 @@ class Destination {
   const buffer::Journal& journal_;
   const Clock& clock_;
 
+  const std::shared_ptr<WireMeter> meter_ = std::make_shared<WireMeter>();
+  Link link_;
+  DrainRate drain_rate_;
   Window window_;
+  Lanes lanes_;
+  LaneBatch lane_batch_;
+  std::array<Time, send_classes.size()> lane_waits_{};  // for a limit, when too many wait for it already
+  Steady::time_point next_hand_over_{};
   Ledger ledger_;
   Limits limits_;
   Deferred deferred_;
@@ -162,6 +226,12 @@ class Destination {
   buffer::ReadBatch batch_;
   std::size_t next_in_batch_ = 0;
   std::size_t bytes_under_way_ = 0;
+  std::vector<Transfer*> stopped_;     // that wait for the pace
+  Steady::time_point next_link_look_{};
+  Steady::time_point next_meter_{};    // when the sockets are looked at, where no cap asks for more
+  WireBytes wire_;                     // as they said last
+  bool metered_by_signal_ = false;
+  bool ending_ = false;                // nothing starts any more
   const buffer::Tables* tables_ = nullptr;  // from load() on
   buffer::Sequence started_ = 1;          // the first record it was to have
   buffer::Sequence taken_cursor_ = 0;     // of the change handed to the scribe

@@ -25,6 +25,7 @@ void Destination::on_finished(CURLM* multi, Transfer& transfer, CURLcode code) {
   if (found == under_way_.end()) std::abort();
   const auto bytes = transfer.body_bytes();
   bytes_under_way_ -= bytes;
+  release(transfer, found->second);
   const Answer answer = transfer.finish(multi, code);
   Shipment shipment = std::move(found->second.shipment);
   free_.push_back(std::move(found->second.transfer));
@@ -45,15 +46,19 @@ void Destination::on_finished(CURLM* multi, Transfer& transfer, CURLcode code) {
 
 void Destination::count(const Settled& settled) {
   ledger_.add(settled, clock_.now());
+  const buffer::Sequence sequence = settled.label.sequence;
+  // Too old to be sent; what the journal recycled is not there any more.
+  const bool expired = settled.fate == Fate::expired && settled.records == 1;
   // Of what is in quarantine more may go yet, or less.
-  const bool is_final = settled.fate == Fate::forwarded || settled.label.nothing_goes();
+  const bool is_final = settled.fate == Fate::forwarded || settled.label.nothing_goes() || expired;
   if (is_final) unsent_.add(settled.label, clock_.now());
-  const bool never_sent = settled.label.nothing_goes() || settled.fate == Fate::quarantined;
-  if (never_sent && settled.records == 1) ledger_.marks().set(buffer::Mark::not_sent, settled.label.sequence);
-  if (forward_only_ && !settled.label.left_out.empty()) unwanted_.note(settled.label.sequence, settled.label.sequence);
+  const bool never_sent = settled.label.nothing_goes() || settled.fate == Fate::quarantined || expired;
+  if (never_sent && settled.records == 1) ledger_.marks().set(buffer::Mark::not_sent, sequence);
+  if (forward_only_ && (expired || !settled.label.left_out.empty())) unwanted_.note(sequence, sequence);
   switch (settled.fate) {
     case Fate::skipped:
-    case Fate::deferred: return;
+    case Fate::deferred:
+    case Fate::handed: return;
     case Fate::forwarded:
       said_.forwarded += settled.records;
       said_.forwarded_bytes += settled.sent_bytes;
@@ -83,12 +88,14 @@ void Destination::settle(const Shipment& shipment, Settled settled) {
       const bool stale = passed.retry_generation != retry_generation_;
       deferred_.add(passed.label.sequence, {stale ? Time{} : passed.deferred_until, passed.label, passed.attempts});
     }
+    if (passed.fate == Fate::handed) lanes_.hand_over({passed.label.sequence, passed.label.sequence + passed.records});
     count(passed);
   });
 }
 
 void Destination::on_written() {
   being_written_ = 0;
+  link_.on_written();
   delivered_being_written_.clear();
   if (taken_cursor_ > durable_cursor_) resend_.loosen();
   durable_cursor_ = taken_cursor_;
@@ -204,7 +211,10 @@ void Destination::try_later(Shipment shipment, const Answer& answer) {
   if (shipment.attempts++ == 0) shipment.successes_before = successes_;
   const bool alone = answer.failure.empty() && successes_ > shipment.successes_before;
   if (shipment.deferred || (alone && shipment.attempts >= patience)) {
-    const auto wait = jittered(config_.retry_min, config_.retry_max, shipment.attempts);
+    // Of a destination that fails as a whole the back-off decides when; only for what goes on failing
+    // there is a pause of its own, so that it does not keep others from showing that all is well.
+    const bool own_pause = alone || shipment.attempts >= patience;
+    const auto wait = own_pause ? jittered(config_.retry_min, config_.retry_max, shipment.attempts) : Duration(0);
     return put_off(std::move(shipment), clock_.now() + wait);
   }
   retries_.push_back(std::move(shipment));
@@ -282,10 +292,15 @@ void Destination::note_limits(const Answer& answer, const Label& label) {
   }
 }
 
+buffer::Sequence Destination::passed_cursor() const {
+  const auto lowest = lanes_.lowest();
+  return lowest == 0 ? window_.cursor() : std::min(lowest, window_.cursor());
+}
+
 Change Destination::take_change() {
   Change change = ledger_.take();
   change.name = config_.name;
-  change.cursor = window_.cursor();
+  change.cursor = passed_cursor();
   change.row.set_held_reason(said_.reason);
   change.row.set_last_error(said_.last_error);
   if (said_.last_success) change.row.set_last_success_ms(to_ms(*said_.last_success));
@@ -300,6 +315,14 @@ Change Destination::take_change() {
   delivered_being_written_.merge(delivered_lately_);
   unwanted_.forget_before(change.journal_first);
   unwanted_.store(change.row);
+  link_.store(*change.row.mutable_link(), ending_);
+  lanes_.store(*change.row.mutable_link());
+  change.row.mutable_link()->set_limits_passed(!config_.link.pass_limits ? 0 : routes_.only_target() ? 2 : 1);
+  change.row.mutable_link()->set_drained_at_ms(said_.link.drained_at ? to_ms(*said_.link.drained_at) : 0);
+  change.row.mutable_link()->set_outlived(said_.link.outlived);
+  change.row.mutable_link()->set_too_old(said_.link.too_old);
+  change.row.mutable_link()->set_fresh_cursor(window_.cursor());
+  change.row.mutable_link()->set_kept_cursor(change.cursor);
   for (const auto& [sequence, entry] : deferred_.entries()) change.row.add_deferred(sequence);
   being_written_ = std::max<std::uint64_t>(change.settled, 1);
   return change;
@@ -308,12 +331,19 @@ Change Destination::take_change() {
 DestinationState Destination::state(Time now) const {
   if (retired_) return DestinationState::retired;
   if (paused_) return DestinationState::paused;
-  const bool drained = drain_until_ != 0 && window_.cursor() >= drain_until_ && deferred_.size() == 0;
+  const bool drained = drain_until_ != 0 && passed_cursor() >= drain_until_ && deferred_.size() == 0;
   if (drained) return DestinationState::drained;
   if (!said_.reason.empty()) return DestinationState::held;
   if (backoff_.failing()) return DestinationState::retrying;
+  if (link_.status().waits_until) return DestinationState::closed;
   if (limits_.last_until(now)) return DestinationState::limited;
   return drain_until_ != 0 ? DestinationState::draining : DestinationState::running;
+}
+
+buffer::Sequence Destination::oldest_behind() const {
+  const auto deferred = deferred_.oldest();
+  const auto lowest = lanes_.lowest();
+  return deferred == 0 || lowest == 0 ? std::max(deferred, lowest) : std::min(deferred, lowest);
 }
 
 DestinationStatus Destination::status() const {
@@ -323,8 +353,13 @@ DestinationStatus Destination::status() const {
   status.resend = resend_.job();
   status.cursor = window_.cursor();
   status.deferred = deferred_.size();
+  status.handed = lanes_.waiting();
   status.in_flight = under_way_.size();
   status.retry_in = backoff_.left(Steady::now());
+  status.link = link_.status();
+  status.link.drained_at = said_.link.drained_at;
+  status.link.outlived = said_.link.outlived;
+  status.link.too_old = said_.link.too_old;
   return status;
 }
 

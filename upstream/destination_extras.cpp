@@ -63,6 +63,7 @@ void Destination::settle_resent(buffer::Sequence sequence, Fate fate) {
 }
 
 bool Destination::ship_report(CURLM* multi) {
+  if (!link_.allows(SendClass::other)) return false;
   auto report = unsent_.start(clock_.now());
   if (!report) return false;
   auto target = routes_.find_target(report->project, report->key);

@@ -76,12 +76,14 @@ struct Forwarder::Impl {
   const Clock& clock;
   const ForwarderOptions options;
   std::vector<DestinationConfig> configs;
+  std::vector<std::shared_ptr<WireMeter>> meters;  // outlive the connections that the loop keeps
   CurlLoop loop;
   std::shared_ptr<Bell> bell;
   std::vector<std::unique_ptr<Destination>> destinations;
   std::unique_ptr<Scribe> scribe;
   std::atomic<bool> stopping{false};
   std::atomic<bool> written{false};
+  std::atomic<bool> metered{false};
 
   Steady::time_point next_write{};
   Steady::time_point next_listen{};  // to commits
@@ -108,6 +110,7 @@ Forwarder::Forwarder(buffer::Journal& journal,
   for (DestinationConfig& config : destinations) {
     connections += config.max_in_flight;
     impl_->destinations.push_back(std::make_unique<Destination>(std::move(config), journal, clock));
+    impl_->meters.push_back(impl_->destinations.back()->meter());
   }
   // The default would close and reopen connections when many are in use.
   curl_multi_setopt(impl_->loop.multi(), CURLMOPT_MAXCONNECTS, static_cast<long>(connections + 1));
@@ -129,7 +132,10 @@ void Forwarder::start() {
     const auto drawn = impl_->tables.write([](buffer::Batch& batch) { buffer::instance_of(batch); });
     if (!drawn) log(Level::warning, "upstream", "circles of destinations go unnoticed for now", {{"reason", drawn.error().detail}});
   }
-  for (auto& destination : impl_->destinations) destination->load(impl_->tables);
+  for (auto& destination : impl_->destinations) {
+    destination->set_metered(impl_->metered);
+    destination->load(impl_->tables);
+  }
   impl_->publish();
   impl_->journal.on_commit([bell = impl_->bell] { bell->on_commit(); });
   impl_->scribe = std::make_unique<Scribe>(impl_->tables, impl_->clock, [impl = impl_.get()] {
@@ -148,6 +154,10 @@ void Forwarder::stop() {
   impl_->stopping = true;
   impl_->bell->ring();
   impl_->worker.join();
+}
+
+void Forwarder::set_metered(bool metered) {
+  impl_->metered = metered;
 }
 
 std::vector<DestinationStatus> Forwarder::status() const {
@@ -227,6 +237,7 @@ void Forwarder::Impl::look(Steady::time_point now) {
   for (auto& destination : destinations) {
     if (time < last_time - std::chrono::minutes(1)) destination->on_clock_leap();
     destination->on_commit();
+    destination->set_metered(metered);
     destination->look_up(tables);
   }
   last_time = time;
@@ -237,7 +248,7 @@ void Forwarder::Impl::publish() {
   next_publish = Steady::now() + std::chrono::milliseconds(50);
   std::vector<std::pair<DestinationStatus, buffer::Sequence>> fresh;
   for (const auto& destination : destinations) {
-    fresh.emplace_back(destination->status(), destination->oldest_deferred());
+    fresh.emplace_back(destination->status(), destination->oldest_behind());
   }
   const std::lock_guard lock(mutex);
   published = std::move(fresh);
@@ -262,10 +273,11 @@ void Forwarder::Impl::drain() {
     return std::any_of(destinations.begin(), destinations.end(), [](const auto& d) { return d->busy(); });
   };
   while (busy() && Steady::now() < deadline) {
-    loop.wait(std::chrono::milliseconds(50));
+    loop.wait(std::chrono::milliseconds(10));
+    for (auto& destination : destinations) destination->keep_pace();
     collect();
   }
-  for (auto& destination : destinations) destination->abandon(loop.multi());
+  for (auto& destination : destinations) destination->end(loop.multi());
   scribe->stop(take_changes());
   publish();
 }

@@ -44,6 +44,9 @@ class Forwarder {
   // Starts nothing more, waits for what is under way (at most stop_within), writes the cursors.
   void stop();
 
+  // Whether the link is metered, for the destinations that heed the signal.
+  void set_metered(bool metered);
+
   std::vector<DestinationStatus> status() const;
   void add_metrics(std::string& out) const;
 

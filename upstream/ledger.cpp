@@ -14,6 +14,26 @@ std::uint64_t moved(std::uint64_t stored, std::int64_t by) {
   return stored + static_cast<std::uint64_t>(by);
 }
 
+// Field by field: what a newer version keeps beside them stays.
+void copy_link(const schema::LinkState& from, schema::LinkState& to) {
+  to.set_day(from.day());
+  to.set_day_bytes(from.day_bytes());
+  to.set_day_cap(from.day_cap());
+  to.set_month(from.month());
+  to.set_month_bytes(from.month_bytes());
+  to.set_month_cap(from.month_cap());
+  to.set_waits(from.waits());
+  to.set_waits_until_ms(from.waits_until_ms());
+  *to.mutable_lanes() = from.lanes();
+  to.set_lanes_waiting(from.lanes_waiting());
+  to.set_fresh_cursor(from.fresh_cursor());
+  to.set_kept_cursor(from.kept_cursor());
+  to.set_drained_at_ms(from.drained_at_ms());
+  to.set_outlived(from.outlived());
+  to.set_too_old(from.too_old());
+  to.set_limits_passed(from.limits_passed());
+}
+
 std::int64_t hour_of(Time time) {
   constexpr std::int64_t hour = 3'600'000;
   return to_ms(time) / hour * hour;
@@ -46,6 +66,7 @@ void apply(buffer::Batch& batch, const Change& change, Time now) {
   row.set_last_error(change.row.last_error());
   *row.mutable_limits() = change.row.limits();
   *row.mutable_deferred() = change.row.deferred();
+  if (change.row.has_link()) copy_link(change.row.link(), *row.mutable_link());
   row.set_forwarded(moved(row.forwarded(), change.forwarded));
   row.set_quarantined(moved(row.quarantined(), change.quarantined));
   row.set_expired(moved(row.expired(), change.expired));
@@ -107,11 +128,13 @@ void Ledger::count(const Label& label, Fate fate, std::int64_t sign) {
 
 void Ledger::add(const Settled& settled, Time now) {
   dirty_ = true;
+  if (settled.fate == Fate::handed) return;
   if (settled.fate != Fate::not_routed && settled.fate != Fate::not_sampled) change_.settled += settled.records;
   const auto records = static_cast<std::int64_t>(settled.records);
   switch (settled.fate) {
     case Fate::skipped:
-    case Fate::deferred: return;
+    case Fate::deferred:
+    case Fate::handed: return;
     case Fate::forwarded:
       change_.forwarded += records;
       change_.forwarded_bytes += static_cast<std::int64_t>(settled.sent_bytes);

@@ -124,6 +124,11 @@ ExitCode run_retire(CommandLine& line) {
     row.set_forward_only(old.forward_only());
     row.set_given_up_waiting(status.depth);
     row.set_given_up_quarantined(status.quarantined);
+    // What the link has carried was paid for, whoever forgets it.
+    row.mutable_link()->set_day(old.link().day());
+    row.mutable_link()->set_day_bytes(old.link().day_bytes());
+    row.mutable_link()->set_month(old.link().month());
+    row.mutable_link()->set_month_bytes(old.link().month_bytes());
     buffer::put_row(batch, Table::destinations, *name, row);
     batch.remove(Table::cursors, cursor_name(*name));
   });

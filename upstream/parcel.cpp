@@ -26,6 +26,14 @@ bool is_uncounted(DataCategory category) {
          category == DataCategory::unknown;
 }
 
+SendClass class_of_counts(const std::vector<ItemCount>& counts) {
+  auto categories = decisive_of(counts);
+  if (categories.empty()) {
+    for (const ItemCount& count : counts) categories.push_back(count.category);
+  }
+  return class_of(categories);
+}
+
 // What intake counted, unless it was an older Picket's that did not.
 std::vector<ItemCount> noted_counts(const schema::IntakeMeta& meta) {
   std::vector<ItemCount> counts;
@@ -186,7 +194,29 @@ Result<Parcel> open_record(const buffer::StoredRecord& record,
     parcel.label.counts = *std::move(counted);
   }
   parcel.label.decisive = decisive_of(parcel.label.counts);
+  parcel.label.send_class = class_of_counts(parcel.label.counts);
   return parcel;
+}
+
+Result<SendClass> class_of_record(const buffer::StoredRecord& record, const buffer::ByteRoom& room) {
+  schema::IntakeMeta meta;
+  if (!meta.ParseFromArray(record.meta.data(), static_cast<int>(record.meta.size()))) return SendClass::other;
+  if (const auto counts = noted_counts(meta); !counts.empty()) return class_of_counts(counts);
+  Parcel parcel;
+  parcel.stored = record.body;
+  parcel.stored_owner = record.owner;
+  parcel.coding = static_cast<relay::Coding>(record.coding);
+  parcel.room = room;
+  const auto counts = count_items(parcel);
+  if (counts) return class_of_counts(*counts);
+  if (counts.error().fault == Fault::unavailable) return counts.error();
+  return SendClass::other;
+}
+
+std::size_t Request::head_bytes() const {
+  std::size_t bytes = url.size();
+  for (const std::string& header : headers) bytes += header.size() + 2;
+  return bytes;
 }
 
 bool note_way(Parcel& parcel, std::string_view instance) {

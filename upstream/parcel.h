@@ -14,6 +14,7 @@
 #include "relay/protocol/data_category.h"
 #include "relay/protocol/dsn.h"
 #include "upstream/routes.h"
+#include "upstream/send_class.h"
 
 #include <cstdint>
 #include <memory>
@@ -53,6 +54,7 @@ struct Label {
   // An upstream limit on any of these makes the parcel wait: of an event only the event's own, of
   // anything else all but the attachments'.
   std::vector<relay::DataCategory> decisive;
+  SendClass send_class = SendClass::other;
 };
 
 struct Parcel {
@@ -86,6 +88,10 @@ Result<Parcel> open_record(const buffer::StoredRecord& record,
                            const Routes& routes,
                            const buffer::ByteRoom& room);
 
+// By what the record says of itself, so the same whatever is configured: that of an envelope which cannot
+// be opened is `other`. Fault::unavailable when there is no room to open it just now.
+Result<SendClass> class_of_record(const buffer::StoredRecord& record, const buffer::ByteRoom& room);
+
 struct Request {
   std::string url;
   std::vector<std::string> headers;  // "Name: value", without control characters
@@ -94,6 +100,10 @@ struct Request {
   buffer::Bytes rest = {};                         // of a large one: lies in a file
 
   std::size_t body_bytes() const { return body.size() + rest.size(); }
+  // Of the head, about: what libcurl adds itself is left to the meter.
+  std::size_t head_bytes() const;
+  // What the link must have room for: both, and an answer.
+  std::size_t wire_bytes() const { return head_bytes() + body_bytes() + 512; }
 };
 
 // How the body may leave.

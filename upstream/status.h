@@ -4,6 +4,7 @@
 #include "buffer/clock.h"
 #include "buffer/journal.h"
 #include "buffer/schema/rows.pb.h"
+#include "upstream/link_status.h"
 
 #include <cstdint>
 #include <optional>
@@ -22,6 +23,7 @@ enum class DestinationState : std::uint8_t {
   draining,  // by the operator: sends what waits and takes nothing new
   drained,   // has sent all that waited then
   retired,   // by the operator: its cursor, quarantine and counters are forgotten
+  closed,    // by its windows or byte caps: goes on by itself
 };
 std::string_view state_name(DestinationState state);
 
@@ -34,6 +36,7 @@ struct DestinationStatus {
   std::uint64_t depth = 0;  // records that still wait, deferred ones included
   std::optional<Time> oldest;  // when the oldest of them was received
   std::uint64_t deferred = 0;
+  std::uint64_t handed = 0;    // waits in the order of its classes
   std::uint64_t in_flight = 0;
   std::uint64_t forwarded = 0;
   std::uint64_t quarantined = 0;
@@ -47,6 +50,7 @@ struct DestinationStatus {
   std::optional<Time> last_attempt;
   std::string last_error;  // empty once an attempt has succeeded
   Duration retry_in{0};
+  LinkStatus link;
 };
 
 // Of a destination as its row and cursor in the tables have it, for another process.
@@ -56,7 +60,7 @@ DestinationStatus stored_status(const buffer::Journal* journal,
                                 Time now);
 
 // Fills in depth and oldest by looking at the journal.
-void measure_backlog(const buffer::Journal& journal, DestinationStatus& status, buffer::Sequence oldest_deferred);
+void measure_backlog(const buffer::Journal& journal, DestinationStatus& status, buffer::Sequence oldest_behind);
 
 // Prometheus text.
 void render_metrics(const std::vector<DestinationStatus>& all, Time now, std::string& out);

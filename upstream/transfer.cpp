@@ -1,6 +1,7 @@
 #include "upstream/transfer.h"
 
 #include "upstream/curl_options.h"
+#include "upstream/destination.h"
 
 #include <algorithm>
 #include <chrono>
@@ -15,11 +16,12 @@ constexpr std::size_t most_answer_bytes = std::size_t{1} << 20;
 
 }  // namespace
 
-Transfer::Transfer(const DestinationConfig& config, Destination& owner)
-    : owner_(owner), easy_(curl_easy_init()), error_(CURL_ERROR_SIZE, '\0') {
+Transfer::Transfer(const DestinationConfig& config, Destination& owner, WireMeter& meter)
+    : owner_(owner), easy_(curl_easy_init()), paced_(config.link.max_bytes_per_second > 0), error_(CURL_ERROR_SIZE, '\0') {
   if (!easy_) std::abort();
   set_limits(easy_.get(), config);
   set_way(easy_.get(), config);
+  meter.watch(easy_.get(), paced_);
   // Answers are small; libcurl's defaults would take 80 KB for each request under way.
   set_option(easy_.get(), CURLOPT_BUFFERSIZE, 4'096L);
   set_option(easy_.get(), CURLOPT_UPLOAD_BUFFERSIZE, 32'768L);
@@ -55,7 +57,11 @@ std::size_t Transfer::on_read(char* into, std::size_t size, std::size_t count, v
   const Request& request = transfer.request_;
   const bool in_head = transfer.read_bytes_ < request.body.size();
   const auto from = in_head ? std::string_view(request.body) : request.rest.view();
-  const auto piece = from.substr(transfer.read_bytes_ - (in_head ? 0 : request.body.size()), size * count);
+  auto piece = from.substr(transfer.read_bytes_ - (in_head ? 0 : request.body.size()), size * count);
+  if (transfer.paced_ && !piece.empty()) {
+    piece = piece.substr(0, transfer.owner_.grant(transfer, piece.size()));
+    if (piece.empty()) return CURL_READFUNC_PAUSE;
+  }
   std::copy(piece.begin(), piece.end(), into);
   transfer.read_bytes_ += piece.size();
   return piece.size();
@@ -85,7 +91,7 @@ void Transfer::start(CURLM* multi, Request request) {
   read_bytes_ = 0;
   set_option(easy_.get(), CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request_.body_bytes()));
   // Without fields libcurl asks on_read().
-  set_option(easy_.get(), CURLOPT_POSTFIELDS, request_.rest.empty() ? request_.body.data() : nullptr);
+  set_option(easy_.get(), CURLOPT_POSTFIELDS, request_.rest.empty() && !paced_ ? request_.body.data() : nullptr);
   if (curl_multi_add_handle(multi, easy_.get()) != CURLM_OK) std::abort();
 }
 

@@ -7,6 +7,7 @@
 #include "upstream/config.h"
 #include "upstream/curl_options.h"
 #include "upstream/parcel.h"
+#include "upstream/wire_meter.h"
 
 #include <curl/curl.h>
 
@@ -19,7 +20,7 @@ class Destination;
 
 class Transfer {
  public:
-  Transfer(const DestinationConfig& config, Destination& owner);
+  Transfer(const DestinationConfig& config, Destination& owner, WireMeter& meter);
   Transfer(const Transfer&) = delete;
   Transfer& operator=(const Transfer&) = delete;
 
@@ -31,8 +32,12 @@ class Transfer {
   // The answer, once libcurl has reported the end of the transfer.
   Answer finish(CURLM* multi, CURLcode code);
   void abandon(CURLM* multi);
+  // After grant() gave nothing: asks it again.
+  void go_on() { curl_easy_pause(easy_.get(), CURLPAUSE_CONT); }
 
   std::size_t body_bytes() const { return request_.body_bytes(); }
+  // Of a paced one: not yet handed to libcurl.
+  std::size_t unsent_bytes() const { return paced_ ? body_bytes() - read_bytes_ : 0; }
 
  private:
   static std::size_t on_body(char* bytes, std::size_t size, std::size_t count, void* self);
@@ -44,7 +49,8 @@ class Transfer {
   std::unique_ptr<CURL, CloseEasy> easy_;
   std::unique_ptr<curl_slist, FreeList> headers_;
   Request request_;
-  std::size_t read_bytes_ = 0;       // of a large request, given to libcurl
+  bool paced_ = false;               // the owner grants each piece
+  std::size_t read_bytes_ = 0;       // of a large or paced request, given to libcurl
   std::string body_;                 // of the answer, its first bytes
   std::size_t answer_bytes_ = 0;     // of the answer, all
   std::string error_;                // CURL_ERROR_SIZE bytes

@@ -76,6 +76,13 @@ json::object render(const DestinationStatus& status) {
           {"not_sampled", status.not_sampled},
           {"forwarded_bytes", status.forwarded_bytes},
           {"resend", render(status.resend)},
+          {"waits", status.link.waits},
+          {"waits_until_ms", milliseconds(status.link.waits_until)},
+          {"day_bytes", status.link.day_bytes},
+          {"month_bytes", status.link.month_bytes},
+          {"drained_at_ms", milliseconds(status.link.drained_at)},
+          {"outlived", status.link.outlived},
+          {"too_old", status.link.too_old},
           {"last_success_ms", milliseconds(status.last_success)},
           {"last_attempt_ms", milliseconds(status.last_attempt)},
           {"last_error", status.last_error}};
@@ -92,6 +99,12 @@ void print(std::ostream& out, const DestinationStatus& status, Time now) {
     out << "  resend " << resend_state(resend) << ": looked at " << resend.next() - resend.first() << " of " << resend.end() - resend.first()
         << " records, " << resend.sent() << " sent, " << resend.already_there() << " already there, " << resend.not_wanted()
         << " not wanted there, " << resend.refused() << " refused, " << resend.gone() << " gone\n";
+  }
+  if (status.depth > 0 && status.link.drained_at) out << "  done in about " << render_age(now, *status.link.drained_at) << '\n';
+  if (!status.link.waits.empty()) {
+    out << "  waits: " << status.link.waits;
+    if (status.link.waits_until) out << ", for " << render_age(now, *status.link.waits_until);
+    out << '\n';
   }
 }
 
@@ -164,7 +177,8 @@ std::vector<Command> upstream_commands() {
        "usage: picket upstream ls [--json]\n\n"
        "DEPTH counts the journal records that still wait, OLDEST is the age of the oldest of them.\n"
        "States: running, retrying (not reached, or errs), limited (by the upstream's rate limits),\n"
-       "held (401, 403, 404: somebody has to look), and by you: paused, draining, drained, retired.\n"
+       "held (401, 403, 404: somebody has to look), closed (by its windows or byte caps), and by you: paused,\n"
+       "draining, drained, retired.\n"
        "Where states of issues are synchronised, a line below says how that is doing.\n\n"
        "example: picket upstream ls --json\n",
        {"json"}, {}, &list},

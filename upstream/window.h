@@ -22,8 +22,9 @@ enum class Fate : std::uint8_t {
   skipped = 0,  // nothing to forward: not an envelope
   forwarded = 1,
   quarantined = 2,
-  expired = 3,   // recycled from the journal before it was forwarded
+  expired = 3,   // recycled from the journal before it was forwarded, or too old to be sent
   deferred = 4,  // passed by the cursor, still waiting
+  handed = 5,    // likewise, in the lanes
   not_routed = 10,   // the configuration says that the destination is not to have it
   not_sampled = 11,  // it is of the part that sampling leaves out
 };

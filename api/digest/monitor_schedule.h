@@ -13,7 +13,7 @@
 // https://docs.sentry.io/product/crons/
 #pragma once
 
-#include "api/digest/time_zone.h"
+#include "buffer/time_zone.h"
 #include "buffer/clock.h"
 #include "buffer/schema/rows.pb.h"
 

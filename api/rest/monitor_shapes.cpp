@@ -126,7 +126,7 @@ class ConfigReader {
     number("failure_issue_threshold", most_threshold, [this](std::uint32_t n) { config_.set_failure_threshold(n); });
     number("recovery_threshold", most_threshold, [this](std::uint32_t n) { config_.set_recovery_threshold(n); });
     if (const auto* zone = body_.if_contains("timezone"); zone != nullptr && !zone->is_null()) {
-      const bool known = zone->is_string() && digest::TimeZone::find(std::string_view(zone->as_string()));
+      const bool known = zone->is_string() && TimeZone::find(std::string_view(zone->as_string()));
       if (!known) return fail("timezone", "Invalid timezone.");
       config_.set_timezone(std::string(zone->as_string()));
     }

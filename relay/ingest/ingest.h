@@ -22,6 +22,7 @@
 #include "relay/ingest/quota_book.h"
 #include "relay/ingest/upload_endpoint.h"
 #include "relay/ingest/upload_store.h"
+#include "relay/ingest/upstream_limits.h"
 
 #include <atomic>
 #include <chrono>
@@ -101,6 +102,7 @@ class Ingest {
   const Gate gate_;
   QuotaBook quotas_;
   const Pipeline pipeline_;
+  UpstreamLimits upstream_limits_;
   const std::shared_ptr<UploadStore> upload_store_;  // may be none
   const Intake intake_;
   const Workplace at_once_;    // on an I/O thread

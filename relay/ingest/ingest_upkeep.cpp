@@ -81,6 +81,7 @@ void Ingest::flush_outcomes() {
 
 void Ingest::refresh_projects() {
   directory_.refresh(std::chrono::steady_clock::now());
+  upstream_limits_.refresh();
 }
 
 void Ingest::tidy_uploads() {

@@ -62,6 +62,7 @@ class TakingIn {
            const Pipeline& pipeline,
            const IngestConfig& config,
            const UploadStore* uploads,
+           const UpstreamLimits* upstream_limits,
            const Route& route,
            Time now,
            const Workplace& workplace)
@@ -69,6 +70,7 @@ class TakingIn {
         pipeline_(pipeline),
         config_(config),
         uploads_(uploads),
+        upstream_limits_(upstream_limits),
         route_(route),
         now_(now),
         workplace_(workplace) {}
@@ -132,6 +134,10 @@ class TakingIn {
     taken_.items = std::move(judgement.kept);
     taken_.dropped.insert(taken_.dropped.end(), judgement.dropped.begin(), judgement.dropped.end());
     if (auto refusal = make_record(meta, *envelope, std::move(judgement.envelope))) return refusal;
+    if (upstream_limits_ != nullptr) {
+      const auto passed = upstream_limits_->of(sender_->project, now_);
+      judgement.limits.insert(judgement.limits.end(), passed.begin(), passed.end());
+    }
     add_rate_limits(taken_.answer, judgement.limits, now_);
     return std::nullopt;
   }
@@ -218,6 +224,7 @@ class TakingIn {
   const Pipeline& pipeline_;
   const IngestConfig& config_;
   const UploadStore* const uploads_;
+  const UpstreamLimits* const upstream_limits_;
   const Route& route_;
   const Time now_;
   const Workplace& workplace_;
@@ -254,7 +261,7 @@ std::variant<Taken, Refusal, TooMuch> Intake::take_in(http::Request& request,
                                                       const Route& route,
                                                       Time now,
                                                       const Workplace& workplace) const {
-  return TakingIn(gate_, pipeline_, config_, uploads_, route, now, workplace).run(request);
+  return TakingIn(gate_, pipeline_, config_, uploads_, upstream_limits_, route, now, workplace).run(request);
 }
 
 }  // namespace picket::ingest

@@ -17,6 +17,7 @@
 #include "relay/ingest/request_body.h"
 #include "relay/ingest/route.h"
 #include "relay/ingest/upload_store.h"
+#include "relay/ingest/upstream_limits.h"
 
 #include <cstddef>
 #include <optional>
@@ -47,9 +48,11 @@ struct TooMuch {};
 
 class Intake {
  public:
-  // `uploads` are what envelopes may refer to; may be none.
-  Intake(const Gate& gate, const Pipeline& pipeline, const IngestConfig& config, const UploadStore* uploads = nullptr)
-      : gate_(gate), pipeline_(pipeline), config_(config), uploads_(uploads) {}
+  // `uploads` are what envelopes may refer to, `upstream_limits` what answers tell beside our own; either
+  // may be none.
+  Intake(const Gate& gate, const Pipeline& pipeline, const IngestConfig& config, const UploadStore* uploads = nullptr,
+         const UpstreamLimits* upstream_limits = nullptr)
+      : gate_(gate), pipeline_(pipeline), config_(config), uploads_(uploads), upstream_limits_(upstream_limits) {}
 
   // Uses up the request's body. REQUIRES: the route's endpoint has a rule that allows the method.
   std::variant<Taken, Refusal, TooMuch> take_in(http::Request& request,
@@ -65,6 +68,7 @@ class Intake {
   const Pipeline& pipeline_;
   const IngestConfig& config_;
   const UploadStore* const uploads_;
+  const UpstreamLimits* const upstream_limits_;
 };
 
 }  // namespace picket::ingest

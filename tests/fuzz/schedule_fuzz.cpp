@@ -7,7 +7,7 @@
 #include <string_view>
 
 using picket::digest::Crontab;
-using picket::digest::TimeZone;
+using picket::TimeZone;
 
 namespace {
 

@@ -97,6 +97,27 @@ TEST_F(LifeVerbsTest, RetiresOnlyWhenToldTwiceAndSaysWhatIsGivenUp) {
   EXPECT_EQ(row().quarantined(), 0U);
 }
 
+TEST_F(LifeVerbsTest, WhatTheLinkHasCarriedStaysCountedWhenADestinationIsRetired) {
+  write_journal(1);
+  change_row([](schema::Destination& changed) {
+    auto& link = *changed.mutable_link();
+    link.set_day(19'675);
+    link.set_day_bytes(1'234);
+    link.set_month(24'286);
+    link.set_month_bytes(5'678);
+    link.set_lanes_waiting(9);
+    link.set_kept_cursor(3);
+    link.add_lanes()->add_ranges(3);
+  });
+  EXPECT_EQ(run("upstream retire", {"hub"}, {{"yes", ""}}).code, ExitCode::done);
+  EXPECT_EQ(row().link().day(), 19'675);
+  EXPECT_EQ(row().link().day_bytes(), 1'234U);
+  EXPECT_EQ(row().link().month(), 24'286);
+  EXPECT_EQ(row().link().month_bytes(), 5'678U);
+  EXPECT_EQ(row().link().lanes_size(), 0);
+  EXPECT_EQ(row().link().lanes_waiting(), 0U);
+}
+
 TEST_F(LifeVerbsTest, ARunningForwarderLetsGoOfARetiredDestinationAndWritesNothingMoreOfIt) {
   upstream.answer_with({.way = Reply::Way::stall});
   post_many(10);

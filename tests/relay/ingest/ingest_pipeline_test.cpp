@@ -55,6 +55,48 @@ class Pipelines : public DeskTest {
 const std::string header = R"({"event_id":"9ec79c33ec9942ab8353589fcb2e04dc"})"
                            "\n";
 
+TEST_F(Pipelines, PassesOnWhatAnUpstreamDoesNotWantWhereADestinationAsksForItAndTakesItAllTheSame) {
+  const auto limited = [&](std::uint32_t passed, std::uint64_t project, const std::string& categories, const std::string& scope, const std::string& reason) {
+    ASSERT_TRUE(tables->write([&](buffer::Batch& batch) {
+      schema::Destination row;
+      row.set_name("hub");
+      row.mutable_link()->set_limits_passed(passed);
+      auto& limit = *row.add_limits();
+      limit.set_project(project);
+      limit.set_categories(categories);
+      limit.set_scope(scope);
+      limit.set_reason(reason);
+      limit.set_until_ms(to_ms(clock.now() + std::chrono::seconds(90)));
+      buffer::put_row(batch, buffer::Table::destinations, "hub", row);
+    }));
+    ingest->refresh_projects();
+  };
+  set("{}");
+  const auto told = [&] {
+    const auto answer = send(event_envelope());
+    EXPECT_EQ(answer.status, 200U);
+    return std::string(answer.headers.find("X-Sentry-Rate-Limits"));
+  };
+  limited(0, 1, "error", "key", "quota");
+  EXPECT_EQ(told(), "") << "off by default";
+  limited(1, 1, "error;transaction", "key", "quota");
+  EXPECT_EQ(told(), "90:error;transaction:key:upstream");
+  limited(1, 2, "error", "key", "quota");
+  EXPECT_EQ(told(), "") << "another project's";
+  limited(2, 2, "error", "key", "quota");
+  EXPECT_EQ(told(), "90:error:key:upstream") << "there is one target for all";
+  limited(1, 2, "", "organization", "quota");
+  EXPECT_EQ(told(), "90::organization:upstream");
+  limited(1, 1, "from_the_future", "key", "quota");
+  EXPECT_EQ(told(), "");
+  limited(1, 1, "", "key", "held");
+  EXPECT_EQ(told(), "") << "a pause of ours";
+  limited(1, 1, "error", "key", "quota");
+  clock.advance(std::chrono::seconds(91));
+  EXPECT_EQ(told(), "");
+  EXPECT_EQ(journal.records().size(), 8U);
+}
+
 TEST_F(Pipelines, AKeysLimitAnswers429WithHeaders) {
   set("{}", 2);
   EXPECT_EQ(send(event_envelope()).status, 200U);

@@ -1,4 +1,4 @@
-#include "api/digest/time_zone.h"
+#include "buffer/time_zone.h"
 
 #include "buffer/keys.h"
 
@@ -7,7 +7,7 @@
 #include <fstream>
 #include <iterator>
 
-namespace picket::digest {
+namespace picket {
 namespace {
 
 constexpr std::size_t longest_file = std::size_t{256} << 10;
@@ -207,4 +207,4 @@ std::optional<std::int64_t> TimeZone::next_change(std::int64_t utc_seconds, std:
   return std::nullopt;
 }
 
-}  // namespace picket::digest
+}  // namespace picket

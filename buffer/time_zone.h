@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-namespace picket::digest {
+namespace picket {
 
 class TimeZone {
  public:
@@ -55,4 +55,4 @@ class TimeZone {
   std::optional<Rule> rule_;     // after the last of them
 };
 
-}  // namespace picket::digest
+}  // namespace picket
