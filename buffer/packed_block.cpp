@@ -200,6 +200,16 @@ std::size_t PackedBlock::lower_bound(std::string_view key) const {
   if (rows_.empty() || this->key(rows_.size() - 1) < key) return rows_.size();
   std::size_t begin = 0;
   std::size_t end = rows_.size() - 1;
+  if (near_ < end) {
+    const auto order = this->key(near_).compare(key);
+    if (order == 0) return near_;
+    if (order > 0) {
+      end = near_;
+    } else {
+      begin = near_ + 1;
+      if (this->key(begin) >= key) return near_ = begin;
+    }
+  }
   while (begin < end) {
     const auto middle = (begin + end) / 2;
     if (this->key(middle) < key) {
@@ -208,7 +218,7 @@ std::size_t PackedBlock::lower_bound(std::string_view key) const {
       end = middle;
     }
   }
-  return begin;
+  return near_ = begin;
 }
 
 void PackedBlock::forget_stored(std::size_t row) {

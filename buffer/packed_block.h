@@ -60,6 +60,7 @@ struct PackedRule {
 };
 
 // The rows of a block, to be changed. Ascending, a key at most once.
+// THREADS  Belongs to one, which may hand it on.
 class PackedBlock {
  public:
   // Replaces what it held. False when the bytes make no sense: it holds nothing then.
@@ -108,6 +109,7 @@ class PackedBlock {
   std::string bytes_;  // keys and values, those that were replaced included
   std::vector<Row> rows_;
   std::size_t inserted_end_ = 0;  // behind the row that was inserted last
+  mutable std::size_t near_ = 0;  // what lower_bound() found last: mostly it is asked for the same or the next
 };
 
 }  // namespace picket::buffer

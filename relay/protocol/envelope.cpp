@@ -2,6 +2,7 @@
 
 #include "relay/protocol/json_object.h"
 
+#include <algorithm>
 #include <limits>
 
 namespace picket::relay {
@@ -40,6 +41,9 @@ class EnvelopeReader {
     }
     if (auto read = read_header(item, start); !read) return read.error();
     if (auto taken = take_payload(item, start); !taken) return taken.error();
+    // No more are believed than two bytes each have room for: quotas and counters go by this.
+    const auto most = std::clamp<std::size_t>(item.payload.size() / 2, 1, std::numeric_limits<std::uint32_t>::max());
+    item.item_count = std::min(item.item_count, static_cast<std::uint32_t>(most));
     return item;
   }
 

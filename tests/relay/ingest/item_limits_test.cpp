@@ -85,7 +85,7 @@ TEST(ItemLimits, LeaveUnknownTypesToTheEnvelopesLimit) {
 TEST(CountItems, SumsByCategoryAndCountsEntriesOfContainers) {
   const auto bytes =
       "{}\n" + item("event", "{}") + item("attachment", "a") + item("attachment", "b") +
-      item("log", R"({"items":[]})",
+      item("log", R"({"items":[{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}]})",
            R"(,"content_type":"application/vnd.sentry.items.log+json","item_count":17)") +
       item("new_thing", "x") + item("client_report", "{}");
   const auto envelope = relay::parse_envelope(bytes);

@@ -201,8 +201,8 @@ TEST(Envelope, ReadsAttachmentTypeAndContentType) {
 }
 
 TEST(Envelope, CountsTheItemsOfContainersOnly) {
-  const auto count = [](const std::string& header) {
-    const auto bytes = "{}\n" + header + "\nx\n";
+  const auto count = [](const std::string& header, const std::string& payload = R"({"items":[{},{},{},{},{},{},{}]})") {
+    const auto bytes = "{}\n" + header + "\n" + payload + "\n";
     const auto envelope = parse_envelope(bytes);
     return envelope ? envelope->items.at(0).item_count : 0;
   };
@@ -215,6 +215,9 @@ TEST(Envelope, CountsTheItemsOfContainersOnly) {
     EXPECT_EQ(count(R"({"type":"log",)" + container + ",\"item_count\":" + wrong + "}"), 1U)
         << wrong;
   }
+  // As many as there is room for, whatever the header says.
+  EXPECT_EQ(count(R"({"type":"log","item_count":4294967295,)" + container + "}", "{\"items\":[]}"), 6U);
+  EXPECT_EQ(count(R"({"type":"log","item_count":4294967295,)" + container + "}", ""), 1U);
 }
 
 TEST(Envelope, RefusesMoreItemsThanTheLimit) {
