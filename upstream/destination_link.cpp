@@ -31,8 +31,11 @@ void Destination::look_whether_metered() {
   const bool before = link_.restricted();
   link_.set_metered(by_file, metered_by_signal_);
   if (before == link_.restricted()) return;
-  log(Level::info, "upstream", before ? "link no longer metered" : "link metered: only some classes go",
-      {{"destination", config_.name}});
+  if (before) {
+    log(Level::info, "upstream", "link no longer metered", {{"destination", config_.name}});
+  } else {
+    log(Level::info, "upstream", "link metered: only some classes go", {{"destination", config_.name}});
+  }
   // What did not go over the metered link goes now.
   deferred_.hasten();
   no_fresh_before_ = {};
