@@ -20,6 +20,8 @@ class CurlLoopTest : public ::testing::Test {
  protected:
   using Easy = std::unique_ptr<CURL, CloseEasy>;
 
+  // As the forwarder does: libcurl keeps few connections while no handle is there.
+  CurlLoopTest() { curl_multi_setopt(loop_.multi(), CURLMOPT_MAXCONNECTS, 41L); }
   ~CurlLoopTest() override {
     for (const auto& easy : handles_) curl_multi_remove_handle(loop_.multi(), easy.get());
   }
