@@ -105,10 +105,9 @@ void Destination::look_up(const buffer::Tables& tables) {
   }
   if (retired_) return;
   resend_.loosen();
-  if (resend_.take_up(row)) {
-    ledger_.touch();
-    if (resend_.job().cancelled()) give_up_resend();
-  }
+  if (resend_.take_up(row)) ledger_.touch();
+  // Each time: what was under way then may have failed since.
+  if (resend_.under_way() && resend_.job().cancelled()) give_up_resend();
   end_resend();
   if (row.drain_until() != drain_until_) {
     drain_until_ = row.drain_until();

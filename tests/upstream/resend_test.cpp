@@ -261,6 +261,19 @@ TEST_F(ResendTest, IsGivenUpWhenAskedThoughTheUpstreamIsDown) {
   EXPECT_EQ(upstream.accepted_ids(), (std::vector{event_id(51)}));
 }
 
+TEST_F(ResendTest, WhatFailsAfterItWasGivenUpIsNotTriedAgain) {
+  post_many(3);
+  start({from_now_on()});
+  ASSERT_TRUE(soon([&] { return cursor() == 4; }));
+  upstream.answer_with({.status = 503, .delay = 2s});
+  ask();
+  ASSERT_TRUE(upstream.wait_for_requests(1));
+  change_row([](schema::Destination& changed) { changed.mutable_resend()->set_cancelled(true); });
+  ASSERT_TRUE(done());
+  EXPECT_EQ(row().resend().sent(), 0U);
+  EXPECT_EQ(upstream.accepted(), 0U);
+}
+
 TEST_F(ResendTest, CountsWhatTheJournalNoLongerHas) {
   post_many(10);
   journal.damage(4);
