@@ -18,11 +18,10 @@ class ByteRate {
   explicit ByteRate(std::uint64_t bytes_per_second) : rate_(static_cast<double>(bytes_per_second)), level_(rate_ / 10) {}
 
   bool capped() const { return rate_ > 0; }
-  // How many of `wanted` bytes may go now, which then count as gone; 0: ask again when ready().
+  // How many of `wanted` bytes may go now, which then count as gone; 0: ask again in ready_in().
   std::uint64_t take(std::uint64_t wanted, Steady::time_point now);
   void charge(std::uint64_t bytes, Steady::time_point now);
-  // Whether a piece that is worth a write has gathered; and how long until then.
-  bool ready(Steady::time_point now) const { return ready_in(now) == Duration(0); }
+  // How long until a piece that is worth a write has gathered; zero: it has.
   Duration ready_in(Steady::time_point now) const;
 
  private:

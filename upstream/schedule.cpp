@@ -90,21 +90,31 @@ Result<Schedule> Schedule::parse(const std::vector<std::string>& windows, TimeZo
   return schedule;
 }
 
+// Of seconds of local time since the epoch, which was a Thursday.
+std::size_t Schedule::minute_of_week(std::int64_t local) {
+  return static_cast<std::size_t>((local / 60 + 3 * schedule_day_minutes) % minutes_of_week);
+}
+
 bool Schedule::open_at(Time time) const {
   if (always_) return true;
   const auto utc = std::chrono::floor<std::chrono::seconds>(time).time_since_epoch().count();
-  const auto minute = (utc + zone_.offset_at(utc)) / 60;
-  // The epoch was a Thursday.
-  return open_.test(static_cast<std::size_t>((minute + 3 * schedule_day_minutes) % minutes_of_week));
+  return open_.test(minute_of_week(utc + zone_.offset_at(utc)));
 }
 
 Time Schedule::next_change(Time time) const {
   if (always_ || open_.all() || open_.none()) return Time::max();
   const bool open = open_at(time);
-  auto at = Time(std::chrono::floor<std::chrono::minutes>(time.time_since_epoch()));
-  for (int i = 0; i <= minutes_of_week + schedule_day_minutes; ++i) {
-    at += std::chrono::minutes(1);
-    if (open_at(at) != open) return at;
+  const auto first = std::chrono::floor<std::chrono::minutes>(time.time_since_epoch()).count() * 60 + 60;
+  const auto end = first + (minutes_of_week + schedule_day_minutes) * 60LL;
+  // The zone is asked once for each of its own changes, not once a minute.
+  auto offset = zone_.offset_at(first);
+  auto moves = zone_.next_change(first, end);
+  for (auto at = first; at <= end; at += 60) {
+    if (moves && at >= *moves) {
+      offset = zone_.offset_at(at);
+      moves = zone_.next_change(at, end);
+    }
+    if (open_.test(minute_of_week(at + offset)) != open) return time_from_ms(at * 1'000);
   }
   return Time::max();
 }

@@ -15,6 +15,7 @@
 #include "buffer/time_zone.h"
 
 #include <bitset>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,6 +37,7 @@ class Schedule {
 
  private:
   static constexpr int minutes_of_week = 7 * 24 * 60;  // from Monday, local
+  static std::size_t minute_of_week(std::int64_t local);
   bool always_ = true;
   TimeZone zone_;
   std::bitset<minutes_of_week> open_;

@@ -40,7 +40,7 @@ Extremes measure(std::uint64_t rate, std::uint64_t head, std::uint64_t largest, 
     if (now > start + 11s) extremes.least = std::min(extremes.least, static_cast<double>(in_window));
   };
   while (now < start + 2min) {
-    if (!pace.ready(now)) {
+    if (pace.ready_in(now) > Duration(0)) {
       now += pace.ready_in(now) + std::chrono::microseconds(random() % 4'000);
       continue;
     }
@@ -99,7 +99,7 @@ TEST(ByteRate, WithoutACapGivesEverything) {
   ByteRate pace(0);
   pace.charge(1'000'000, Steady::now());
   EXPECT_FALSE(pace.capped());
-  EXPECT_TRUE(pace.ready(Steady::now()));
+  EXPECT_EQ(pace.ready_in(Steady::now()), Duration(0));
   EXPECT_EQ(pace.take(123, Steady::now()), 123U);
 }
 

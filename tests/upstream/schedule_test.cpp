@@ -69,6 +69,22 @@ TEST(Schedule, FollowsTheClockOfItsZone) {
   EXPECT_EQ(vienna.open_within(monday(5 * 24h + 12h), 24h), Duration(7h)) << "the night in which the clock is put forward";
 }
 
+// Also where clocks are put back by half an hour, and where offsets are no whole hours.
+TEST(Schedule, ChangesAreWhatLookingAtEachMinuteFinds) {
+  for (const char* const zone : {"Europe/Vienna", "Australia/Lord_Howe", "Asia/Kathmandu"}) {
+    const auto windows = schedule({"01:10-02:40", "fri 22:00-03:15"}, zone);
+    const Time end = monday(40 * 24h);
+    auto change = windows.next_change(monday());
+    bool open = windows.open_at(monday());
+    for (Time at = monday(1min); at < end; at += 1min) {
+      ASSERT_EQ(at == change, windows.open_at(at) != open) << zone << ", minutes " << (at - monday()) / 1min;
+      if (at != change) continue;
+      open = !open;
+      change = windows.next_change(at);
+    }
+  }
+}
+
 TEST(Schedule, SaysWhatIsNoWindow) {
   for (const char* const wrong : {"", "22:00", "22:00-22:00", "25:00-26:00", "24:00-06:00", "22:60-06:00", "day", "mon-", "mon,", "mon 22:00",
                                   "mon  22:00-06:00", "22:00-06:00 mon", "Mon", "2200-0600", "22:00-06:00,07:00-08:00", "a2:00-b6:00"}) {
