@@ -94,7 +94,9 @@ end_to_end() {
   if [ "$bad" -eq 0 ]; then
     grep -E '^# (acknowledged|skipped)' "$logs/$name"
   else
-    grep -vE '^ *(duration_ms|type:|---|\.\.\.)' "$logs/$name" | tail -n 300
+    # Each failure with what it said first, then the end of the log, which of a long run rarely holds them.
+    awk '/^ *not ok /{on=1} on{print} /^ *\.\.\.$/{on=0}' "$logs/$name" | head -n 400
+    grep -vE '^ *(duration_ms|type:|---|\.\.\.|1\.\.[0-9]|ok |# Subtest)' "$logs/$name" | tail -n 100
   fi
 }
 
