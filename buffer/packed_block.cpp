@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <span>
+#include <utility>
 
 namespace picket::buffer {
 namespace {
@@ -74,7 +76,77 @@ std::string finished(const Growing& growing) {
   return stored;
 }
 
+constexpr std::size_t most_reserved = std::size_t{16} << 10;
+constexpr std::size_t least_row_bytes = 2;    // its head and changes of its key
 constexpr std::size_t packed_head_bytes = 4;  // mark and count of rows, at most
+
+// What a row says before its changes.
+struct RowHead {
+  std::size_t prefix = 0;  // bytes of the key that are as before
+  std::size_t key_bytes = 0;
+  std::size_t value_bytes = 0;
+  bool value_from_end = false;
+};
+
+// `head` holds the lengths of the row before. False: the bytes make no sense.
+bool read_row_head(std::string_view& rest, RowHead& head) {
+  ByteReader reader(rest);
+  const unsigned bits = reader.u8();
+  head.value_from_end = false;
+  if ((bits & key_length_bit) != 0) head.key_bytes = reader.varint();
+  if ((bits & value_length_bit) != 0) {
+    const auto before = std::exchange(head.value_bytes, reader.varint());
+    head.value_from_end = (bits & value_end_bit) != 0 && head.value_bytes != before;
+  }
+  head.prefix = bits >> 3;
+  rest = reader.rest();
+  // A byte of changes stands for at most fifteen of what they change.
+  return !reader.failed() && head.key_bytes <= longest_key && head.prefix <= head.key_bytes &&
+         head.value_bytes <= most_run * rest.size();
+}
+
+// At most fifteen bytes: a call costs more than copying them.
+void copy_run(char* to, const char* from, std::size_t bytes) {
+  if (bytes >= 8) {
+    std::uint64_t first = 0;
+    std::uint64_t last = 0;
+    std::memcpy(&first, from, 8);
+    std::memcpy(&last, from + bytes - 8, 8);
+    std::memcpy(to, &first, 8);
+    std::memcpy(to + bytes - 8, &last, 8);
+  } else if (bytes >= 4) {
+    std::uint32_t first = 0;
+    std::uint32_t last = 0;
+    std::memcpy(&first, from, 4);
+    std::memcpy(&last, from + bytes - 4, 4);
+    std::memcpy(to, &first, 4);
+    std::memcpy(to + bytes - 4, &last, 4);
+  } else if (bytes > 0) {
+    const char middle = from[bytes / 2];
+    const char last = from[bytes - 1];
+    to[0] = from[0];
+    to[bytes / 2] = middle;
+    to[bytes - 1] = last;
+  }
+}
+
+// Changes `bytes`, which hold what was there before, from their byte `from` on.
+bool apply_changes(std::string_view& rest, std::span<char> bytes, std::size_t from) {
+  const char* next = rest.data();
+  const char* const end = next + rest.size();
+  for (auto at = from; at < bytes.size();) {
+    if (next == end) return false;
+    const unsigned counts = static_cast<unsigned char>(*next++);
+    const std::size_t kept = counts >> 4;
+    const std::size_t fresh = counts & 0xf;
+    if (counts == 0 || kept + fresh > bytes.size() - at || fresh > static_cast<std::size_t>(end - next)) return false;
+    copy_run(bytes.data() + at + kept, next, fresh);
+    next += fresh;
+    at += kept + fresh;
+  }
+  rest = {next, end};
+  return true;
+}
 
 }  // namespace
 
@@ -84,14 +156,13 @@ PackedWalk::PackedWalk(std::string_view first_key, std::string_view stored) : re
     value_ = stored;
     return;
   }
-  rest_.remove_prefix(1);
-  std::size_t rows = 0;
-  std::size_t bytes = 0;
-  damaged_ = !number(rows) || rows == 0 || !number(bytes) || bytes > rest_.size();
+  ByteReader reader(stored.substr(1));
+  rows_ = reader.varint();
+  const auto value = reader.text();
+  damaged_ = reader.failed() || rows_ == 0;
   if (damaged_) return;
-  rows_ = rows;
-  value_ = rest_.substr(0, bytes);
-  rest_.remove_prefix(bytes);
+  value_ = value;
+  rest_ = reader.rest();
 }
 
 bool PackedWalk::next() {
@@ -104,75 +175,67 @@ bool PackedWalk::next() {
   return true;
 }
 
-bool PackedWalk::byte(unsigned& value) {
-  if (rest_.empty()) return false;
-  value = static_cast<unsigned char>(rest_.front());
-  rest_.remove_prefix(1);
-  return true;
-}
-
-bool PackedWalk::number(std::size_t& value) {
-  ByteReader reader(rest_);
-  value = reader.varint();
-  rest_ = reader.rest();
-  return !reader.failed();
-}
-
 bool PackedWalk::step() {
-  unsigned head = 0;
-  if (!byte(head)) return false;
-  auto key_bytes = key_.size();
-  auto value_bytes = value_.size();
-  if ((head & key_length_bit) != 0 && !number(key_bytes)) return false;
-  if ((head & value_length_bit) != 0 && !number(value_bytes)) return false;
-  const std::size_t prefix = head >> 3;
-  // A byte of changes stands for at most fifteen of what they change.
-  if (key_bytes > longest_key || prefix > key_bytes || value_bytes > most_run * rest_.size()) return false;
-  key_.resize(key_bytes);
-  if ((head & value_end_bit) != 0 && value_bytes != value_.size()) {
-    value_ = moved_to_end(value_, value_bytes);
+  RowHead head{.prefix = 0, .key_bytes = key_.size(), .value_bytes = value_.size(), .value_from_end = false};
+  if (!read_row_head(rest_, head)) return false;
+  key_.resize(head.key_bytes);
+  if (head.value_from_end) {
+    value_ = moved_to_end(value_, head.value_bytes);
   } else {
-    value_.resize(value_bytes);
+    value_.resize(head.value_bytes);
   }
-  return change(key_, prefix) && change(value_, 0);
-}
-
-bool PackedWalk::change(std::string& bytes, std::size_t from) {
-  for (std::size_t at = from; at < bytes.size();) {
-    unsigned counts = 0;
-    if (!byte(counts)) return false;
-    const std::size_t kept = counts >> 4;
-    const std::size_t fresh = counts & 0xf;
-    if (counts == 0 || kept + fresh > bytes.size() - at || fresh > rest_.size()) return false;
-    at += kept;
-    std::memcpy(bytes.data() + at, rest_.data(), fresh);
-    rest_.remove_prefix(fresh);
-    at += fresh;
-  }
-  return true;
+  return apply_changes(rest_, key_, head.prefix) && apply_changes(rest_, value_, 0);
 }
 
 bool PackedBlock::read(std::string_view first_key, std::string_view stored) {
   clear();
   stored_ = stored;
-  PackedWalk walk(first_key, stored_);
-  for (auto left = walk.bytes_left(); walk.next(); left = walk.bytes_left()) {
+  const bool taken = read_rows(first_key);
+  if (!taken) clear();
+  return taken;
+}
+
+bool PackedBlock::read_rows(std::string_view first_key) {
+  PackedWalk first(first_key, stored_);
+  if (!first.next()) return false;
+  auto rest = first.rest();
+  bytes_.reserve(std::min(4 * stored_.size(), most_reserved));
+  rows_.reserve(std::min<std::uint64_t>(first.rows(), rest.size() / least_row_bytes + 1));
+  rows_.push_back({.key_at = keep(first.key()),
+                   .value_at = keep(first.value()),
+                   .value_bytes = static_cast<std::uint32_t>(first.value().size()),
+                   .key_bytes = static_cast<std::uint16_t>(first.key().size())});
+  RowHead head{
+      .prefix = 0, .key_bytes = first.key().size(), .value_bytes = first.value().size(), .value_from_end = false};
+  for (auto left = first.rows() - 1; left > 0; --left) {
+    const auto before = rows_.back();
+    const auto stored_at = stored_.size() - rest.size();
+    if (!read_row_head(rest, head)) return false;
+    const auto at = bytes_.size();
+    bytes_.resize(at + head.key_bytes + head.value_bytes);
+    const std::span key(bytes_.data() + at, head.key_bytes);
+    const std::span value(key.data() + key.size(), head.value_bytes);
+    std::memcpy(key.data(), bytes_.data() + before.key_at, std::min<std::size_t>(key.size(), before.key_bytes));
+    const auto shared = std::min<std::size_t>(value.size(), before.value_bytes);
+    const std::size_t skipped = head.value_from_end ? before.value_bytes - shared : 0;
+    std::memcpy(value.data() + (head.value_from_end ? value.size() - shared : 0),
+                bytes_.data() + before.value_at + skipped, shared);
+    if (!apply_changes(rest, key, head.prefix) || !apply_changes(rest, value, 0)) return false;
     // Ascending, or nothing would be found.
-    if (!rows_.empty() && walk.key() <= key(rows_.size() - 1)) {
-      clear();
+    if (std::string_view(key.data(), key.size()) <=
+        std::string_view(bytes_).substr(before.key_at, before.key_bytes)) {
       return false;
     }
-    const auto bytes = rows_.empty() ? 0 : left - walk.bytes_left();
-    const bool kept = bytes <= 0xffff;
-    rows_.push_back({.key_at = keep(walk.key()),
-                     .value_at = keep(walk.value()),
-                     .value_bytes = static_cast<std::uint32_t>(walk.value().size()),
-                     .key_bytes = static_cast<std::uint16_t>(walk.key().size()),
-                     .stored_bytes = static_cast<std::uint16_t>(kept ? bytes : 0),
-                     .stored_at = static_cast<std::uint32_t>(stored_.size() - left)});
+    const auto length = stored_.size() - rest.size() - stored_at;
+    const bool kept = length <= 0xffff;
+    rows_.push_back({.key_at = static_cast<std::uint32_t>(at),
+                     .value_at = static_cast<std::uint32_t>(at + key.size()),
+                     .value_bytes = static_cast<std::uint32_t>(value.size()),
+                     .key_bytes = static_cast<std::uint16_t>(key.size()),
+                     .stored_bytes = static_cast<std::uint16_t>(kept ? length : 0),
+                     .stored_at = static_cast<std::uint32_t>(stored_at)});
   }
-  if (walk.damaged()) clear();
-  return !walk.damaged();
+  return true;
 }
 
 void PackedBlock::clear() {
