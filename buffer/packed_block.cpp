@@ -33,27 +33,29 @@ std::string moved_to_end(std::string_view before, std::size_t bytes) {
   return std::string(bytes - before.size(), '\0').append(before);
 }
 
-char at_or_zero(std::string_view bytes, std::size_t index) {
-  return index < bytes.size() ? bytes[index] : '\0';
-}
-
+// `before` lies `ahead` bytes further on than `now`: 0, or what makes their ends meet. What it does not reach is zero.
 // One equal byte among others is written again: a pair of counts would cost as much.
-void append_changes(std::string_view before, std::string_view now, std::size_t from, std::string& out) {
-  const auto same = [&](std::size_t index) { return at_or_zero(before, index) == now[index]; };
-  for (std::size_t at = from; at < now.size();) {
-    std::size_t kept = 0;
-    while (kept < most_run && at + kept < now.size() && same(at + kept)) ++kept;
-    at += kept;
-    std::size_t fresh = 0;
-    while (fresh < most_run && at + fresh < now.size()) {
-      const auto here = at + fresh;
-      if (same(here) && (here + 1 == now.size() || same(here + 1))) break;
-      ++fresh;
-    }
-    out += static_cast<char>(kept << 4 | fresh);
-    out += now.substr(at, fresh);
-    at += fresh;
+void append_changes(std::string_view before, std::ptrdiff_t ahead, std::string_view now, std::size_t from, std::string& out) {
+  const auto bytes = now.size();
+  const auto same = [&](std::size_t index) {
+    const auto there = index - static_cast<std::size_t>(ahead);  // beyond all bytes when it would lie before the first
+    return now[index] == (there < before.size() ? before[there] : '\0');
+  };
+  const auto begin = out.size();
+  out.resize(begin + (bytes - from) + (bytes - from) / 2 + 1);  // all new, and counts for every other byte
+  char* to = out.data() + begin;
+  for (std::size_t at = from; at < bytes;) {
+    const auto last_kept = std::min(bytes, at + most_run);
+    const auto kept_from = at;
+    while (at < last_kept && same(at)) ++at;
+    const auto kept = at - kept_from;
+    const auto last_fresh = std::min(bytes, at + most_run);
+    const auto fresh_from = at;
+    while (at < last_fresh && !(same(at) && (at + 1 == bytes || same(at + 1)))) ++at;
+    *to++ = static_cast<char>(kept << 4 | (at - fresh_from));
+    to = std::copy(now.data() + fresh_from, now.data() + at, to);
   }
+  out.resize(static_cast<std::size_t>(to - out.data()));
 }
 
 void append_number(std::size_t value, std::string& out) {
@@ -190,15 +192,13 @@ bool PackedWalk::step() {
 bool PackedBlock::read(std::string_view first_key, std::string_view stored) {
   clear();
   stored_ = stored;
-  const bool taken = read_rows(first_key);
-  if (!taken) clear();
-  return taken;
-}
-
-bool PackedBlock::read_rows(std::string_view first_key) {
+  const auto refuse = [this] {
+    clear();
+    return false;
+  };
   PackedWalk first(first_key, stored_);
-  if (!first.next()) return false;
-  auto rest = first.rest();
+  if (!first.next()) return refuse();
+  auto rest = std::string_view(stored_).substr(stored_.size() - first.bytes_left());
   bytes_.reserve(std::min(4 * stored_.size(), most_reserved));
   rows_.reserve(std::min<std::uint64_t>(first.rows(), rest.size() / least_row_bytes + 1));
   rows_.push_back({.key_at = keep(first.key()),
@@ -210,7 +210,7 @@ bool PackedBlock::read_rows(std::string_view first_key) {
   for (auto left = first.rows() - 1; left > 0; --left) {
     const auto before = rows_.back();
     const auto stored_at = stored_.size() - rest.size();
-    if (!read_row_head(rest, head)) return false;
+    if (!read_row_head(rest, head)) return refuse();
     const auto at = bytes_.size();
     bytes_.resize(at + head.key_bytes + head.value_bytes);
     const std::span key(bytes_.data() + at, head.key_bytes);
@@ -220,12 +220,9 @@ bool PackedBlock::read_rows(std::string_view first_key) {
     const std::size_t skipped = head.value_from_end ? before.value_bytes - shared : 0;
     std::memcpy(value.data() + (head.value_from_end ? value.size() - shared : 0),
                 bytes_.data() + before.value_at + skipped, shared);
-    if (!apply_changes(rest, key, head.prefix) || !apply_changes(rest, value, 0)) return false;
+    if (!apply_changes(rest, key, head.prefix) || !apply_changes(rest, value, 0)) return refuse();
     // Ascending, or nothing would be found.
-    if (std::string_view(key.data(), key.size()) <=
-        std::string_view(bytes_).substr(before.key_at, before.key_bytes)) {
-      return false;
-    }
+    if (std::string_view(key.data(), key.size()) <= this->key(rows_.size() - 1)) return refuse();
     const auto length = stored_.size() - rest.size() - stored_at;
     const bool kept = length <= 0xffff;
     rows_.push_back({.key_at = static_cast<std::uint32_t>(at),
@@ -335,27 +332,25 @@ void PackedBlock::append_row(std::size_t row, std::string& out) const {
   while (prefix < most && key_before[prefix] == key_now[prefix]) ++prefix;
   auto head = static_cast<unsigned>(prefix << 3);
   if (key_before.size() != key_now.size()) head |= key_length_bit;
-  // A number that became longer moves what follows it: then the ends may have more in common.
   const bool as_long = value_before.size() == value_now.size();
-  std::string changes;
-  if (!as_long) {
-    head |= value_length_bit;
-    std::string from_end;
-    append_changes(value_before, value_now, 0, changes);
-    append_changes(moved_to_end(value_before, value_now.size()), value_now, 0, from_end);
-    if (from_end.size() < changes.size()) {
-      head |= value_end_bit;
-      changes.swap(from_end);
-    }
-  }
+  if (!as_long) head |= value_length_bit;
+  const auto head_at = out.size();
   out += static_cast<char>(head);
   if ((head & key_length_bit) != 0) append_number(key_now.size(), out);
   if (!as_long) append_number(value_now.size(), out);
-  append_changes(key_before, key_now, prefix, out);
-  if (as_long) {
-    append_changes(value_before, value_now, 0, out);
+  append_changes(key_before, 0, key_now, prefix, out);
+  const auto changes_at = out.size();
+  append_changes(value_before, 0, value_now, 0, out);
+  if (as_long) return;
+  // A number that became longer moves what follows it: then the ends may have more in common.
+  const auto from_end_at = out.size();
+  const auto longer = static_cast<std::ptrdiff_t>(value_now.size()) - static_cast<std::ptrdiff_t>(value_before.size());
+  append_changes(value_before, longer, value_now, 0, out);
+  if (out.size() - from_end_at < from_end_at - changes_at) {
+    out.erase(changes_at, from_end_at - changes_at);
+    out[head_at] = static_cast<char>(head | value_end_bit);
   } else {
-    out += changes;
+    out.resize(from_end_at);
   }
 }
 

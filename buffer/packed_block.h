@@ -33,13 +33,16 @@ class PackedWalk {
   bool next();  // to the first row, then to the next; false at the end, or where the bytes make no sense
   bool damaged() const { return damaged_; }
   std::uint64_t rows() const { return rows_; }  // as the block says
-  std::string_view rest() const { return rest_; }  // the bytes of the rows that are still to come
+  std::size_t bytes_left() const { return rest_.size(); }
   // Until the next step.
   std::string_view key() const { return key_; }
   std::string_view value() const { return value_; }
 
  private:
   bool step();
+  bool byte(unsigned& value);
+  bool number(std::size_t& value);
+  bool change(std::string& bytes, std::size_t from);
 
   std::string_view rest_;
   std::string key_;
@@ -97,7 +100,6 @@ class PackedBlock {
     std::size_t most_bytes = 0;
     std::size_t at = 0;  // a block ends before this row, whatever its size; 0: no such row
   };
-  bool read_rows(std::string_view first_key);  // of `stored_`
   std::vector<Part> render_cut(const Cut& cut) const;
   void append_row(std::size_t row, std::string& out) const;
   std::uint32_t keep(std::string_view bytes);

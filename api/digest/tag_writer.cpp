@@ -13,11 +13,10 @@ namespace {
 using buffer::Key;
 using buffer::Table;
 
-// One tag of one event. Tags are numbered by their order in keys, so that sorting numbers sorts
-// keys.
+// One tag of one event. Owners (issues or projects) and tags are numbered by their order in keys, so
+// that sorting numbers sorts keys.
 struct Use {
-  std::uint64_t owner = 0;  // issue or project
-  std::uint32_t rank = 0;
+  std::uint64_t place = 0;  // owner's number << 32 | rank of the tag
   std::int64_t at_ms = 0;
 };
 
@@ -39,25 +38,30 @@ class TagWriter {
       : context_(context), batch_(context.batch), ranking_(context.parsed.tags) {}
 
   void run() {
-    std::vector<Use> uses;
-    uses.reserve(context_.parsed.tag_ids.size());
-    for (const auto index : context_.kept)
-      add_uses(index, context_.issue_of[index], uses);
-    write_counts(Table::issue_tags, uses);
+    count(Table::issue_tags, [this](std::uint32_t index) { return context_.issue_of[index]; });
     write_postings();
-    uses.clear();
-    for (const auto index : context_.kept)
-      add_uses(index, context_.event(index).place.project, uses);
-    write_counts(Table::project_tags, uses);
+    count(Table::project_tags, [this](std::uint32_t index) { return context_.event(index).place.project; });
   }
 
  private:
-  void add_uses(std::uint32_t index, std::uint64_t owner, std::vector<Use>& uses) const {
-    const auto& event = context_.event(index);
-    for (std::size_t i = 0; i < event.tag_count; ++i) {
-      const auto id = context_.parsed.tag_ids[event.first_tag + i];
-      uses.push_back({owner, ranking_.rank_of[id], event.timestamp_ms});
+  template <class OwnerOf>  // event's index → issue or project
+  void count(Table table, OwnerOf owner_of) {
+    owners_.clear();
+    for (const auto index : context_.kept) owners_.push_back(owner_of(index));
+    std::ranges::sort(owners_);
+    owners_.erase(std::ranges::unique(owners_).begin(), owners_.end());
+    uses_.clear();
+    uses_.reserve(context_.parsed.tag_ids.size());
+    for (const auto index : context_.kept) {
+      const auto owner = static_cast<std::uint64_t>(std::ranges::lower_bound(owners_, owner_of(index)) - owners_.begin());
+      const auto& event = context_.event(index);
+      for (std::size_t i = 0; i < event.tag_count; ++i) {
+        const auto rank = ranking_.rank_of[context_.parsed.tag_ids[event.first_tag + i]];
+        uses_.push_back({owner << 32 | rank, event.timestamp_ms});
+      }
     }
+    std::ranges::sort(uses_, {}, &Use::place);
+    write_counts(table);
   }
 
   std::string_view suffix(std::uint32_t rank) const {
@@ -82,38 +86,37 @@ class TagWriter {
     }
   }
 
-  void write_counts(Table table, std::vector<Use>& uses) {
-    std::ranges::sort(uses, [](const Use& a, const Use& b) {
-      if (a.owner != b.owner) return a.owner < b.owner;
-      return a.rank != b.rank ? a.rank < b.rank : a.at_ms < b.at_ms;
-    });
+  void write_counts(Table table) {
     schema::TagCount row;
     std::string bytes;
     auto editor = batch_.edit(table);
     Key key;
-    for (std::size_t begin = 0; begin < uses.size();) {
-      std::size_t end = begin;
-      while (end < uses.size() && uses[end].owner == uses[begin].owner &&
-             uses[end].rank == uses[begin].rank)
-        ++end;
+    for (auto use = uses_.begin(); use != uses_.end();) {
+      const auto place = use->place;
+      std::uint64_t count = 0;
+      auto first = use->at_ms;
+      auto last = first;
+      for (; use != uses_.end() && use->place == place; ++use, ++count) {
+        first = std::min(first, use->at_ms);
+        last = std::max(last, use->at_ms);
+      }
+      const auto owner = owners_[place >> 32];
+      const auto rank = static_cast<std::uint32_t>(place);
       key.clear();
-      key.u64(uses[begin].owner).raw(suffix(uses[begin].rank));
+      key.u64(owner).raw(suffix(rank));
       const auto stored = editor.find(key);
       row.Clear();
       if (stored) {
         row.ParseFromArray(stored->data(), static_cast<int>(stored->size()));
       } else if (table == Table::issue_tags) {
-        first_uses_.emplace_back(project_of(uses[begin].owner), uses[begin].rank,
-                                 uses[begin].owner);
+        first_uses_.emplace_back(project_of(owner), rank, owner);
       }
-      row.set_count(row.count() + (end - begin));
-      if (!stored || uses[begin].at_ms < row.first_seen_ms())
-        row.set_first_seen_ms(uses[begin].at_ms);
-      row.set_last_seen_ms(std::max(row.last_seen_ms(), uses[end - 1].at_ms));
+      row.set_count(row.count() + count);
+      row.set_first_seen_ms(stored ? std::min(first, row.first_seen_ms()) : first);
+      row.set_last_seen_ms(std::max(row.last_seen_ms(), last));
       bytes.clear();
       row.AppendToString(&bytes);
       editor.put(key, bytes);
-      begin = end;
     }
   }
 
@@ -136,6 +139,8 @@ class TagWriter {
   WriteContext& context_;
   buffer::Batch& batch_;
   Ranking ranking_;
+  std::vector<std::uint64_t> owners_;  // of what is counted: ascending
+  std::vector<Use> uses_;
   std::vector<std::tuple<std::uint64_t, std::uint32_t, std::uint64_t>>
       first_uses_;                                                 // project, rank, issue
   std::vector<std::pair<std::uint64_t, std::uint64_t>> projects_;  // issue, project
