@@ -16,6 +16,7 @@
 #include "buffer/command.h"
 #include "buffer/config.h"
 #include "buffer/disk_check.h"
+#include "buffer/free_memory.h"
 #include "buffer/limits_check.h"
 #include "buffer/logger.h"
 #include "buffer/retention.h"
@@ -39,7 +40,6 @@
 #include "upstream/status_sync.h"
 #include "upstream/verbs.h"
 
-#include <malloc.h>
 
 #include <csignal>
 #include <cstdlib>
@@ -393,20 +393,8 @@ ExitCode configure(CommandLine& line) {
 }  // namespace
 }  // namespace picket
 
-namespace {
-
-// Memory of a batch goes back to the system when the batch is done: by default each thread keeps as much as the largest
-// it ever gave back, and memory that one thread keeps is of no use to another.
-void keep_little_free_memory() {
-  constexpr int kept = 4 << 20;
-  ::mallopt(M_TRIM_THRESHOLD, kept);
-  ::mallopt(M_MMAP_THRESHOLD, kept / 4);  // what is smaller is worth keeping: mapping it anew costs a fault a page
-}
-
-}  // namespace
-
 int main(int argc, char** argv) {
-  keep_little_free_memory();
+  picket::keep_little_free_memory();
   try {
     return static_cast<int>(picket::run_command(picket::all_commands(), {argv + 1, argv + argc}, picket::configure, std::cout, std::cerr));
   } catch (const std::exception& error) {

@@ -9,6 +9,7 @@
 #include "api/digest/issue_wish.h"
 #include "api/digest/monitor_state.h"
 #include "api/digest/trim.h"
+#include "buffer/free_memory.h"
 #include "buffer/keys.h"
 #include "buffer/logger.h"
 #include "buffer/rows.h"
@@ -18,6 +19,7 @@
 #include <algorithm>
 #include <chrono>
 #include <exception>
+#include <utility>
 
 namespace picket::digest {
 namespace {
@@ -89,8 +91,11 @@ Pace Digest::step(const std::stop_token& stop) {
     if (stop.stop_requested()) return Pace::ordinary;
     backlog_ = false;
     tidy();
+    // The first rest may still be the courteous thread's.
+    if (std::exchange(resting_, true) && std::exchange(worked_, 0) > config_.batch_records) give_back_free_memory();
     return Pace::ordinary;
   }
+  resting_ = false;
   if (!backlog_) pause(stop, config_.linger);
   if (stop.stop_requested()) return Pace::ordinary;
   const auto start = Stopwatch::now();
@@ -98,6 +103,7 @@ Pace Digest::step(const std::stop_token& stop) {
   const auto digested = run_once();
   if (digested) {
     backoff_ = {};
+    worked_ += *digested;
     return pace_.after({.records = *digested,
                         .took = since(start),
                         .processor = processor_time() - processor,

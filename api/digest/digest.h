@@ -102,6 +102,8 @@ class Digest {
   Duration stretch_{};     // from when to when the records of the last batch were received
   Time ticked_{};
   Time expired_{};
+  bool resting_ = false;    // nothing came for a while
+  std::size_t worked_ = 0;  // records since memory was given back
   Duration backoff_{};  // before the next attempt, after one that failed
   std::optional<std::chrono::steady_clock::time_point> logged_;      // the last failure
 

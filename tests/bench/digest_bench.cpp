@@ -32,6 +32,7 @@ struct Options {
   std::uint64_t events = 200'000;
   std::uint64_t issues = 50'000;
   std::uint64_t users = 5'000;
+  std::uint64_t batch = 0;  // records; 0: as configured
   bool real = false;
   std::string folder;
 };
@@ -335,7 +336,9 @@ int bench(const Options& options) {
   const SystemClock clock;
   MadeJournal made(options, 1'700'000'000'000);
   const auto real = options.real ? real_journal(options, folder, clock) : nullptr;
-  Digest digest(options.real ? *real : static_cast<buffer::Journal&>(made), *tables, clock, {});
+  DigestConfig config;
+  if (options.batch != 0) config.batch_records = options.batch;
+  Digest digest(options.real ? *real : static_cast<buffer::Journal&>(made), *tables, clock, config);
   auto spent = digest_all(digest, made, *tables);
   if (spent.writes_ms.empty()) return 1;
   const auto counters = digest.counters();
@@ -367,6 +370,7 @@ int main(int argc, char** argv) {
     const std::string value = i + 1 < argc ? argv[i + 1] : "0";
     if (word == "--events") options.events = std::stoull(value);
     if (word == "--issues") options.issues = std::stoull(value);
+    if (word == "--batch") options.batch = std::stoull(value);
     if (word == "--users") options.users = std::stoull(value);
     if (word == "--folder") options.folder = value;
     if (word == "--real") options.real = true;
