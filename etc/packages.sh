@@ -6,7 +6,7 @@ build="g++ cmake ninja-build ccache pkg-config libboost1.81-dev libboost-json1.8
 libcurl4-openssl-dev libzstd-dev libtomlplusplus-dev libssl-dev libprotobuf-dev protobuf-compiler
 libsimdjson-dev zlib1g-dev libdeflate-dev libbrotli-dev liblzma-dev libbz2-dev libre2-dev libmaxminddb-dev tzdata ca-certificates curl"
 tests="libgtest-dev libbenchmark-dev clang-16 libclang-rt-16-dev systemd openssl python3 python3-sentry-sdk
-python3-jsonschema chromium jq git"
+python3-jsonschema chromium jq git iproute2"
 
 case "${1:-build}" in
   build) wanted=$build ;;

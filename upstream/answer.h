@@ -13,6 +13,7 @@ namespace picket::upstream {
 
 struct Answer {
   std::string failure;  // of the network; empty when an answer arrived
+  bool unreached = false;  // by that failure: there was no connection
   unsigned status = 0;
   std::string content_type;
   std::string retry_after;

@@ -33,6 +33,11 @@ void Backoff::stop_for(Duration pause, Steady::time_point now) {
   resume_at_ = now + pause;
 }
 
+void Backoff::hurry() {
+  failures_ = std::min(failures_, 1U);
+  resume_at_ = {};
+}
+
 void Backoff::on_success() {
   failures_ = 0;
   resume_at_ = {};

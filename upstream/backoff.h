@@ -31,6 +31,8 @@ class Backoff {
   void on_failure(std::uint64_t epoch, Duration at_least, Steady::time_point now);
   // Nothing more until then, however young the request.
   void stop_for(Duration pause, Steady::time_point now);
+  // A connection can be made again: at once, and as after a first failure.
+  void hurry();
   void on_success();
   void reset();
 

@@ -38,6 +38,7 @@ void bind(Settings& settings, DestinationConfig& config) {
   settings.duration("stall_timeout", config.stall_timeout, seconds(1), hours(24));
   settings.duration("retry_min", config.retry_min, milliseconds(1), hours(1));
   settings.duration("retry_max", config.retry_max, milliseconds(1), hours(24));
+  settings.duration("probe_every", config.probe_every, milliseconds(0), hours(1));
   settings.duration("hold_probe", config.hold_probe, milliseconds(1), hours(24));
   settings.text("compression", config.compression);
   settings.number("compression_level", config.compression_level, 1, 19);

@@ -71,6 +71,9 @@ struct DestinationConfig {
   // Pause after the first failure, and the longest; drawn at random from nothing up to twice the last.
   Duration retry_min = std::chrono::seconds(1);
   Duration retry_max = std::chrono::minutes(5);
+  // Between two connections that carry nothing, while none can be made: what waits goes as soon as one succeeds,
+  // however long the link was gone. 0: when the pause above is over. Price of less: packets on a link that is down.
+  Duration probe_every = std::chrono::seconds(1);
   // Between two tries of a destination that answered 401, 403 or 404. Price of less: noise over there.
   Duration hold_probe = std::chrono::minutes(5);
 

@@ -47,6 +47,7 @@ Destination::Destination(DestinationConfig config, const buffer::Journal& journa
       lanes_(link_.newest_first()),
       unsent_(config_.report_unsent),
       backoff_(config_.retry_min, config_.retry_max, config_.max_in_flight),
+      probe_(config_, *meter_),
       coding_(parse_coding(config_.compression)) {
   said_.name = config_.name;
 }
@@ -88,6 +89,7 @@ void Destination::pump(CURLM* multi) {
   if (limits_.expire(clock_.now())) ledger_.touch();
   look_at_link(clock_.now());
   keep_pace();
+  probe(multi);
   consider_lanes();
   if (!deferred_full()) no_fresh_before_ = {};
   for (int step = 0; step < steps_per_turn && may_start(clock_.now()); ++step) {
@@ -299,8 +301,9 @@ void Destination::send(CURLM* multi, const Parcel& parcel, Shipment shipment) {
   const std::uint64_t reserved = request->wire_bytes();
   link_.begin(reserved, request->head_bytes(), Steady::now());
   said_.last_attempt = now;
-  started->start(multi, *std::move(request));
-  under_way_.emplace(started, UnderWay{std::move(transfer), std::move(shipment), reserved});
+  const auto steady = Steady::now();
+  started->start(multi, *std::move(request), oldest_connection(steady));
+  under_way_.emplace(started, UnderWay{steady, std::move(transfer), std::move(shipment), reserved});
 }
 
 void Destination::end(CURLM* multi) {
@@ -309,6 +312,7 @@ void Destination::end(CURLM* multi) {
 }
 
 void Destination::abandon(CURLM* multi) {
+  probe_.end(multi);
   for (auto& [transfer, under_way] : under_way_) {
     release(*transfer, under_way);
     transfer->abandon(multi);
@@ -322,7 +326,8 @@ void Destination::abandon(CURLM* multi) {
 }
 
 std::optional<Duration> Destination::wakes_in() const {
-  const auto start = starts_in(clock_.now());
+  auto start = starts_in(clock_.now());
+  if (probes()) start = std::min(start.value_or(Duration::max()), probe_.due_in(Steady::now()));
   if (stopped_.empty()) return start;
   const auto go_on = link_.ready_in(Steady::now());
   return std::min(start.value_or(go_on), go_on);

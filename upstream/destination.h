@@ -21,6 +21,7 @@
 #include "upstream/lanes.h"
 #include "upstream/ledger.h"
 #include "upstream/link.h"
+#include "upstream/link_probe.h"
 #include "upstream/limits.h"
 #include "upstream/resend.h"
 #include "upstream/routes.h"
@@ -107,6 +108,7 @@ class Destination {
     std::uint64_t retry_generation = 0;  // the destination's, when it was sent
   };
   struct UnderWay {
+    Steady::time_point began{};
     std::unique_ptr<Transfer> transfer;
     Shipment shipment;
     std::uint64_t bytes = 0;  // that the link has reserved
@@ -166,6 +168,14 @@ class Destination {
   Look ship_from_lane(CURLM* multi, const buffer::StoredRecord& record, SendClass send_class);
   void hasten_lanes();
 
+  // Whether it can be reached at all: destination_reach.cpp.
+  void probe(CURLM* multi);
+  bool probes() const;
+  void look_for_stuck(Steady::time_point now);
+  void on_connected(CURLM* multi);
+  void take_back(CURLM* multi, Transfer& transfer);
+  std::chrono::seconds oldest_connection(Steady::time_point now) const;
+
   // The link: destination_link.cpp.
   void look_at_link(Time now);
   void look_whether_metered();
@@ -220,6 +230,10 @@ class Destination {
   std::set<buffer::Sequence> delivered_lately_;
   std::set<buffer::Sequence> delivered_being_written_;
   Backoff backoff_;
+  LinkProbe probe_;
+  std::string unreached_;  // the origin, when no connection can be made
+  Steady::time_point next_reach_look_{};
+  std::optional<Steady::time_point> reached_again_;
   std::unordered_map<Transfer*, UnderWay> under_way_;
   std::vector<std::unique_ptr<Transfer>> free_;
   std::vector<Shipment> retries_;

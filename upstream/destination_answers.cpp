@@ -26,6 +26,8 @@ void Destination::on_finished(CURLM* multi, Transfer& transfer, CURLcode code) {
   const auto bytes = transfer.body_bytes();
   bytes_under_way_ -= bytes;
   release(transfer, found->second);
+  // A name server may be gone with the link: where it was reached last is known then.
+  if (code == CURLE_OK && (backoff_.failing() || !probe_.knows_address())) probe_.remember_address(transfer.address());
   const Answer answer = transfer.finish(multi, code);
   Shipment shipment = std::move(found->second.shipment);
   free_.push_back(std::move(found->second.transfer));
@@ -167,6 +169,7 @@ void Destination::leave_out(const Shipment& shipment) {
 void Destination::on_reached() {
   if (backoff_.failing()) log(Level::info, "upstream", "reached again", {{"destination", config_.name}});
   backoff_.on_success();
+  unreached_.clear();
 }
 
 void Destination::on_delivered(const Shipment& shipment, std::uint64_t bytes) {
@@ -198,6 +201,7 @@ void Destination::on_retry(Shipment shipment, const Answer& answer, const std::s
   if (!backoff_.failing()) {
     log(Level::warning, "upstream", "not delivered; trying again", {{"destination", config_.name}, {"reason", reason}});
   }
+  if (shipment.epoch == backoff_.epoch()) unreached_ = answer.unreached ? shipment.label.target.origin : std::string();
   backoff_.on_failure(shipment.epoch, at_least, Steady::now());
   ++said_.failures;
   said_.last_error = reason;

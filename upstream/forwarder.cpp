@@ -4,10 +4,10 @@
 #include "buffer/stamp.h"
 #include "buffer/thread.h"
 #include "upstream/curl_loop.h"
+#include "upstream/curl_task.h"
 #include "upstream/destination.h"
 #include "upstream/modes.h"
 #include "upstream/scribe.h"
-#include "upstream/transfer.h"
 
 #include <algorithm>
 #include <atomic>
@@ -202,8 +202,7 @@ void Forwarder::Impl::run() {
 
 void Forwarder::Impl::collect() {
   loop.collect([&](CURL* easy, CURLcode code) {
-    Transfer& transfer = Transfer::of(easy);
-    transfer.owner().on_finished(loop.multi(), transfer, code);
+    CurlTask::of(easy).on_finished(loop.multi(), code);
   });
 }
 

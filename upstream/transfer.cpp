@@ -3,6 +3,10 @@
 #include "upstream/curl_options.h"
 #include "upstream/destination.h"
 
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
@@ -14,10 +18,15 @@ namespace {
 constexpr std::size_t kept_answer_bytes = 1'000;
 constexpr std::size_t most_answer_bytes = std::size_t{1} << 20;
 
+bool is_unreached(CURLcode code) {
+  return code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY || code == CURLE_COULDNT_CONNECT ||
+         code == CURLE_OPERATION_TIMEDOUT;
+}
+
 }  // namespace
 
 Transfer::Transfer(const DestinationConfig& config, Destination& owner, WireMeter& meter)
-    : owner_(owner), easy_(curl_easy_init()), paced_(config.link.max_bytes_per_second > 0), error_(CURL_ERROR_SIZE, '\0') {
+    : owner_(owner), easy_(curl_easy_init()), paced_(config.link.max_bytes_per_second > 0), by_proxy_(!config.proxy.empty()), error_(CURL_ERROR_SIZE, '\0') {
   if (!easy_) std::abort();
   set_limits(easy_.get(), config);
   set_way(easy_.get(), config);
@@ -25,7 +34,7 @@ Transfer::Transfer(const DestinationConfig& config, Destination& owner, WireMete
   // Answers are small; libcurl's defaults would take 80 KB for each request under way.
   set_option(easy_.get(), CURLOPT_BUFFERSIZE, 4'096L);
   set_option(easy_.get(), CURLOPT_UPLOAD_BUFFERSIZE, 32'768L);
-  set_option(easy_.get(), CURLOPT_PRIVATE, static_cast<void*>(this));
+  take(easy_.get());
   set_option(easy_.get(), CURLOPT_POST, 1L);
   set_option(easy_.get(), CURLOPT_ERRORBUFFER, error_.data());
   set_option(easy_.get(), CURLOPT_WRITEFUNCTION, &Transfer::on_body);
@@ -36,10 +45,29 @@ Transfer::Transfer(const DestinationConfig& config, Destination& owner, WireMete
   set_option(easy_.get(), CURLOPT_SEEKDATA, static_cast<void*>(this));
 }
 
-Transfer& Transfer::of(CURL* easy) {
-  char* transfer = nullptr;
-  curl_easy_getinfo(easy, CURLINFO_PRIVATE, &transfer);
-  return *static_cast<Transfer*>(static_cast<void*>(transfer));
+void Transfer::on_finished(CURLM* multi, CURLcode code) {
+  owner_.on_finished(multi, *this, code);
+}
+
+bool Transfer::has_connection() const {
+  long head_bytes = 0;  // sent
+  curl_easy_getinfo(easy_.get(), CURLINFO_REQUEST_SIZE, &head_bytes);
+  return head_bytes > 0;
+}
+
+bool Transfer::is_stuck() const {
+  if (!has_connection()) return true;
+  curl_socket_t socket = CURL_SOCKET_BAD;
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  return curl_easy_getinfo(easy_.get(), CURLINFO_ACTIVESOCKET, &socket) == CURLE_OK && socket != CURL_SOCKET_BAD &&
+         ::getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 && info.tcpi_retransmits >= 3;
+}
+
+std::string Transfer::address() const {
+  char* address = nullptr;
+  if (by_proxy_ || curl_easy_getinfo(easy_.get(), CURLINFO_PRIMARY_IP, &address) != CURLE_OK || address == nullptr) return {};
+  return address;
 }
 
 std::size_t Transfer::on_body(char* bytes, std::size_t size, std::size_t count, void* self) {
@@ -74,7 +102,8 @@ int Transfer::on_seek(void* self, curl_off_t offset, int origin) {
   return CURL_SEEKFUNC_OK;
 }
 
-void Transfer::start(CURLM* multi, Request request) {
+void Transfer::start(CURLM* multi, Request request, std::chrono::seconds oldest_connection) {
+  set_option(easy_.get(), CURLOPT_MAXLIFETIME_CONN, static_cast<long>(oldest_connection.count()));
   request_ = std::move(request);
   body_.clear();
   answer_bytes_ = 0;
@@ -116,6 +145,7 @@ Answer Transfer::finish(CURLM* multi, CURLcode code) {
   if (code != CURLE_OK && status < 400) {
     answer.failure = error_[0] != '\0' ? std::string(error_.c_str()) : std::string(curl_easy_strerror(code));
   }
+  answer.unreached = is_unreached(code) && !has_connection();
   answer.content_type = find_header("Content-Type");
   answer.retry_after = find_header("Retry-After");
   answer.rate_limits = find_header("X-Sentry-Rate-Limits");

@@ -6,11 +6,13 @@
 #include "upstream/answer.h"
 #include "upstream/config.h"
 #include "upstream/curl_options.h"
+#include "upstream/curl_task.h"
 #include "upstream/parcel.h"
 #include "upstream/wire_meter.h"
 
 #include <curl/curl.h>
 
+#include <chrono>
 #include <memory>
 #include <string>
 
@@ -18,20 +20,20 @@ namespace picket::upstream {
 
 class Destination;
 
-class Transfer {
+class Transfer final : public CurlTask {
  public:
   Transfer(const DestinationConfig& config, Destination& owner, WireMeter& meter);
-  Transfer(const Transfer&) = delete;
-  Transfer& operator=(const Transfer&) = delete;
 
-  // The one whose handle libcurl has named.
-  static Transfer& of(CURL* easy);
-  Destination& owner() const { return owner_; }
-
-  void start(CURLM* multi, Request request);
+  // On a connection of that age at most; 0: of any.
+  void start(CURLM* multi, Request request, std::chrono::seconds oldest_connection);
   // The answer, once libcurl has reported the end of the transfer.
   Answer finish(CURLM* multi, CURLcode code);
+  void on_finished(CURLM* multi, CURLcode code) override;
   void abandon(CURLM* multi);
+  // Nothing gets through: no connection yet, or one that has repeated what it sent three times and more.
+  bool is_stuck() const;
+  // Where that leads: an address; empty with a proxy.
+  std::string address() const;
   // After grant() gave nothing: asks it again.
   void go_on() { curl_easy_pause(easy_.get(), CURLPAUSE_CONT); }
 
@@ -43,6 +45,7 @@ class Transfer {
   static std::size_t on_body(char* bytes, std::size_t size, std::size_t count, void* self);
   static std::size_t on_read(char* into, std::size_t size, std::size_t count, void* self);
   static int on_seek(void* self, curl_off_t offset, int origin);
+  bool has_connection() const;
   std::string find_header(const char* name) const;
 
   Destination& owner_;
@@ -50,6 +53,7 @@ class Transfer {
   std::unique_ptr<curl_slist, FreeList> headers_;
   Request request_;
   bool paced_ = false;               // the owner grants each piece
+  bool by_proxy_ = false;
   std::size_t read_bytes_ = 0;       // of a large or paced request, given to libcurl
   std::string body_;                 // of the answer, its first bytes
   std::size_t answer_bytes_ = 0;     // of the answer, all
