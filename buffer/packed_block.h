@@ -40,9 +40,6 @@ class PackedWalk {
 
  private:
   bool step();
-  bool byte(unsigned& value);
-  bool number(std::size_t& value);
-  bool change(std::string& bytes, std::size_t from);
 
   std::string_view rest_;
   std::string key_;
