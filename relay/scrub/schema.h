@@ -91,6 +91,7 @@ class Schema {
   Node response_, trace_, device_, feedback_, named_context_, monitor_;
   Node event_, replay_, log_, span_v2_, span_links_, span_link_, trace_metric_, trace_attachment_,
       session_attrs_, session_;
+  Node view_element_, view_elements_, view_hierarchy_;
   Node check_in_, user_report_, profile_, security_, event_errors_, event_error_, form_;
 };
 

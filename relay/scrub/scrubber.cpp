@@ -56,6 +56,8 @@ Attempt try_json(const RuleSet& rules, std::string_view type, relay::IndexedJson
     walk_all(walk, index, *items, *item);
   } else if (index.first(0) == '[') {
     walk_all(walk, index, 0, *node);
+  } else if (type == "view_hierarchy") {
+    walk.walk_bare(0, *node);
   } else {
     walk.walk_root(0, *node);
   }
@@ -122,6 +124,13 @@ std::optional<std::string> scrub_trace_attachment(const RuleSet& rules, const re
   return changed.append(changed_body ? std::string_view(*changed_body) : parts.body);
 }
 
+// What stood on the screen, which is JSON; then as any other file.
+std::optional<std::string> scrub_view_hierarchy(const RuleSet& rules, const relay::Item& item, relay::IndexedJson& payload) {
+  auto changed = scrub_json(rules, "view_hierarchy", payload);
+  auto as_file = scrub_attachment(rules, text_member(item.header, "filename"), changed ? std::string_view(*changed) : item.payload);
+  return as_file ? std::move(as_file) : std::move(changed);
+}
+
 }  // namespace
 
 struct Scrubber::State {
@@ -147,6 +156,7 @@ std::optional<std::string> Scrubber::scrub(const relay::Item& item,
   const auto& rules = state_->rules;
   if (rules.empty() || item.payload.empty()) return std::nullopt;
   if (const auto parts = relay::split_trace_attachment(item)) return scrub_trace_attachment(rules, *parts);
+  if (item.type == "attachment" && item.attachment_type == "event.view_hierarchy") return scrub_view_hierarchy(rules, item, payload);
   if (item.type == "attachment") return scrub_attachment(rules, text_member(item.header, "filename"), item.payload);
   if (item.type == "replay_recording") return scrub_recording(rules, item.payload, recording_bytes);
   if (item.type == "replay_video") return scrub_video(rules, item.payload, recording_bytes);

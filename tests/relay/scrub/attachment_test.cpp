@@ -112,6 +112,19 @@ TEST(Minidump, IsNotBelieved) {
   }
 }
 
+TEST(ViewHierarchy, IsScrubbedInWhatStoodOnTheScreen) {
+  const std::string_view shown = R"({"rendering_system":"compose","windows":[{"type":"Window","identifier":"login","children":[
+    {"type":"Field","identifier":"password_field","label":"Card 4111 1111 1111 1111","value":"north","password":"hunter2","width":12.5,"children":[]}]}]})";
+  const auto kept = scrubbed({}, shown, "attachment", "event.view_hierarchy");
+  EXPECT_EQ(kept, R"({"rendering_system":"compose","windows":[{"type":"Window","identifier":"login","children":[
+    {"type":"Field","identifier":"password_field","label":"Card [Filtered]","value":"north","password":"[Filtered]","width":12.5,"children":[]}]}]})");
+  EXPECT_EQ(scrubbed({}, shown, "attachment"), shown) << "of that type only";
+  EXPECT_EQ(scrubbed({}, "no JSON, password=hunter2", "attachment", "event.view_hierarchy"), "no JSON, password=hunter2");
+  Settings off;
+  off.scrub_data = false;
+  EXPECT_EQ(scrubbed(off, shown, "attachment", "event.view_hierarchy"), shown);
+}
+
 TEST(TraceAttachment, IsScrubbedInWhatItSaysOfItselfAndInItsBody) {
   const std::string meta = R"({"attachment_id":"019a72d07ffe77208c013ac888b38d9e","filename":"a.log","attributes":{"password":{"type":"string","value":"hunter2"},"shop":{"type":"string","value":"north"}}})";
   relay::Item item;
