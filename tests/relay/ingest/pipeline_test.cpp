@@ -183,10 +183,10 @@ TEST(Pipeline, FiltersGoBeforeSampling) {
   EXPECT_EQ(judged.dropped[0].reason, "filtered-transaction");
 }
 
-std::string attachment_of_trace(std::string_view span_id) {
+std::string attachment_of_trace(std::string_view more) {
   const std::string meta = R"({"attachment_id":"019a72d07ffe77208c013ac888b38d9e","attributes":{"api_key":{"type":"string","value":"k"}}})";
   return R"({"type":"attachment","content_type":"application/vnd.sentry.trace-attachment","length":)" + std::to_string(meta.size() + 4) +
-         R"(,"meta_length":)" + std::to_string(meta.size()) + std::string(span_id) + "}\n" + meta + "body\n";
+         R"(,"meta_length":)" + std::to_string(meta.size()) + std::string(more) + "}\n" + meta + "body\n";
 }
 
 Judgement judge_items(const Sender& who, std::string_view items, double drawn = 0.1) {
