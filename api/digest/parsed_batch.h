@@ -156,6 +156,9 @@ struct ParsedAttachment {
   std::string_view content_type;
   std::uint64_t bytes = 0;
   std::string_view sha1;  // 20 raw bytes
+  // Of a trace's: its own id and its span's, raw. event_id is the trace's then.
+  std::string_view trace_item = {};
+  std::string_view span_id = {};
 };
 
 // A batch as read. Each subject has a section of its own: a vector that its reader fills (see

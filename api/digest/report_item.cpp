@@ -1,4 +1,5 @@
-// Items that belong to an event which may be elsewhere: user reports and attachments.
+// Items that belong to an event or a trace which may be elsewhere: user reports and attachments.
+#include "api/digest/fact_values.h"
 #include "api/digest/item_reader.h"
 #include "api/digest/json_shape.h"
 #include "relay/protocol/json_object.h"
@@ -54,11 +55,60 @@ void read_user_report_item(EnvelopeContext& context, const relay::Item& item, st
   count_accepted(context, item);
 }
 
+namespace {
+
+// As the envelope's header names it, "" otherwise.
+std::string trace_of_envelope(std::string_view header) {
+  relay::JsonObjectReader reader(header);
+  while (const auto member = reader.next()) {
+    if (!member->named("trace") || !member->is_object()) continue;
+    relay::JsonObjectReader trace(member->value);
+    while (const auto part = trace.next()) {
+      if (part->named("trace_id") && part->is_string()) return relay::unescape_json(part->raw_text());
+    }
+  }
+  return {};
+}
+
+void refuse_trace_attachment(EnvelopeContext& context, const relay::Item& item) {
+  constexpr std::string_view reason = "invalid_trace_attachment";
+  context.count(DataCategory::attachment, Outcome::invalid, reason, item.payload.size());
+  context.count(DataCategory::attachment_item, Outcome::invalid, reason, 1);
+}
+
+// One of a trace says of itself in its payload what another's header says.
+void read_trace_attachment(EnvelopeContext& context, const relay::Item& item, std::uint16_t index) {
+  add_raw(context, item, index, std::nullopt);
+  const auto parts = relay::split_trace_attachment(item);
+  bool repaired = false;
+  const auto root = parts ? parse_json(parts->meta, repaired) : std::nullopt;
+  const auto meta = root ? object_of(*root) : std::nullopt;
+  if (!meta) return refuse_trace_attachment(context, item);
+  auto& text = context.batch.text;
+  const auto own = relay::parse_event_id(text_member(*meta, "attachment_id", text, 64));
+  const auto named = relay::parse_event_id(text_member(*meta, "trace_id", text, 64));
+  const auto trace = named ? named : relay::parse_event_id(trace_of_envelope(context.header));
+  if (!own || !trace) return refuse_trace_attachment(context, item);
+  count_accepted(context, item);
+  const auto name = text_member(*meta, "filename", text, 256);
+  context.batch.attachments.push_back({.place = context.place(index),
+                                       .event_id = *trace,
+                                       .name = name.empty() ? std::string_view("Unnamed Attachment") : name,
+                                       .type = "trace.attachment",
+                                       .content_type = text_member(*meta, "content_type", text, 128),
+                                       .bytes = parts->body.size(),
+                                       .sha1 = text.keep(sha1_of(parts->body)),
+                                       .trace_item = text.keep(relay::raw_bytes(*own)),
+                                       .span_id = text.keep(raw_id(header_text(item, "span_id")))});
+}
+
+}  // namespace
+
 void read_attachment_item(EnvelopeContext& context, const relay::Item& item, std::uint16_t index) {
+  if (relay::is_trace_attachment(item)) return read_trace_attachment(context, item, index);
   add_raw(context, item, index, context.header_id);
   count_accepted(context, item);
-  // One of a trace is nobody's event's.
-  if (!context.header_id || !relay::requires_event_id(item)) return;
+  if (!context.header_id) return;
   auto& text = context.batch.text;
   const auto name = relay::repair_utf8(header_text(item, "filename"));
   const auto type = relay::repair_utf8(relay::unescape_json(item.attachment_type));

@@ -24,6 +24,8 @@ void write_attachment(WriteContext& context, const ParsedAttachment& attachment)
   row.set_bytes(attachment.bytes);
   row.set_sha1(std::string(attachment.sha1));
   row.set_received_ms(place.received_ms);
+  row.set_trace_item(std::string(attachment.trace_item));
+  row.set_span_id(std::string(attachment.span_id));
   const auto key = Key().u64(place.project).raw(relay::raw_bytes(attachment.event_id)).u64(place.sequence).u16(place.item);
   buffer::put_row(context.batch, Table::attachments, key, row);
 }
@@ -67,7 +69,8 @@ void write_reports(WriteContext& context) {
   }
   for (const auto& attachment : context.parsed.attachments) {
     if (!context.projects.contains(attachment.place.project)) continue;
-    if (!discarded.contains(attachment.place.project, attachment.event_id)) write_attachment(context, attachment);
+    const bool of_event = attachment.trace_item.empty();
+    if (!of_event || !discarded.contains(attachment.place.project, attachment.event_id)) write_attachment(context, attachment);
   }
 }
 

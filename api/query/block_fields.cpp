@@ -121,6 +121,23 @@ bool holds(ValueType stored, FieldType wanted) {
   std::abort();
 }
 
+// What is measured is a number, whatever else an SDK has under the same name: that is found as tags[…].
+FieldType type_of(Dataset dataset, const FieldExpression& field) {
+  struct Measure {
+    Dataset dataset;
+    std::string_view name;
+  };
+  constexpr std::array<Measure, 6> measures = {{{Dataset::metrics, "value"},
+                                                {Dataset::metrics, "metric.value"},
+                                                {Dataset::spans, "span.duration"},
+                                                {Dataset::spans, "span.self_time"},
+                                                {Dataset::transactions, "transaction.duration"},
+                                                {Dataset::transactions, "span.duration"}}};
+  if (field.explicit_tag || field.type != FieldType::any) return field.type;
+  const bool measured = std::ranges::any_of(measures, [&](const Measure& measure) { return measure.dataset == dataset && measure.name == field.name; });
+  return measured ? FieldType::number : FieldType::any;
+}
+
 std::int64_t number_at(const facts::ColumnValues* column, std::size_t row) {
   return column != nullptr && row < column->integers.size() ? column->integers[row] : 0;
 }
@@ -269,8 +286,9 @@ BlockFields::Sources BlockFields::sources_of(const FieldExpression& field) const
   auto names = columns_of_field(dataset_, field.name);
   if (field.explicit_tag) names.push_back(field.name);
   Sources sources;
+  const auto type = type_of(dataset_, field);
   for (const auto& column : block_.columns()) {
-    if (!holds(column.type, field.type) || std::ranges::find(names, column.name) == names.end()) continue;
+    if (!holds(column.type, type) || std::ranges::find(names, column.name) == names.end()) continue;
     ++sources.count;
     sources.only = &column;
   }
@@ -425,7 +443,8 @@ const std::vector<FactValue>& BlockFields::values(const FieldExpression& field) 
   take(values.size() * sizeof(FactValue));
   if (!fill_special(field, values)) {
     if (field.explicit_tag) fill_column(field.name, field.type, values);
-    for (const auto name : columns_of_field(dataset_, field.name)) fill_column(name, field.type, values);
+    const auto type = type_of(dataset_, field);
+    for (const auto name : columns_of_field(dataset_, field.name)) fill_column(name, type, values);
   }
   return loaded_.emplace(field.text, std::move(values)).first->second;
 }

@@ -28,6 +28,15 @@ struct Place {
   std::string_view key;
 };
 
+// What destinations count by.
+struct Spot {
+  std::uint64_t project = 0;
+  std::int64_t hour_ms = 0;
+  DataCategory category = DataCategory::unknown;
+  friend auto operator<=>(const Spot&, const Spot&) = default;
+};
+using Quantities = std::map<Spot, std::uint64_t>;
+
 class Collector {
  public:
   Collector(const buffer::Reader& tables, const buffer::Journal& journal, const LedgerRequest& request)
@@ -85,7 +94,10 @@ class Collector {
       const auto quantity = buffer::parse_row<schema::Count>(cursor.value()).quantity();
       LedgerLine& line = line_of(place);
       switch (fate) {
-        case ItemFate::stored: line.stored += quantity; break;
+        case ItemFate::stored:
+          line.stored += quantity;
+          stored_[{place.project, place.hour_ms, place.category}] += quantity;
+          break;
         case ItemFate::filtered: line.filtered += quantity; break;
         case ItemFate::rate_limited: line.rate_limited += quantity; break;
         case ItemFate::invalid: line.invalid += quantity; break;
@@ -127,16 +139,54 @@ class Collector {
   }
 
   void read_destinations(const buffer::JournalUse& use, Sequence end) {
+    const auto recycled = recycled_hour(use);
     auto cursor = tables_.cursor(Table::destinations);
     for (bool more = cursor.first(); more; more = cursor.next()) {
       const auto row = buffer::parse_row<schema::Destination>(cursor.value());
       if (row.retired_ms() != 0) continue;
+      known_.clear();
       read_fates(row.name());
-      if (end > 0) count_waiting(row, std::max(cursor_of("upstream/" + row.name()), use.first), end);
+      count_before(row, use.first, end);
+      const bool counted = end == 0 || count_waiting(row, std::max(cursor_of("upstream/" + row.name()), use.first), end);
+      if (recycled) count_recycled(row.name(), counted ? *recycled : *recycled - 1);
     }
     for (auto& [order, line] : lines_) {
       for (const auto& name : names_) line.destinations.try_emplace(name);
     }
+  }
+
+  // The latest hour that records which are gone from the journal may be of; nothing when none are.
+  std::optional<std::int64_t> recycled_hour(const buffer::JournalUse& use) const {
+    if (use.first <= 1) return std::nullopt;
+    const auto oldest = journal_.read(use.first, 1, 1);
+    if (!oldest || oldest->records.empty()) return std::numeric_limits<std::int64_t>::max();
+    return digest::hour_of(oldest->records.front().received);
+  }
+
+  // What the journal has let go of before it was forwarded is known by what is left of what was stored
+  // then. Of later hours nothing may be left: those are checked.
+  void count_recycled(const std::string& destination, std::int64_t until_hour_ms) {
+    for (const auto& [spot, stored] : stored_) {
+      const auto found = known_.find(spot);
+      const auto known = found == known_.end() ? 0 : found->second;
+      if (spot.hour_ms > until_hour_ms || known >= stored) continue;
+      line_of({spot.project, spot.hour_ms, spot.category, {}}).destinations[destination].expired += stored - known;
+    }
+  }
+
+  // What the journal held already when the destination began with the next record: `backfill = false`.
+  void count_before(const schema::Destination& row, Sequence from, Sequence end) {
+    const auto started = std::min<Sequence>(row.started(), end);
+    if (started <= from || started - from > most_looked_at) return;
+    each_record(from, started, [&](const buffer::StoredRecord& record) {
+      each_item(record, [&](const Place& place, std::uint64_t quantity) { count_onward(row.name(), place, quantity).not_routed += quantity; });
+    });
+  }
+
+  // Of the destination's at that place, of which that many are accounted for now.
+  Onward& count_onward(const std::string& destination, const Place& place, std::uint64_t quantity) {
+    known_[{place.project, place.hour_ms, place.category}] += quantity;
+    return line_of(place).destinations[destination];
   }
 
   void read_fates(const std::string& destination) {
@@ -152,39 +202,52 @@ class Collector {
       place.category = static_cast<DataCategory>(key.u8());
       const auto fate = key.u8();
       if (!wanted(place.project, place.hour_ms)) continue;
+      // Records that were recycled unread, whatever they held: see count_recycled().
+      if (fate == 3 && place.project == 0 && place.category == DataCategory::unknown) continue;
       const auto quantity = buffer::parse_row<schema::Count>(cursor.value()).quantity();
-      Onward& onward = line_of(place).destinations[destination];
-      if (fate == 1) onward.forwarded += quantity;
-      if (fate == 2) onward.quarantined += quantity;
-      if (fate == 3) onward.expired += quantity;
-      if (fate == 10) onward.not_routed += quantity;
-      if (fate == 11) onward.not_sampled += quantity;
+      Onward& to = count_onward(destination, place, quantity);
+      if (fate == 1) to.forwarded += quantity;
+      if (fate == 2) to.quarantined += quantity;
+      if (fate == 3) to.expired += quantity;
+      if (fate == 10) to.not_routed += quantity;
+      if (fate == 11) to.not_sampled += quantity;
     }
   }
 
-  // What lies in the journal between the destination's cursor and the digest's, and what was put off.
-  void count_waiting(const schema::Destination& row, Sequence from, Sequence end) {
+  // What lies in the journal between the destination's cursor and the digest's, and what was put off. False when
+  // that is too much to be looked at.
+  bool count_waiting(const schema::Destination& row, Sequence from, Sequence end) {
     // What was handed over to the classes is in no one place any more.
     const bool handed = row.link().lanes_size() > 0 && row.link().kept_cursor() == cursor_of("upstream/" + row.name());
     if (handed || (end > from && end - from > most_looked_at)) {
       report_.waiting_is_rest = true;
-      return;
+      return false;
     }
+    const auto add = [&](const buffer::StoredRecord& record) {
+      each_item(record, [&](const Place& place, std::uint64_t quantity) { count_onward(row.name(), place, quantity).waiting += quantity; });
+    };
+    each_record(from, end, add);
+    for (const Sequence sequence : row.deferred()) {
+      const auto record = journal_.read_one(sequence);
+      if (record && !record->records.empty()) add(record->records.front());
+    }
+    return true;
+  }
+
+  template <class Visit>
+  void each_record(Sequence from, Sequence end, Visit visit) const {
     while (from < end) {
       const auto batch = journal_.read(from, bytes_at_once, 4096);
-      if (!batch || batch->next <= from) break;
+      if (!batch || batch->next <= from) return;
       for (const auto& record : batch->records) {
-        if (record.sequence < end) add_waiting(row.name(), record);
+        if (record.sequence < end) visit(record);
       }
       from = batch->next;
     }
-    for (const Sequence sequence : row.deferred()) {
-      const auto record = journal_.read_one(sequence);
-      if (record && !record->records.empty()) add_waiting(row.name(), record->records.front());
-    }
   }
 
-  void add_waiting(const std::string& destination, const buffer::StoredRecord& record) {
+  template <class Visit>  // (place, quantity)
+  void each_item(const buffer::StoredRecord& record, Visit visit) const {
     if (record.kind != buffer::RecordKind::envelope) return;
     Place place;
     place.project = record.project;
@@ -194,7 +257,7 @@ class Collector {
     meta.ParseFromArray(record.meta.data(), static_cast<int>(record.meta.size()));
     for (int i = 0; i + 1 < meta.item_counts_size(); i += 2) {
       place.category = static_cast<DataCategory>(std::min<std::uint64_t>(meta.item_counts(i), 255));
-      line_of(place).destinations[destination].waiting += meta.item_counts(i + 1);
+      visit(place, meta.item_counts(i + 1));
     }
   }
 
@@ -211,6 +274,8 @@ class Collector {
   const buffer::Journal& journal_;
   const LedgerRequest& request_;
   std::map<Order, LedgerLine> lines_;
+  Quantities stored_;
+  Quantities known_;  // of the destination at hand: what became of so many is known
   std::vector<std::string> names_;
   LedgerReport report_;
 };

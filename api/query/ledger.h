@@ -9,8 +9,9 @@
 // Of what is stored the digest accepts what it can make something of; the rest (duplicates, payloads that
 // are none, check-ins without a monitor) has its outcome in stats_v2 and stays in the journal.
 //
-// What the digest has not read yet is not in it. Records that were recycled before a destination got
-// them are `expired` there without a project or category: nobody knows what they were.
+// What the digest has not read yet is not in it. Nobody knows any more what was in records that the journal
+// recycled before a destination got them; so of hours that are not wholly in the journal any more, what is
+// left of `stored` is `expired` there. Of later hours nothing may be left.
 //
 // THREADS  From any thread; takes as long as the journal's waiting part is to read.
 #pragma once

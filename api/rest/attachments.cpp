@@ -20,19 +20,37 @@ using buffer::Key;
 using buffer::KeyReader;
 using buffer::Table;
 
-std::vector<AttachmentPlace> attachments_of(const buffer::Reader& reader, std::uint64_t project, std::string_view raw_event_id) {
+namespace {
+
+template <class Wanted>
+std::vector<AttachmentPlace> rows_under(const buffer::Reader& reader, std::uint64_t project, std::string_view raw_id, Wanted wanted) {
   constexpr std::size_t most = 1000;
   std::vector<AttachmentPlace> found;
-  for_each(reader, Table::attachments, Key().u64(project).raw(raw_event_id), [&](std::string_view rest, std::string_view value) {
+  for_each(reader, Table::attachments, Key().u64(project).raw(raw_id), [&](std::string_view rest, std::string_view value) {
     KeyReader key(rest);
     AttachmentPlace place;
     place.row = buffer::parse_row<schema::Attachment>(value);
     place.sequence = key.u64();
     place.item = key.u16();
-    if (!place.row.deleted()) found.push_back(std::move(place));
+    if (!place.row.deleted() && wanted(place.row)) found.push_back(std::move(place));
     return found.size() < most;
   });
   return found;
+}
+
+}  // namespace
+
+std::vector<AttachmentPlace> attachments_of(const buffer::Reader& reader, std::uint64_t project, std::string_view raw_event_id) {
+  return rows_under(reader, project, raw_event_id, [](const schema::Attachment& row) { return row.trace_item().empty(); });
+}
+
+std::vector<AttachmentPlace> trace_attachments_of(const buffer::Reader& reader,
+                                                  std::uint64_t project,
+                                                  std::string_view raw_trace_id,
+                                                  std::string_view raw_id) {
+  return rows_under(reader, project, raw_trace_id, [&](const schema::Attachment& row) {
+    return !row.trace_item().empty() && (raw_id.empty() || row.trace_item() == raw_id);
+  });
 }
 
 namespace {
@@ -137,10 +155,13 @@ std::optional<AttachmentPlace> find_attachment(const buffer::Reader& reader, con
   return std::nullopt;
 }
 
-Reply download(Api& api, const AttachmentPlace& attachment) {
+}  // namespace
+
+Reply download_attachment(Api& api, const AttachmentPlace& attachment) {
   const auto payload = digest::read_payload(api.journal, attachment.sequence, attachment.item);
   if (!payload) return Reply::error(404, "The attachment's bytes are no longer available");
-  const auto bytes = payload->own().payload;
+  const auto of_trace = relay::split_trace_attachment(payload->own());
+  const auto bytes = of_trace ? of_trace->body : payload->own().payload;
   auto reply = Reply::raw({}, content_type_of(attachment.row));
   // A large record was unpacked into a file: it is sent from there.
   if (payload->bytes->in_file() && !payload->made) {
@@ -154,11 +175,19 @@ Reply download(Api& api, const AttachmentPlace& attachment) {
   return reply;
 }
 
+void delete_attachment_row(buffer::Batch& batch, std::uint64_t project, std::string_view raw_event_id, AttachmentPlace attachment) {
+  attachment.row.set_deleted(true);
+  const auto key = Key().u64(project).raw(raw_event_id).u64(attachment.sequence).u16(attachment.item);
+  buffer::put_row(batch, Table::attachments, key, attachment.row);
+}
+
+namespace {
+
 Reply get_attachment(Api& api, const Call& call) {
   const auto id = raw_event_id(call);
   const auto attachment = id ? find_attachment(api.tables.snapshot(), call, *id) : std::nullopt;
   if (!attachment) return Reply::error(404, "Attachment not found");
-  if (call.query.find("download")) return download(api, *attachment);
+  if (call.query.find("download")) return download_attachment(api, *attachment);
   return Reply::json(render_attachment(*attachment, relay::render_hex(*id)));
 }
 
@@ -167,10 +196,7 @@ Reply delete_attachment(Api& api, const Call& call) {
   const auto refusal = change_tables(api, [&](buffer::Batch& batch) -> std::optional<Reply> {
     auto attachment = id ? find_attachment(batch, call, *id) : std::nullopt;
     if (!attachment) return Reply::error(404, "Attachment not found");
-    // The row stays, so that the journal's copy is not shown again when it is read anew.
-    attachment->row.set_deleted(true);
-    const auto key = Key().u64(call.project->id()).raw(*id).u64(attachment->sequence).u16(attachment->item);
-    buffer::put_row(batch, Table::attachments, key, attachment->row);
+    delete_attachment_row(batch, call.project->id(), *id, *std::move(attachment));
     return std::nullopt;
   });
   return refusal ? *refusal : Reply::none();

@@ -141,6 +141,7 @@ std::vector<Route> session_routes();
 std::vector<Route> monitor_routes();
 std::vector<Route> user_report_routes();
 std::vector<Route> attachment_routes();
+std::vector<Route> trace_attachment_routes();
 std::vector<Route> explore_routes();     // events of any dataset
 std::vector<Route> timeseries_routes();  // their aggregates by time
 std::vector<Route> facet_routes();       // their tags and how often each value is there

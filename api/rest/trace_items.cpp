@@ -1,6 +1,7 @@
 // Trace items: which attributes there are, and one item with all of its own.
 #include "api/facts/store.h"
 #include "api/query/pattern.h"
+#include "api/rest/attachment_rows.h"
 #include "api/rest/fact_request.h"
 
 #include <algorithm>
@@ -38,7 +39,7 @@ bool is_built_in(std::string_view name) {
 }
 
 json::object render_attribute(std::string_view name, std::string_view type) {
-  const bool own = is_built_in(name);
+  const bool own = is_built_in(name) && (name != "value" || type == "number");
   const std::string key = own || type == "string" ? std::string(name)
                                                   : "tags[" + std::string(name) + "," + std::string(type) + "]";
   return {{"key", key},
@@ -134,10 +135,11 @@ Reply get_item(Api& api, const Call& call) {
   const auto id = call.path_text("item_id");
   auto word = call.query.text("item_type");
   if (word.empty()) word = call.query.text("itemType");
+  if (word == "attachments") return show_trace_attachment(api, call);
   auto dataset = word.empty() ? std::optional(Dataset::spans) : parse_dataset(word);
   const auto placed = query::parse_item_id(id);
   if (placed) dataset = placed->dataset;
-  if (!dataset) return Reply::error(400, "item_type must be one of: logs, spans, tracemetrics");
+  if (!dataset) return Reply::error(400, "item_type must be one of: attachments, logs, spans, tracemetrics");
   auto asked = fact_request(api, call, *dataset);
   if (auto* refusal = std::get_if<Reply>(&asked)) return std::move(*refusal);
   auto& request = std::get<query::FactRequest>(asked);

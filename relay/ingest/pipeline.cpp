@@ -15,14 +15,15 @@ namespace {
 using relay::DataCategory;
 
 // What an item is to those beside it.
-enum class Part : std::uint8_t { event, of_event, replay, of_replay, alone };
+enum class Part : std::uint8_t { event, of_event, replay, of_replay, span, of_span, alone };
 
 Part part_of(const relay::Item& item) {
   const std::string_view type = item.type;
   if (type == "event" || type == "transaction" || type == "feedback" || type == "unreal_report")
     return Part::event;
-  // An attachment of a trace stands by itself.
-  if (type == "attachment" && !relay::requires_event_id(item)) return Part::alone;
+  // An attachment of a trace stands by itself, unless it says that spans own it.
+  if (relay::is_trace_attachment(item)) return relay::belongs_to_span(item) ? Part::of_span : Part::alone;
+  if (type == "span") return Part::span;
   if (type == "attachment" || type == "user_report" || type == "profile" || type == "form_data")
     return Part::of_event;
   if (type == "replay_event") return Part::replay;
@@ -90,6 +91,7 @@ class Judging {
       const auto part = part_of(item);
       if (part == Part::event) ++events_left_;
       if (part == Part::replay) ++replays_left_;
+      if (part == Part::span) ++spans_left_;
     }
   }
 
@@ -132,10 +134,11 @@ class Judging {
     if (fates_.empty()) fates_.resize(items_.size());
     if (fates_[index].dropped) return;
     fates_[index] = {true, outcome, std::string(reason)};
-    // Once the last event (or replay) of the envelope has gone, so does what came with it.
+    // Once the last event (replay, span) of the envelope has gone, so does what came with it.
     const auto part = part_of(items_[index]);
     if (part == Part::event && --events_left_ == 0) drop_all(Part::of_event, outcome, reason);
     if (part == Part::replay && --replays_left_ == 0) drop_all(Part::of_replay, outcome, reason);
+    if (part == Part::span && --spans_left_ == 0) drop_all(Part::of_span, outcome, reason);
   }
   void drop_all(Part part, relay::Outcome outcome, std::string_view reason) {
     for (std::size_t i = 0; i < items_.size(); ++i) {
@@ -150,7 +153,7 @@ class Judging {
     for (const bool leading : {true, false}) {
       for (std::size_t i = 0; i < items_.size(); ++i) {
         const auto part = part_of(items_[i]);
-        if ((part == Part::event || part == Part::replay) != leading || dropped(i)) continue;
+        if ((part == Part::event || part == Part::replay || part == Part::span) != leading || dropped(i)) continue;
         // A replay is counted once, however many items it is in.
         if (part == Part::of_replay && with_replay) continue;
         const auto asked = asked_of(items_[i], with_event);
@@ -174,11 +177,13 @@ class Judging {
   void apply_sampling() {
     if (settings_.sampling.empty()) return;
     const auto samples = [this](std::size_t i) {
-      return !dropped(i) && (items_[i].type == "transaction" || items_[i].type == "span");
+      return !dropped(i) && (items_[i].type == "transaction" || items_[i].type == "span" || relay::is_trace_attachment(items_[i]));
     };
-    std::size_t first = 0;
-    while (first < items_.size() && !samples(first))
-      ++first;
+    // A transaction's payload may be asked for: it speaks for what is beside it.
+    auto first = items_.size();
+    for (auto i = items_.size(); i-- > 0;) {
+      if (samples(i) && (first == items_.size() || !relay::is_trace_attachment(items_[i]))) first = i;
+    }
     if (first == items_.size()) return;
     const auto reservoir = [this](std::uint32_t rule, std::uint64_t limit) {
       return book_.fill_reservoir(sender_.project, rule, limit);
@@ -188,7 +193,7 @@ class Judging {
         settings_.sampling.judge(transaction ? "event" : "", transaction ? payload(first) : "",
                                  trace(), now_, reservoir);
     if (reason.empty()) return;
-    for (std::size_t i = first; i < items_.size(); ++i) {
+    for (std::size_t i = 0; i < items_.size(); ++i) {
       if (samples(i)) drop(i, relay::Outcome::filtered, reason);
     }
   }
@@ -206,11 +211,7 @@ class Judging {
       }
     }
   }
-  relay::Item changed_item(std::size_t index) const {
-    auto item = items_[index];
-    item.payload = *scrubbed_[index];
-    return item;
-  }
+  relay::Item changed_item(std::size_t index) const { return relay::with_payload(items_[index], *scrubbed_[index]); }
 
   void count(Judgement& judgement) const {
     bool limited = false;
@@ -264,7 +265,7 @@ class Judging {
       const auto& item = items_[i];
       const auto bytes = payload(i);
       const bool changed = !scrubbed_.empty() && scrubbed_[i];
-      if (changed && (item.length || bytes.find('\n') != std::string_view::npos)) {
+      if (changed && (item.length || item.meta_length || bytes.find('\n') != std::string_view::npos)) {
         add(relay::render_item_header(item, bytes.size()));
       } else {
         add(item.header);
@@ -307,6 +308,7 @@ class Judging {
   const buffer::ByteRoom& room_;
   std::size_t events_left_ = 0;
   std::size_t replays_left_ = 0;
+  std::size_t spans_left_ = 0;
   std::optional<std::string_view> trace_;
   std::optional<relay::IndexedJson> indexed_;  // of one item
   std::size_t indexed_item_ = 0;

@@ -83,21 +83,22 @@ Result<std::string> render_changed_header(std::string_view header, const HeaderC
 
 std::string render_item_header(const Item& item, std::size_t length) {
   const auto digits = std::to_string(length);
+  const auto parts = split_trace_attachment(item);
+  const auto meta_length = parts && length >= parts->body.size() ? std::to_string(length - parts->body.size()) : std::string();
   Splice splice(item.header);
   bool empty = true;
   bool replaced = false;
   JsonObjectReader reader(item.header);
   while (const auto member = reader.next()) {
     empty = false;
+    if (!meta_length.empty() && member->named("meta_length")) splice.replace(member->value, meta_length);
     if (!member->named("length")) continue;
     splice.replace(member->value, digits);
     replaced = true;
   }
-  if (replaced || reader.failure()) return std::move(splice).finish();
-  Splice added(item.header);
-  added.replace(item.header.substr(item.header.find('{') + 1, 0),
-                "\"length\":" + digits + (empty ? "" : ","));
-  return std::move(added).finish();
+  auto header = std::move(splice).finish();
+  if (!replaced && !reader.failure()) header.insert(header.find('{') + 1, "\"length\":" + digits + (empty ? "" : ","));
+  return header;
 }
 
 }  // namespace picket::relay

@@ -98,6 +98,8 @@ Result<void> EnvelopeReader::read_header(Item& item, std::size_t start) const {
       item.content_type = member->is_string() ? member->raw_text() : std::string_view();
     } else if (member->named("attachment_type")) {
       item.attachment_type = member->is_string() ? member->raw_text() : std::string_view();
+    } else if (member->named("meta_length")) {
+      item.meta_length = parse_whole_number(member->value);
     } else if (member->named("item_count")) {
       item_count = parse_whole_number(member->value);
     }

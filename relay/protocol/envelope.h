@@ -44,6 +44,7 @@ struct Item {
   std::string_view content_type;     // raw JSON string content, "" when absent
   std::string_view attachment_type;  // likewise
   std::uint32_t item_count = 1;      // of container items, at least 1; else 1
+  std::optional<std::size_t> meta_length = {};  // of an attachment of a trace, see split_trace_attachment()
 };
 
 struct EnvelopeHeader {
@@ -83,8 +84,11 @@ struct HeaderChange {
 };
 Result<std::string> render_changed_header(std::string_view header, const HeaderChange& change);
 
-// The item's header with another `length`, added when it had none; every other byte kept.
+// The item's header for a payload of another length: `length`, added when it had none, and the
+// `meta_length` of an attachment of a trace, whose body has kept its own. Every other byte is kept.
 std::string render_item_header(const Item& item, std::size_t length);
+// The item with such a payload in place of its own.
+Item with_payload(const Item& item, std::string_view payload);
 
 // RFC 3339 with milliseconds and 'Z'; and the tolerant reading of what SDKs send (offsets, no
 // fraction, up to nanoseconds, a space for the T, a float of seconds).
@@ -98,5 +102,21 @@ DataCategory category_of(const Item& item);
 // True for the types that belong to an event and need an event id: event, transaction, security,
 // attachment, user_report, feedback, …
 bool requires_event_id(const Item& item);
+
+// An attachment that belongs to a trace instead, by its content type. Its payload says of itself what
+// the header of an event's attachment says:
+//
+//   payload := JSON object of `meta_length` bytes | body
+//
+// https://develop.sentry.dev/sdk/foundations/envelopes/envelope-items/#trace-attachment
+bool is_trace_attachment(const Item& item);
+struct TraceAttachment {
+  std::string_view meta;
+  std::string_view body;
+};
+// Nothing for other items, and for one whose header does not say where its body begins.
+std::optional<TraceAttachment> split_trace_attachment(const Item& item);
+// It names the span that it belongs to, or null for one of those beside it; without, it is the trace's alone.
+bool belongs_to_span(const Item& item);
 
 }  // namespace picket::relay

@@ -1,5 +1,7 @@
 #include "relay/protocol/envelope.h"
 
+#include "relay/protocol/json_object.h"
+
 #include <algorithm>
 #include <array>
 
@@ -60,8 +62,40 @@ DataCategory category_of(const Item& item) {
 bool requires_event_id(const Item& item) {
   const auto* const type = find_item_type(item.type);
   if (type == nullptr || !type->belongs_to_event) return false;
-  // An attachment of a trace stands alone.
-  return !item.content_type.starts_with("application/vnd.sentry.trace-attachment");
+  return !is_trace_attachment(item);
+}
+
+bool is_trace_attachment(const Item& item) {
+  if (item.type != "attachment") return false;
+  // By its name of today and that of the first SDKs.
+  for (const std::string_view name : {"application/vnd.sentry.trace-attachment", "application/vnd.sentry.attachment.v2"}) {
+    const auto given = item.content_type.substr(0, name.size());
+    if (std::ranges::equal(given, name, [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + ('a' - 'A') : a) == b; }))
+      return true;
+  }
+  return false;
+}
+
+std::optional<TraceAttachment> split_trace_attachment(const Item& item) {
+  if (!is_trace_attachment(item) || !item.meta_length || *item.meta_length > item.payload.size()) return std::nullopt;
+  return TraceAttachment{item.payload.substr(0, *item.meta_length), item.payload.substr(*item.meta_length)};
+}
+
+bool belongs_to_span(const Item& item) {
+  if (!is_trace_attachment(item)) return false;
+  JsonObjectReader reader(item.header);
+  while (const auto member = reader.next()) {
+    if (member->named("span_id")) return true;
+  }
+  return false;
+}
+
+Item with_payload(const Item& item, std::string_view payload) {
+  auto changed = item;
+  changed.payload = payload;
+  if (const auto parts = split_trace_attachment(item); parts && payload.size() >= parts->body.size())
+    changed.meta_length = payload.size() - parts->body.size();
+  return changed;
 }
 
 }  // namespace picket::relay

@@ -48,7 +48,8 @@ Schema::Schema() {
         &image_,    &debug_meta_, &span_data_,   &span_tags_, &span_,          &contexts_,
         &response_, &trace_,      &device_,      &feedback_,  &named_context_, &event_,
         &replay_,   &log_,        &span_v2_,     &span_link_, &trace_metric_,  &session_attrs_,
-        &session_,  &check_in_,   &user_report_, &profile_,   &security_,      &event_error_})
+        &session_,  &check_in_,   &user_report_, &profile_,   &security_,      &event_error_,  &trace_attachment_,
+        &view_element_, &view_hierarchy_})
     node->index();
 }
 
@@ -185,6 +186,12 @@ void Schema::make_traces() {
   leave(trace_metric_, {"timestamp", "trace_id", "span_id", "name", "type", "unit", "value"});
   touch(trace_metric_, Pii::maybe, attributes_, {"attributes"});
   trace_metric_.rest = {{}, &any_, Pii::maybe, {}};
+
+  record(trace_attachment_);
+  leave(trace_attachment_, {"attachment_id", "timestamp", "trace_id", "span_id", "content_type"});
+  touch(trace_attachment_, Pii::maybe, any_, {"filename"});
+  touch(trace_attachment_, Pii::maybe, attributes_, {"attributes"});
+  trace_attachment_.rest = {{}, &any_, Pii::maybe, {}};
 }
 
 void Schema::make_contexts() {
@@ -347,6 +354,17 @@ void Schema::make_others() {
   record(check_in_);
   touch(check_in_, Pii::no, contexts_field_, {"contexts"});
 
+  record(view_element_);
+  leave(view_element_, {"type", "alpha", "width", "height", "x", "y", "z", "depth", "visible", "visibility"});
+  touch(view_element_, Pii::maybe, any_, {"identifier", "name", "tag"});
+  touch(view_element_, Pii::no, view_elements_, {"children"});
+  view_element_.rest = {{}, &any_, Pii::yes, {}};
+  list(view_elements_, view_element_);
+  record(view_hierarchy_);
+  leave(view_hierarchy_, {"rendering_system"});
+  touch(view_hierarchy_, Pii::no, view_elements_, {"windows"});
+  view_hierarchy_.rest = {{}, &any_, Pii::yes, {}};
+
   record(user_report_);
   touch(user_report_, Pii::maybe, any_, {"name", "email", "comments"});
 
@@ -375,6 +393,8 @@ const Node* Schema::root_of(std::string_view item_type) const {
                                               {"log", &Schema::log_},
                                               {"otel_log", &Schema::any_},
                                               {"trace_metric", &Schema::trace_metric_},
+                                              {"trace_attachment", &Schema::trace_attachment_},  // its metadata
+                                              {"view_hierarchy", &Schema::view_hierarchy_},  // an attachment
                                               {"session", &Schema::session_},
                                               {"sessions", &Schema::session_},
                                               {"check_in", &Schema::check_in_},

@@ -89,8 +89,9 @@ class Schema {
   Node image_, images_, debug_meta_, span_data_, span_tags_, span_, spans_, contexts_,
       contexts_field_;
   Node response_, trace_, device_, feedback_, named_context_, monitor_;
-  Node event_, replay_, log_, span_v2_, span_links_, span_link_, trace_metric_, session_attrs_,
-      session_;
+  Node event_, replay_, log_, span_v2_, span_links_, span_link_, trace_metric_, trace_attachment_,
+      session_attrs_, session_;
+  Node view_element_, view_elements_, view_hierarchy_;
   Node check_in_, user_report_, profile_, security_, event_errors_, event_error_, form_;
 };
 

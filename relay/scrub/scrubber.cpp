@@ -37,16 +37,6 @@ void walk_all(Walk& walk, const relay::JsonIndex& index, std::size_t list, const
   }
 }
 
-// As the item's header says; "" when it does not.
-std::string file_name_of(const relay::Item& item) {
-  relay::JsonObjectReader reader(item.header);
-  while (const auto member = reader.next()) {
-    if (member->named("filename") && member->is_string())
-      return relay::unescape_json(member->raw_text());
-  }
-  return {};
-}
-
 struct Attempt {
   std::optional<std::string> scrubbed;
   bool broken = false;  // it is no JSON, and something in it matches or cannot be looked at
@@ -66,6 +56,8 @@ Attempt try_json(const RuleSet& rules, std::string_view type, relay::IndexedJson
     walk_all(walk, index, *items, *item);
   } else if (index.first(0) == '[') {
     walk_all(walk, index, 0, *node);
+  } else if (type == "view_hierarchy") {
+    walk.walk_bare(0, *node);
   } else {
     walk.walk_root(0, *node);
   }
@@ -112,6 +104,33 @@ std::optional<std::string> scrub_video(const RuleSet& rules, std::string_view it
       });
 }
 
+// A text of an object; "" when it has none of that name.
+std::string text_member(std::string_view object, std::string_view name) {
+  relay::JsonObjectReader reader(object);
+  while (const auto member = reader.next()) {
+    if (member->named(name) && member->is_string()) return relay::unescape_json(member->raw_text());
+  }
+  return {};
+}
+
+// What it says of itself as JSON, its body as a file of that name.
+std::optional<std::string> scrub_trace_attachment(const RuleSet& rules, const relay::TraceAttachment& parts) {
+  thread_local relay::JsonIndex index;
+  relay::IndexedJson meta(parts.meta, index);
+  const auto changed_meta = scrub_json(rules, "trace_attachment", meta);
+  const auto changed_body = scrub_attachment(rules, text_member(parts.meta, "filename"), parts.body);
+  if (!changed_meta && !changed_body) return std::nullopt;
+  std::string changed(changed_meta ? std::string_view(*changed_meta) : parts.meta);
+  return changed.append(changed_body ? std::string_view(*changed_body) : parts.body);
+}
+
+// What stood on the screen, which is JSON; then as any other file.
+std::optional<std::string> scrub_view_hierarchy(const RuleSet& rules, const relay::Item& item, relay::IndexedJson& payload) {
+  auto changed = scrub_json(rules, "view_hierarchy", payload);
+  auto as_file = scrub_attachment(rules, text_member(item.header, "filename"), changed ? std::string_view(*changed) : item.payload);
+  return as_file ? std::move(as_file) : std::move(changed);
+}
+
 }  // namespace
 
 struct Scrubber::State {
@@ -136,7 +155,9 @@ std::optional<std::string> Scrubber::scrub(const relay::Item& item,
                                            std::size_t& recording_bytes) const {
   const auto& rules = state_->rules;
   if (rules.empty() || item.payload.empty()) return std::nullopt;
-  if (item.type == "attachment") return scrub_attachment(rules, file_name_of(item), item.payload);
+  if (const auto parts = relay::split_trace_attachment(item)) return scrub_trace_attachment(rules, *parts);
+  if (item.type == "attachment" && item.attachment_type == "event.view_hierarchy") return scrub_view_hierarchy(rules, item, payload);
+  if (item.type == "attachment") return scrub_attachment(rules, text_member(item.header, "filename"), item.payload);
   if (item.type == "replay_recording") return scrub_recording(rules, item.payload, recording_bytes);
   if (item.type == "replay_video") return scrub_video(rules, item.payload, recording_bytes);
   return scrub_json(rules, item.type, payload);

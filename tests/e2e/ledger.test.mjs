@@ -1,6 +1,7 @@
 // Every column of the ledger: each fate an item can have is brought about, and found in its column, by the verb
 // and by the API, per hour, project, key and category. It balances.
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -72,3 +73,54 @@ test("what becomes of an item is in its column", async () => {
   await good.end();
   await picky.end();
 });
+
+// Until the journal had to let go of what no destination had yet: a minute old, or the oldest of too much.
+async function afterRecycling(storage, within) {
+  const upstream = await new ScriptedUpstream().start();
+  const port = new URL(upstream.url).port;
+  await upstream.stop();
+  const config = join(tempFolder(), "picket.toml");
+  writeFileSync(config, `[[upstream]]\nname = "hub"\nurl = "http://127.0.0.1:${port}"\nretry_min = "20ms"\nretry_max = "200ms"\nmax_in_flight = 2\n`);
+  const edge = await new Picket({ config, env: { PICKET_STORAGE_SEGMENT_BYTES: "1MiB", ...storage } }).start();
+  edge.expectErrors = true; // "records were recycled before they could be forwarded"
+  let stored = 0;
+  for (let i = 0; i < 90; ++i) {
+    const id = eventId();
+    const answer = await post(edge, envelope(id, [[{ type: "event" }, errorEvent(id)], [{ type: "attachment", filename: "noise" }, randomBytes(60_000)]])).catch(() => null);
+    if (answer?.status === 200) ++stored;
+    if (i % 30 === 0) await post(edge, "nonsense"); // drops have records of their own
+  }
+  const hub = () => Object.fromEntries(JSON.parse(picket(["ledger", "--json", "--storage", edge.storage], { env: edge.env }).out).data
+    .filter((line) => line.stored > 0).map((line) => [line.category, { stored: line.stored, ...line.destinations.hub }]));
+  const balances = async () => {
+    await until(() => edge.status().digest.waiting === 0, { what: "the digest" });
+    for (const by of ["category", "hour,project,category"]) {
+      const checked = picket(["ledger", "--check", "--by", by, "--storage", edge.storage], { env: edge.env });
+      assert.equal(checked.code, 0, checked.out + checked.err);
+    }
+  };
+  await until(() => edge.status().journal.first > 1, { within, what: "the journal to let go of something" });
+  await balances();
+  const before = hub();
+  assert.ok(before.error.expired > 0 && before.error.forwarded === 0, JSON.stringify(before));
+  await upstream.start(port);
+  await until(() => edge.status().destinations[0].waiting === 0, { within: 60_000, what: "the rest to be sent" });
+  await balances();
+  for (const [category, { stored: all, forwarded, expired, waiting }] of Object.entries(hub())) {
+    assert.equal(forwarded + expired, all, category);
+    assert.equal(waiting, 0);
+    assert.ok(expired > 0 && forwarded > 0, category);
+  }
+  const { error, attachment } = hub();
+  assert.equal(error.stored, stored);
+  assert.deepEqual([attachment.forwarded, attachment.expired], [error.forwarded, error.expired], "what was one envelope had one fate");
+  assert.equal(new Set(upstream.ids()).size, error.forwarded);
+  await edge.end();
+  await upstream.stop();
+}
+
+test("what grew too old for the journal before it was forwarded has expired, and the ledger balances", { timeout: 200_000 }, () =>
+  afterRecycling({ PICKET_STORAGE_RETENTION: "1m" }, 100_000));
+
+test("what a small journal had no room for has expired, and the ledger balances", { timeout: 100_000 }, () =>
+  afterRecycling({ PICKET_STORAGE_JOURNAL_MAX_BYTES: "4MiB", PICKET_STORAGE_WHEN_FULL: "drop_oldest" }, 30_000));

@@ -40,6 +40,42 @@ test("statsd, metric buckets and items of unknown types are stored and readable"
   assert.deepEqual(Buffer.from(await bytes.arrayBuffer()), Buffer.from([0, 1, 2, 255]));
 });
 
+test("an attachment of a trace is kept scrubbed, is read back with its bytes, and is the same at a second Picket", async () => {
+  const hub = await new Picket().start();
+  const edge = await new Picket({ env: { PICKET_UPSTREAM_0_DSN: hub.liveDsn } }).start();
+  const trace = eventId();
+  const own = eventId();
+  const body = Buffer.from([0, 1, 2, 255, 10, 123]);
+  const meta = Buffer.from(JSON.stringify({ attachment_id: own, trace_id: trace, timestamp: Date.now() / 1000, filename: "tide.bin", content_type: "application/x-tide",
+    attributes: { password: { type: "string", value: "hunter2" }, quay: { type: "string", value: "north" }, depth: { type: "integer", value: 12 } } }));
+  const item = { type: "attachment", content_type: "application/vnd.sentry.trace-attachment", meta_length: meta.length, span_id: "aaaaaaaaaaaaaaaa" };
+  const now = Date.now() / 1000;
+  const span = { items: [{ trace_id: trace, span_id: "aaaaaaaaaaaaaaaa", name: "soundings", status: "ok", is_segment: true, start_timestamp: now - 1, end_timestamp: now, attributes: {} }] };
+  const sent = await post(edge, envelope(eventId(), [[{ type: "span", item_count: 1, content_type: "application/vnd.sentry.items.span.v2+json" }, span], [item, Buffer.concat([meta, body])],
+    [{ ...item, meta_length: undefined }, "no one knows where its body begins"]], { trace: { trace_id: trace } }), { gzip: true });
+  assert.equal(sent.status, 200);
+  for (const side of [edge, hub]) {
+    const all = `projects/${side.organization}/${side.project}/traces/${trace}/attachments/`;
+    const [shown, ...others] = await until(async () => { const { body } = await side.api(all); return body.length > 0 && body; }, { what: "the attachment" });
+    assert.deepEqual(others, []);
+    assert.deepEqual([shown.id, shown.name, shown.mimetype, shown.size, shown.trace_id, shown.span_id], [own, "tide.bin", "application/x-tide", body.length, trace, "aaaaaaaaaaaaaaaa"]);
+    const bytes = await fetch(`${side.url}/api/0/${all}${own}/?download`, { headers: { Authorization: `Bearer ${side.token}` } });
+    assert.deepEqual(Buffer.from(await bytes.arrayBuffer()), body);
+    const found = await side.api(`projects/${side.organization}/${side.project}/trace-items/${own}/?item_type=attachments&trace_id=${trace}`);
+    assert.equal(found.status, 200);
+    const values = Object.fromEntries(found.body.attributes.map((each) => [each.name, each.value]));
+    assert.deepEqual([values.password, values.quay, values.depth, values["file.name"]], ["[Filtered]", "north", 12, "tide.bin"]);
+    await until(() => side.status().digest.waiting === 0, { what: "the digest" });
+    assert.equal(side.status().ledger.reasons["invalid/invalid_trace_attachment"] > 0, true);
+  }
+  assert.doesNotMatch(spawnSync("grep", ["-rlaF", "hunter2", join(edge.storage, "journal")]).stdout.toString(), /./, "nothing of it on the disk");
+  await until(() => edge.status().destinations[0].waiting === 0);
+  for (const side of [edge, hub]) {
+    await assertConserved(assert, side);
+    await side.end();
+  }
+});
+
 test("@sentry/node: a transaction with spans, logs and metrics make one trace", async () => {
   const folder = tempFolder();
   const script = join(folder, "app.mjs");

@@ -11,6 +11,21 @@ using fuzz::lies_inside;
 
 namespace {
 
+// Its header for a payload whose metadata have grown by a byte says so.
+void check_trace_attachment(const Item& item) {
+  const auto parts = split_trace_attachment(item);
+  if (!parts) return;
+  check(lies_inside(parts->meta, item.payload) && lies_inside(parts->body, item.payload), "both parts lie inside the payload");
+  check(parts->meta.size() + parts->body.size() == item.payload.size(), "the parts are the payload");
+  const auto payload = " " + std::string(item.payload);
+  const auto changed = with_payload(item, payload);
+  check(changed.meta_length == parts->meta.size() + 1, "the body keeps its length");
+  const auto bytes = "{}\n" + render_item_header(item, payload.size()) + "\n" + payload;
+  const auto reread = parse_envelope(bytes);
+  check(reread && reread->items.size() == 1, "a changed item parses");
+  check(split_trace_attachment(reread->items[0])->body == parts->body, "and has the same body");
+}
+
 void check_item(const Item& item, std::string_view bytes) {
   check(lies_inside(item.header, bytes), "an item's header lies inside the input");
   check(lies_inside(item.payload, bytes), "an item's payload lies inside the input");
@@ -27,6 +42,8 @@ void check_item(const Item& item, std::string_view bytes) {
   }
   category_of(item);
   requires_event_id(item);
+  belongs_to_span(item);
+  check_trace_attachment(item);
 }
 
 void check_header(std::string_view header, const EnvelopeHeader& fields) {

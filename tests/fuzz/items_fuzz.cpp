@@ -92,7 +92,10 @@ void check_kept(const ParsedBatch& batch) {
   }
   for (const auto& segment : batch.replays.segments) check(segment.replay_id.size() == 16, "a segment belongs to a replay");
   for (const auto& profile : batch.replays.profiles) check(!profile.row.SerializeAsString().empty(), "a profile's row can be written");
-  for (const auto& attachment : batch.attachments) check(attachment.sha1.size() == 20, "an attachment has a checksum");
+  for (const auto& attachment : batch.attachments) {
+    check(attachment.sha1.size() == 20, "an attachment has a checksum");
+    check(attachment.trace_item.empty() || attachment.trace_item.size() == 16, "one of a trace has an id of its own");
+  }
 }
 
 void check_report(std::string_view json) {

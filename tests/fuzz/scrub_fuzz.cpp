@@ -3,7 +3,8 @@
 //
 //   input := type ' ' advanced configuration '\n' payload
 //   type := 'e' event, 's' span, 'l' log, 'r' replay_event, 'p' profile, 'c' security report, 'a'
-//   attachment, 'o' replay_recording, 'v' replay_video;
+//   attachment, 't' attachment of a trace (up to a zero byte what it says of itself),
+//   'h' view hierarchy, 'o' replay_recording, 'v' replay_video;
 //           in upper case also with IP addresses, sensitive and safe fields
 
 #include "fuzz/invariant.h"
@@ -11,6 +12,8 @@
 #include "relay/protocol/json_repair.h"
 #include "relay/protocol/recording.h"
 #include "relay/scrub/scrubber.h"
+
+#include <algorithm>
 
 namespace picket::scrub {
 
@@ -25,7 +28,9 @@ std::string type_of(char letter) {
     case 'r': return "replay_event";
     case 'p': return "profile";
     case 'c': return "raw_security";
-    case 'a': return "attachment";
+    case 'a':
+    case 'h':
+    case 't': return "attachment";
     case 'o': return "replay_recording";
     case 'v': return "replay_video";
     default: return "event";
@@ -70,9 +75,22 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   item.type = type_of(input[0]);
   item.header = R"({"filename":"a.log"})";
   item.payload = input.substr(line + 1);
+  if ((input[0] | 0x20) == 'h') item.attachment_type = "event.view_hierarchy";
+  if ((input[0] | 0x20) == 't') {
+    item.content_type = "application/vnd.sentry.trace-attachment";
+    item.meta_length = std::min(item.payload.find('\0'), item.payload.size());
+  }
   const auto once = scrubber.scrub(item);
   if (!once) return 0;
-  if (item.type == "attachment") {
+  if (const auto parts = relay::split_trace_attachment(item)) {
+    const auto changed = relay::with_payload(item, *once);
+    const auto changed_parts = relay::split_trace_attachment(changed);
+    check(changed_parts && changed_parts->body.size() == parts->body.size(), "a body keeps its length");
+    check(changed_parts->meta == parts->meta || relay::is_json(changed_parts->meta), "JSON stays JSON");
+    if (advanced.empty()) check(!scrubber.scrub(changed), "a second time changes nothing");
+    return 0;
+  }
+  if (item.type == "attachment" && item.attachment_type.empty()) {
     check(once->size() == item.payload.size(), "an attachment keeps its length");
     return 0;
   }
@@ -80,7 +98,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
     check(once->substr(0, once->find('\n')) == item.payload.substr(0, item.payload.find('\n')), "a recording keeps its header");
   } else if (item.type == "replay_video") {
     check(relay::split_replay_video(*once).video == relay::split_replay_video(item.payload).video, "a film stays");
-  } else {
+  } else if (advanced.empty() || item.type != "attachment") {  // a rule for files may be for any byte of them
     check(relay::is_json(item.payload) || relay::is_json(relay::repair_json(item.payload)), "only JSON changes");
     check(relay::is_json(*once), "JSON stays JSON");
   }

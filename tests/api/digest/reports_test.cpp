@@ -88,6 +88,34 @@ TEST_F(Reports, AttachmentsAreFoundWithOrWithoutTheirEvent) {
   EXPECT_EQ(second.type(), "event.view_hierarchy");
 }
 
+TEST_F(Reports, AttachmentsOfATraceAreFoundByIt) {
+  const std::string ours = R"({"attachment_id":"019a72d0-7ffe-7720-8c01-3ac888b38d9e","trace_id":")" + id_text(9) + R"(","filename":"cart.txt","content_type":"text/plain"})";
+  const std::string of_header = R"({"attachment_id":"019a72d07ffe77208c013ac888b38d9f"})";
+  const auto of_trace = [](std::string_view meta, std::string_view more = "") {
+    return item("attachment", std::string(meta) + "body", R"(,"content_type":"application/vnd.sentry.trace-attachment","meta_length":)" + std::to_string(meta.size()) + std::string(more));
+  };
+  receive(envelope(item("event", R"({"message":"m"})") + of_trace(ours, R"(,"span_id":"aaaaaaaaaaaaaaaa")"), id_text(1)));
+  receive("{\"trace\":{\"trace_id\":\"" + id_text(8) + "\"}}\n" + of_trace(of_header));
+  for (const std::string_view wrong : {R"({"trace_id":"00000000000000000000000000000009"})", "[]", "{", ""}) receive(envelope(of_trace(wrong)));
+  receive(envelope(of_trace(of_header)));  // no trace
+  receive(envelope(item("attachment", ours, R"(,"content_type":"application/vnd.sentry.attachment.v2","meta_length":100000)")));
+  digest_all();
+  EXPECT_EQ(rows(Table::attachments), 2U);
+  const auto first = row<schema::Attachment>(Table::attachments, Key().u64(test_project).raw(raw(9)).u64(1).u16(1));
+  EXPECT_EQ(first.name(), "cart.txt");
+  EXPECT_EQ(first.content_type(), "text/plain");
+  EXPECT_EQ(first.bytes(), 4U);
+  EXPECT_EQ(relay::render_hex(first.trace_item()), "019a72d07ffe77208c013ac888b38d9e");
+  EXPECT_EQ(relay::render_hex(first.span_id()), "aaaaaaaaaaaaaaaa");
+  EXPECT_EQ(relay::render_hex(first.sha1()), "02083f4579e08a612425c0c1a17ee47add783b94");
+  const auto second = row<schema::Attachment>(Table::attachments, Key().u64(test_project).raw(raw(8)).u64(2).u16(0));
+  EXPECT_EQ(second.name(), "Unnamed Attachment");
+  EXPECT_TRUE(second.span_id().empty());
+  EXPECT_EQ(rows(Table::raw_items), 8U) << "kept as they came, all of them";
+  EXPECT_EQ(outcomes()["attachment_item accepted"], 2U);
+  EXPECT_EQ(outcomes()["attachment_item invalid/invalid_trace_attachment"], 6U);
+}
+
 TEST_F(Reports, AttachmentsGoWithTheJournal) {
   for (std::uint64_t number = 1; number <= 3; ++number)
     receive(envelope(item("attachment", "x"), id_text(number)));

@@ -166,6 +166,76 @@ TEST_F(LedgerTest, SaysWhatDoesNotBalance) {
   EXPECT_EQ(wrong[0], "hub: error, stored 6 is not forwarded 3 + waiting 2 + quarantined 0 + expired 0 + not routed 0 + not sampled 0");
 }
 
+TEST_F(LedgerTest, WhatTheJournalRecycledUnreadHasExpired) {
+  for (int i = 0; i < 6; ++i) receive_counted(digest::test_project, {{DataCategory::error, 1}, {DataCategory::attachment, 2}});
+  receive_drops(relay::Outcome::filtered, 3);  // has a number of its own
+  digest_all();
+  add_destination(2);
+  add_fate(1, DataCategory::error, 1);
+  add_fate(1, DataCategory::attachment, 2);
+  ASSERT_TRUE(journal.recycle_before(5));
+  const auto expect_three_expired = [&](std::uint64_t waiting) {
+    for (const auto& by : {LedgerGrouping{.category = true}, LedgerGrouping{.hour = true, .project = true, .category = true}}) {
+      const auto report = collect({.projects = {}, .by = by});
+      EXPECT_EQ(report.lines.size(), 2U) << "none of its own for what was recycled";
+      const auto& errors = line_of(report, DataCategory::error)->destinations.at("hub");
+      EXPECT_EQ(errors.expired, 3U);
+      EXPECT_EQ(errors.waiting, waiting);
+      EXPECT_EQ(line_of(report, DataCategory::attachment)->destinations.at("hub").expired, 6U);
+      EXPECT_TRUE(check_ledger(report).empty());
+    }
+    EXPECT_TRUE(check_ledger(collect({.projects = {}, .by = {}})).empty());
+  };
+  expect_three_expired(2);  // as soon as the journal has let go of them
+  add_destination(8);       // and once the forwarder has come by
+  add_fate(1, DataCategory::error, 3);
+  add_fate(1, DataCategory::attachment, 6);
+  const auto written = tables->write([&](buffer::Batch& batch) {
+    schema::Count row;
+    row.set_quantity(3);
+    const auto hour = static_cast<std::uint64_t>(digest::hour_of(clock.now()));
+    buffer::put_row(batch, buffer::Table::forwarding, buffer::Key().text("hub").u64(0).u64(hour).u8(255).u8(3), row);
+  });
+  ASSERT_TRUE(written);
+  expect_three_expired(0);
+}
+
+TEST_F(LedgerTest, WhatIsMissingOfHoursThatTheJournalHoldsHasNotExpired) {
+  receive_counted(digest::test_project, {{DataCategory::error, 1}});
+  clock.advance(std::chrono::hours(1));
+  for (int i = 0; i < 3; ++i) receive_counted(digest::test_project, {{DataCategory::error, 1}});
+  clock.advance(std::chrono::hours(1));
+  for (int i = 0; i < 3; ++i) receive_counted(digest::test_project, {{DataCategory::error, 1}});
+  digest_all();
+  add_destination(8);
+  add_fate(1, DataCategory::error, 1);  // in the last hour, of three
+  ASSERT_TRUE(journal.recycle_before(3));
+  const auto report = collect({.projects = {}, .by = {.hour = true}});
+  ASSERT_EQ(report.lines.size(), 3U);
+  EXPECT_EQ(report.lines[0].destinations.at("hub").expired, 1U);
+  EXPECT_EQ(report.lines[1].destinations.at("hub").expired, 3U) << "some of that hour is gone";
+  EXPECT_EQ(report.lines[2].destinations.at("hub").expired, 0U);
+  EXPECT_EQ(check_ledger(report).size(), 1U);
+  EXPECT_EQ(check_ledger(collect()).size(), 1U) << "also where hours are not told apart";
+}
+
+TEST_F(LedgerTest, WhatWasThereBeforeADestinationThatBeginsWithTheNextIsNotForIt) {
+  for (int i = 0; i < 4; ++i) receive_counted(digest::test_project, {{DataCategory::error, 1}});
+  digest_all();
+  add_destination(4);
+  const auto written = tables->write([&](buffer::Batch& batch) {
+    auto row = *buffer::find_row<schema::Destination>(batch, buffer::Table::destinations, "hub");
+    row.set_started(4);
+    buffer::put_row(batch, buffer::Table::destinations, "hub", row);
+  });
+  ASSERT_TRUE(written);
+  const auto report = collect();
+  const auto& onward = line_of(report, DataCategory::error)->destinations.at("hub");
+  EXPECT_EQ(onward.not_routed, 3U);
+  EXPECT_EQ(onward.waiting, 1U);
+  EXPECT_TRUE(check_ledger(report).empty());
+}
+
 TEST_F(LedgerTest, TellsProjectsHoursAndKeysApartWhenAsked) {
   add_project(8, "other");
   receive_counted(digest::test_project, {{DataCategory::error, 1}});

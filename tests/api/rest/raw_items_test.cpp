@@ -82,5 +82,34 @@ TEST_F(RawItems, OldMetricsAreReadAsTheNewOnesAre) {
   EXPECT_EQ(get(project_path("raw-items/?type=metric_buckets")).json.as_array().size(), 0U);
 }
 
+TEST_F(RawItems, AMetricsNumberIsItsValueWhateverAttributesItHas) {
+  const auto metric = [](double value, std::string_view attribute) {
+    return R"({"name":"till.total","type":"distribution","trace_id":"0123456789abcdef0123456789abcdef","value":)" + std::to_string(value) +
+           R"(,"attributes":{"value":)" + std::string(attribute) + "}}";
+  };
+  receive(R"({"items":[)" + metric(10, R"({"type":"string","value":"gold"})") + "," + metric(20, R"({"type":"string","value":"1000"})") + "," +
+              metric(30, R"({"type":"integer","value":7})") + "," + metric(40, R"({"type":"double","value":8.5})") + "," +
+              metric(50, R"({"type":"boolean","value":true})") + "]}",
+          "trace_metric");
+  digest();
+  const auto ask = [&](std::string_view rest) {
+    auto answer = get(organization_path("events/?dataset=tracemetrics&" + std::string(rest)));
+    EXPECT_EQ(answer.status, 200U) << answer.text;
+    return answer["data"];
+  };
+  EXPECT_EQ(ask("field=sum(value)").at(0).at("sum(value)"), 150.0);
+  EXPECT_EQ(ask("field=sum(metric.value)").at(0).at("sum(metric.value)"), 150.0);
+  EXPECT_EQ(ask("field=max(value,till.total,distribution)").at(0).at("max(value,till.total,distribution)"), 50.0);
+  EXPECT_EQ(ask("field=p50(value)").at(0).at("p50(value)"), 30.0);
+  EXPECT_EQ(ask("field=count_unique(value)").at(0).at("count_unique(value)"), 5);
+  EXPECT_EQ(ask("field=value&query=value:%3E25&sort=value").as_array().size(), 3U);
+  EXPECT_EQ(ask("field=value&query=value:20").at(0).at("value"), 20.0);
+  EXPECT_TRUE(ask("field=value&query=value:gold").as_array().empty());
+  EXPECT_EQ(ask("field=tags[value,string]&field=value&query=tags[value,string]:gold").at(0).at("value"), 10.0);
+  EXPECT_EQ(ask("field=tags[value,string]&query=tags[value,string]:gold").at(0).at("tags[value,string]"), "gold");
+  const auto attributes = get(organization_path("trace-items/attributes/?dataset=tracemetrics&attributeType=string&substringMatch=value"));
+  EXPECT_EQ(attributes.json.at(0).at("key"), "tags[value,string]") << attributes.text;
+}
+
 }  // namespace
 }  // namespace picket::rest

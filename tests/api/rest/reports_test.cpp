@@ -33,6 +33,51 @@ class ReportsApi : public IssuesTest {
   }
 };
 
+constexpr std::string_view trace_of_attachments = "0123456789abcdef0123456789abcdef";
+
+TEST_F(ReportsApi, AnAttachmentOfATraceIsListedShownDownloadedAndDeleted) {
+  const std::string meta = R"({"attachment_id":"019a72d0-7ffe-7720-8c01-3ac888b38d9e","trace_id":"0123456789abcdef0123456789abcdef","timestamp":1760520026.5,
+    "filename":"cart.txt","content_type":"text/plain","attributes":{"items":{"type":"integer","value":3},"shop":{"type":"string","value":"north"},"odd":null}})";
+  const auto event = error("ValueError");
+  receive_item(event, "attachment", meta + "two pears", R"(,"content_type":"application/vnd.sentry.trace-attachment","span_id":"aaaaaaaaaaaaaaaa","meta_length":)" + std::to_string(meta.size()));
+  EXPECT_TRUE(get(attachments(event)).json.as_array().empty()) << "not the event's beside which it came";
+
+  const auto all = project_path("traces/" + std::string(trace_of_attachments) + "/attachments/");
+  const auto list = get(all);
+  ASSERT_EQ(list.json.as_array().size(), 1U) << list.text;
+  const auto& shown = list.json.at(0);
+  const std::string id = "019a72d07ffe77208c013ac888b38d9e";
+  EXPECT_EQ(shown.at("id"), json_text(id));
+  EXPECT_EQ(shown.at("name"), "cart.txt");
+  EXPECT_EQ(shown.at("mimetype"), "text/plain");
+  EXPECT_EQ(shown.at("size"), 9);
+  EXPECT_EQ(shown.at("trace_id"), json_text(trace_of_attachments));
+  EXPECT_EQ(shown.at("span_id"), "aaaaaaaaaaaaaaaa");
+  EXPECT_EQ(get(all + id + "/").json, shown);
+  const auto bytes = get(all + id + "/?download=1");
+  EXPECT_EQ(bytes.text, "two pears");
+  EXPECT_EQ(bytes.content_type, "text/plain");
+  EXPECT_TRUE(bytes.headers.find("Content-Disposition").starts_with("attachment; filename=\"cart.txt\""));
+
+  const auto at = project_path("trace-items/" + id + "/?item_type=attachments");
+  EXPECT_EQ(get(at).status, 400U) << "which trace?";
+  EXPECT_EQ(get(at + "&trace_id=" + std::string(31, '0') + "1").status, 404U);
+  const auto as_item = get(at + "&trace_id=" + std::string(trace_of_attachments));
+  ASSERT_EQ(as_item.status, 200U) << as_item.text;
+  EXPECT_EQ(as_item["itemId"], json_text(id));
+  EXPECT_EQ(as_item["timestamp"], "2025-10-15T09:20:26.500000Z");
+  EXPECT_EQ(as_item["attributes"], boost::json::parse(R"([{"name":"items","type":"int","value":3},{"name":"shop","type":"str","value":"north"},
+    {"name":"file.name","type":"str","value":"cart.txt"},{"name":"file.size","type":"int","value":9},
+    {"name":"sentry.content-type","type":"str","value":"text/plain"},{"name":"sentry.span_id","type":"str","value":"aaaaaaaaaaaaaaaa"},
+    {"name":"trace","type":"str","value":"0123456789abcdef0123456789abcdef"},{"name":"project_id","type":"int","value":)" + std::to_string(first.project_id) + "}]"))
+      << as_item.text;
+
+  EXPECT_EQ(call("DELETE", all + id + "/", "").status, 204U);
+  EXPECT_EQ(get(all + id + "/").status, 404U);
+  EXPECT_TRUE(get(all).json.as_array().empty());
+  EXPECT_EQ(get(project_path("traces/none/attachments/")).status, 404U);
+}
+
 TEST_F(ReportsApi, AReportIsListedAndShownWithItsEvent) {
   const auto event = error("ValueError");
   receive_item(event, "user_report", report(event, "it broke"));

@@ -183,6 +183,58 @@ TEST(Pipeline, FiltersGoBeforeSampling) {
   EXPECT_EQ(judged.dropped[0].reason, "filtered-transaction");
 }
 
+std::string attachment_of_trace(std::string_view more) {
+  const std::string meta = R"({"attachment_id":"019a72d07ffe77208c013ac888b38d9e","attributes":{"api_key":{"type":"string","value":"k"}}})";
+  return R"({"type":"attachment","content_type":"application/vnd.sentry.trace-attachment","length":)" + std::to_string(meta.size() + 4) +
+         R"(,"meta_length":)" + std::to_string(meta.size()) + std::string(more) + "}\n" + meta + "body\n";
+}
+
+Judgement judge_items(const Sender& who, std::string_view items, double drawn = 0.1) {
+  const auto bytes = R"({"trace":{"trace_id":"771a43a4192642f0b136d5159a501700","sample_rand":")" + std::to_string(drawn) + "\"}}\n" + std::string(items);
+  const auto envelope = relay::parse_envelope(bytes);
+  EXPECT_TRUE(envelope);
+  QuotaBook book;
+  return Pipeline(book).judge(who, *envelope, {"198.51.100.7", "sdk/1"}, Time{});
+}
+
+TEST(Pipeline, AScrubbedAttachmentOfATraceStillSaysWhereItsBodyBegins) {
+  const auto judged = judge_items(sender(), attachment_of_trace(""));
+  ASSERT_TRUE(judged.envelope);
+  const std::string kept(std::string_view(*judged.envelope));
+  const auto envelope = relay::parse_envelope(kept);
+  ASSERT_TRUE(envelope) << kept;
+  const auto parts = relay::split_trace_attachment(envelope->items.at(0));
+  ASSERT_TRUE(parts) << kept;
+  EXPECT_EQ(parts->body, "body");
+  EXPECT_NE(parts->meta.find("[Filtered]"), std::string_view::npos) << parts->meta;
+}
+
+TEST(Pipeline, AnAttachmentOfASpanGoesWithTheSpan) {
+  const auto who = sender(R"({"options":{"picket:quotas":[{"id":"none","categories":["span"],"limit":0}]}})");
+  const std::string span = "{\"type\":\"span\"}\n{\"span_id\":\"aaaaaaaaaaaaaaaa\"}\n";
+  for (const std::string_view owner : {R"(,"span_id":"aaaaaaaaaaaaaaaa")", R"(,"span_id":null)"}) {
+    const auto judged = judge_items(who, attachment_of_trace(owner) + span);
+    ASSERT_EQ(judged.dropped.size(), 2U) << owner;
+    for (const auto& dropped : judged.dropped) EXPECT_EQ(dropped.outcome, relay::Outcome::rate_limited);
+    EXPECT_TRUE(judged.kept.empty());
+  }
+  const auto alone = judge_items(who, attachment_of_trace("") + span);
+  ASSERT_EQ(alone.dropped.size(), 1U);
+  EXPECT_EQ(alone.dropped[0].items.category, relay::DataCategory::span);
+  EXPECT_TRUE(judge_items(who, attachment_of_trace(R"(,"span_id":null)")).dropped.empty()) << "no span was refused";
+}
+
+TEST(Pipeline, AttachmentsOfATraceAreSampledWithIt) {
+  const auto who = sender(sampling_by(""));
+  const std::string span = "{\"type\":\"span\"}\n{\"span_id\":\"aaaaaaaaaaaaaaaa\"}\n";
+  for (const auto& items : {attachment_of_trace(""), attachment_of_trace("") + span, span + attachment_of_trace("")}) {
+    EXPECT_TRUE(judge_items(who, items, 0.4).dropped.empty());
+    EXPECT_TRUE(judge_items(who, items, 0.6).kept.empty());
+  }
+  const auto of_event = judge_items(who, "{\"type\":\"attachment\",\"length\":1}\nx\n", 0.6);
+  EXPECT_TRUE(of_event.dropped.empty());
+}
+
 TEST(Pipeline, ATargetRateSamplesWhatTheRulesLeaveUndecided) {
   schema::Project project;
   project.set_id(1);

@@ -195,5 +195,51 @@ TEST_F(ServedIngest, Answers413WhateverMakesItTooLarge) {
   EXPECT_TRUE(stored().empty());
 }
 
+// What depends on a project's settings: 403 to pages of elsewhere, 429 where there is no room left, except to those
+// who must not hear it.
+TEST_F(ServedIngest, Answers403ToOtherOriginsAnd429WithoutRoom) {
+  ASSERT_TRUE(tables->write([&](buffer::Batch& batch) {
+    schema::Project project;
+    project.set_id(1);
+    project.set_options_json(R"({"allowedDomains":["shop.example"],"options":{"picket:quotas":[{"id":"none",
+        "categories":["error","default","transaction","session","attachment","log_item","span","monitor","security"],"limit":0}]}})");
+    buffer::put_row(batch, buffer::Table::projects, buffer::Key().u64(1), project);
+    batch.put(buffer::Table::meta, "projects_generation", buffer::Key().u64(7));
+  }));
+  ingest->refresh_projects();
+  struct Asked {
+    std::string_view target;
+    int status;
+    std::string_view body;
+    std::string_view type;
+    bool limited;
+  };
+  constexpr Asked asked[] = {
+      {envelope, 429, good, "text/plain", true},
+      {store, 429, "{}", "text/plain", true},
+      {"/api/1/security/", 429, R"({"csp-report":{"document-uri":"https://shop.example/"}})", "application/csp-report", true},
+      {traces, 429, R"({"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"0123456789abcdef0123456789abcdef","spanId":"0123456789abcdef","name":"n","startTimeUnixNano":"1","endTimeUnixNano":"2"}]}]}]})", "application/json", true},
+      {attachments, 429, form_with_file, "multipart/form-data; boundary=b", true},
+      {"/api/1/nel/", 200, R"([{"type":"network-error","body":{}}])", "application/json", false},
+      {"/api/1/cron/job/", 202, R"({"status":"ok"})", "application/json", false},
+      {"/api/1/minidump/", 200, "MDMP", "application/x-dmp", false},
+  };
+  for (const auto& [target, status, body, type, limited] : asked) {
+    testing::HttpClient client(server->port());
+    const auto address = std::string(target) + "?sentry_key=" + std::string(good_key);
+    const auto reply = client.request("POST", address, std::string(body), {{"Content-Type", std::string(type)}});
+    ASSERT_TRUE(reply) << target;
+    EXPECT_EQ(reply->status, status) << target << reply->body;
+    EXPECT_EQ(!reply->header("Retry-After").empty(), limited) << target;
+    if (limited) {
+      EXPECT_FALSE(reply->header("X-Sentry-Rate-Limits").empty()) << target;
+    }
+    const auto elsewhere = client.request("POST", address, std::string(body), {{"Content-Type", std::string(type)}, {"Origin", "https://evil.example"}});
+    ASSERT_TRUE(elsewhere) << target;
+    EXPECT_EQ(elsewhere->status, 403) << target;
+  }
+  EXPECT_TRUE(stored().empty());
+}
+
 }  // namespace
 }  // namespace picket::ingest

@@ -111,8 +111,20 @@ TEST(RequiresEventId, HoldsForWhatBelongsToAnEvent) {
 
 TEST(RequiresEventId, DoesNotHoldForTheAttachmentOfATrace) {
   auto item = item_of("attachment");
-  item.content_type = "application/vnd.sentry.trace-attachment";
-  EXPECT_FALSE(requires_event_id(item));
+  for (const std::string_view type : {"application/vnd.sentry.trace-attachment", "application/vnd.sentry.attachment.v2",
+                                      "Application/Vnd.Sentry.Attachment.V2; charset=utf-8"}) {
+    item.content_type = type;
+    EXPECT_TRUE(is_trace_attachment(item)) << type;
+    EXPECT_FALSE(requires_event_id(item)) << type;
+  }
+  for (const std::string_view type : {"", "text/plain", "application/vnd.sentry.attachment-ref+json", "application/vnd.sentry.attachment.v"}) {
+    item.content_type = type;
+    EXPECT_FALSE(is_trace_attachment(item)) << type;
+    EXPECT_TRUE(requires_event_id(item)) << type;
+  }
+  item.type = "log";
+  item.content_type = "application/vnd.sentry.attachment.v2";
+  EXPECT_FALSE(is_trace_attachment(item)) << "the type decides first";
 }
 
 }  // namespace

@@ -37,6 +37,52 @@ TEST(Envelope, ReadsHeaderAndItems) {
   EXPECT_EQ(envelope->items[1].payload, "{\"message\":\"m\"");
 }
 
+constexpr std::string_view trace_attachment = R"("type":"attachment","content_type":"application/vnd.sentry.trace-attachment")";
+
+Item trace_attachment_of(std::string_view bytes) {
+  const auto envelope = parse_envelope(bytes);
+  EXPECT_TRUE(envelope) << envelope.error().detail;
+  return envelope->items.at(0);
+}
+
+TEST(TraceAttachment, IsMetadataAndABody) {
+  const auto bytes = "{}\n{" + std::string(trace_attachment) + R"(,"length":12,"meta_length":7,"span_id":null})" + "\n{\"a\":1}hello\n";
+  const auto item = trace_attachment_of(bytes);
+  const auto parts = split_trace_attachment(item);
+  ASSERT_TRUE(parts);
+  EXPECT_EQ(parts->meta, R"({"a":1})");
+  EXPECT_EQ(parts->body, "hello");
+  EXPECT_TRUE(belongs_to_span(item)) << "null: of one of the spans beside it";
+}
+
+TEST(TraceAttachment, IsOneOnlyWhereItsHeaderSaysWhereItsBodyBegins) {
+  for (const std::string_view more : {"", R"(,"meta_length":13)", R"(,"meta_length":null)", R"(,"meta_length":"7")", R"(,"meta_length":-1)",
+                                      R"(,"meta_length":99999999999999999999)"}) {
+    const auto bytes = "{}\n{" + std::string(trace_attachment) + R"(,"length":12)" + std::string(more) + "}\n{\"a\":1}hello\n";
+    EXPECT_FALSE(split_trace_attachment(trace_attachment_of(bytes))) << more;
+  }
+  const auto empty = "{}\n{" + std::string(trace_attachment) + ",\"length\":7,\"meta_length\":7}\n{\"a\":1}\n";
+  const auto parts = split_trace_attachment(trace_attachment_of(empty));
+  ASSERT_TRUE(parts);
+  EXPECT_EQ(parts->body, "");
+  EXPECT_FALSE(belongs_to_span(trace_attachment_of(empty)));
+  const std::string other = "{}\n{\"type\":\"attachment\",\"length\":12,\"meta_length\":7}\n{\"a\":1}hello\n";
+  EXPECT_FALSE(split_trace_attachment(trace_attachment_of(other))) << "an event's";
+}
+
+TEST(TraceAttachment, KeepsItsBodyWhenItsMetadataChange) {
+  for (const std::string_view length : {R"("length":12,)", ""}) {
+    const auto bytes = "{}\n{" + std::string(length) + R"("odd":[1], "meta_length" : 7,)" + std::string(trace_attachment) + "}\n{\"a\":1}hello\n";
+    const auto item = trace_attachment_of(bytes);
+    const std::string payload = R"({"a":100}hello)";
+    const auto header = render_item_header(item, payload.size());
+    EXPECT_EQ(header, R"({"length":14,"odd":[1], "meta_length" : 9,)" + std::string(trace_attachment) + "}");
+    const auto changed = with_payload(item, payload);
+    EXPECT_EQ(split_trace_attachment(changed)->meta, R"({"a":100})");
+    EXPECT_EQ(split_trace_attachment(changed)->body, "hello");
+  }
+}
+
 TEST(Envelope, MayHaveNoItems) {
   for (const std::string bytes : {"{}", "{}\n", "{}\n\n", "{}\n\n\n \r\n"}) {
     const auto envelope = parse_envelope(bytes);

@@ -112,5 +112,48 @@ TEST(Minidump, IsNotBelieved) {
   }
 }
 
+TEST(ViewHierarchy, IsScrubbedInWhatStoodOnTheScreen) {
+  const std::string_view shown = R"({"rendering_system":"compose","windows":[{"type":"Window","identifier":"login","children":[
+    {"type":"Field","identifier":"password_field","label":"Card 4111 1111 1111 1111","value":"north","password":"hunter2","width":12.5,"children":[]}]}]})";
+  const auto kept = scrubbed({}, shown, "attachment", "event.view_hierarchy");
+  EXPECT_EQ(kept, R"({"rendering_system":"compose","windows":[{"type":"Window","identifier":"login","children":[
+    {"type":"Field","identifier":"password_field","label":"Card [Filtered]","value":"north","password":"[Filtered]","width":12.5,"children":[]}]}]})");
+  EXPECT_EQ(scrubbed({}, shown, "attachment"), shown) << "of that type only";
+  EXPECT_EQ(scrubbed({}, "no JSON, password=hunter2", "attachment", "event.view_hierarchy"), "no JSON, password=hunter2");
+  Settings off;
+  off.scrub_data = false;
+  EXPECT_EQ(scrubbed(off, shown, "attachment", "event.view_hierarchy"), shown);
+}
+
+TEST(TraceAttachment, IsScrubbedInWhatItSaysOfItselfAndInItsBody) {
+  const std::string meta = R"({"attachment_id":"019a72d07ffe77208c013ac888b38d9e","filename":"a.log","attributes":{"password":{"type":"string","value":"hunter2"},"shop":{"type":"string","value":"north"}}})";
+  relay::Item item;
+  item.type = "attachment";
+  item.content_type = "application/vnd.sentry.attachment.v2";
+  const auto payload = meta + "from 10.0.0.1";
+  item.payload = payload;
+  item.meta_length = meta.size();
+
+  const auto by_default = Scrubber::make({})->scrub(item);
+  ASSERT_TRUE(by_default);
+  const auto changed = relay::with_payload(item, *by_default);
+  const auto parts = relay::split_trace_attachment(changed);
+  ASSERT_TRUE(parts);
+  EXPECT_EQ(parts->body, "from 10.0.0.1") << "files are left alone, as long as no selector names them";
+  EXPECT_TRUE(relay::is_json(parts->meta)) << parts->meta;
+  EXPECT_EQ(parts->meta.find("hunter2"), std::string_view::npos);
+  EXPECT_NE(parts->meta.find("north"), std::string_view::npos);
+  EXPECT_FALSE(Scrubber::make({})->scrub(changed)) << "once";
+
+  auto named = applied("$attachments.'a.log'", "@ip");
+  named.scrub_data = false;
+  const auto body = Scrubber::make(named)->scrub(item);
+  ASSERT_TRUE(body);
+  EXPECT_EQ(*body, meta + "from [ip]****");
+
+  item.meta_length = payload.size() + 1;  // then it is a file like any other
+  EXPECT_FALSE(Scrubber::make({})->scrub(item));
+}
+
 }  // namespace
 }  // namespace picket::scrub
