@@ -32,6 +32,13 @@ export const scriptedUpstream =
   process.env.PICKET_SCRIPTED_UPSTREAM ?? join(dirname(binary), "picket_scripted_upstream");
 export const sharedData = process.env.PICKET_SHARED_DATA ?? resolve(root, "../shared/data");
 
+// The disk that fails on command: tests/fault/shim.cpp. `variables` are its own.
+export const faultShim = process.env.PICKET_FAULT_SHIM ?? join(dirname(binary), "libpicket_fault.so");
+export function underFaults(variables) {
+  const asan = process.env.ASAN_OPTIONS ? `${process.env.ASAN_OPTIONS}:` : "";
+  return { LD_PRELOAD: faultShim, ASAN_OPTIONS: `${asan}verify_asan_link_order=0`, ...variables };
+}
+
 export const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
 export function tempFolder() {
