@@ -8,7 +8,7 @@ import { Agent, request } from "node:http";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { randomBytes } from "node:crypto";
-import { Picket, binary, envelope, errorEvent, eventId, faultShim, picket, sleep, tempFolder, underFaults, until } from "./lib.mjs";
+import { Picket, binary, envelope, errorEvent, eventId, faultShim, picket, sleep, tempFolder, underFaults, until, watched } from "./lib.mjs";
 
 const seeds = Number(process.env.PICKET_FAULT_SEEDS ?? 200);
 const first = Number(process.env.PICKET_FAULT_FIRST ?? 1);
@@ -65,7 +65,7 @@ class Run {
       Object.assign(env, underFaults({ PICKET_FAULT_FOLDER: this.storage, PICKET_FAULT_SEED: String(this.seed),
         PICKET_FAULT_ARMED: this.armed, PICKET_FAULT_LOG: this.faults }));
     }
-    this.process = spawn(binary, ["serve"], { env, stdio: ["ignore", "ignore", file] });
+    this.process = watched(spawn(binary, ["serve"], { env, stdio: ["ignore", "ignore", file] }));
     closeSync(file);
     this.gone = null;
     this.exited = new Promise((done) => this.process.once("exit", (code, signal) => done((this.gone = { code, signal }))));
@@ -174,6 +174,7 @@ class Run {
   async end() {
     if (!this.gone) {
       this.process.kill("SIGKILL");
+      this.process.ref();
       await this.exited;
     }
   }

@@ -14,7 +14,7 @@ const alive = new Set();
 process.on("exit", () => {
   for (const child of alive) child.kill("SIGKILL");
 });
-function watched(child) {
+export function watched(child) {
   alive.add(child);
   child.once("exit", () => alive.delete(child));
   child.unref();

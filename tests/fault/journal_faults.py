@@ -3,7 +3,7 @@
 
     python3 tests/fault/journal_faults.py BUILD SEEDS [FIRST] [PARALLEL]
 
-The last line is "SEEDS passed, N failed"; each failing seed is named with what was wrong.
+Those that once failed go first, whatever is asked for. The last line is "M passed, N failed"; each failing seed is named with what was wrong.
 """
 import os
 import random
@@ -12,6 +12,12 @@ import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+
+# By what was wrong.
+once_failed = {
+    370: "what a rotation that failed left in the folder hid what the older segment took afterwards",
+    713: "the same, after a power cut",
+}
 
 build, seeds = os.path.abspath(sys.argv[1]), int(sys.argv[2])
 first = int(sys.argv[3]) if len(sys.argv) > 3 else 1
@@ -64,14 +70,16 @@ def one(seed):
         problem = "hangs"
     if problem:
         tail = open(faults).read().split("\n")[-15:] if os.path.exists(faults) else []
-        print(f"seed {seed}: {problem}\n" + "\n".join(log.split("\n")[-25:]) + "\nlast faults:\n" + "\n".join(tail), flush=True)
+        once = f" (once failed: {once_failed[seed]})" if seed in once_failed else ""
+        print(f"seed {seed}{once}: {problem}\n" + "\n".join(log.split("\n")[-25:]) + "\nlast faults:\n" + "\n".join(tail), flush=True)
     shutil.rmtree(folder, ignore_errors=True)
     return problem, len(acks)
 
 
+wanted = list(once_failed) + [seed for seed in range(first, first + seeds) if seed not in once_failed]
 with ThreadPoolExecutor(parallel) as pool:
-    results = list(pool.map(one, range(first, first + seeds)))
+    results = list(pool.map(one, wanted))
 failed = sum(1 for problem, _ in results if problem)
 print(f"{sum(acks for _, acks in results)} acknowledged")
-print(f"{seeds - failed} passed, {failed} failed")
+print(f"{len(wanted) - failed} passed, {failed} failed")
 sys.exit(1 if failed else 0)

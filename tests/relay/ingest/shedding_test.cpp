@@ -41,22 +41,22 @@ class Sheds : public DeskTest {
     }
     return picked;
   }
-};
 
-const std::string header = R"({"event_id":"9ec79c33ec9942ab8353589fcb2e04dc"})"
-                           "\n";
-const std::string transaction = item("transaction", R"({"type":"transaction"})");
-const std::string event = item("event", R"({"message":"hi"})");
-const std::string crash = item("attachment", "MDMP", R"(,"attachment_type":"event.minidump","filename":"dump")");
+  const std::string header = R"({"event_id":"9ec79c33ec9942ab8353589fcb2e04dc"})"
+                             "\n";
+  const std::string transaction = item("transaction", R"({"type":"transaction"})");
+  const std::string event = item("event", R"({"message":"hi"})");
+  const std::string crash = item("attachment", "MDMP", R"(,"attachment_type":"event.minidump","filename":"dump")");
+};
 
 TEST_F(Sheds, LittleRoomRefusesWhatIsWorthLeastAndSaysSoOnEveryAnswer) {
   const auto both = header + event + item("session", "{}");
   journal.set_low(true);
 
-  const auto refused = send(header + transaction + item("profile", "{}"));
-  EXPECT_EQ(refused.status, 429U);
-  EXPECT_EQ(refused.headers.find("Retry-After"), "60");
-  const auto limits = relay::parse_rate_limits(refused.headers.find("X-Sentry-Rate-Limits"), clock.now());
+  const auto shed = send(header + transaction + item("profile", "{}"));
+  EXPECT_EQ(shed.status, 429U);
+  EXPECT_EQ(shed.headers.find("Retry-After"), "60");
+  const auto limits = relay::parse_rate_limits(shed.headers.find("X-Sentry-Rate-Limits"), clock.now());
   ASSERT_EQ(limits.size(), 1U);
   EXPECT_EQ(limits[0].reason, "disk_low");
   EXPECT_EQ(limits[0].scope, "organization");
@@ -65,7 +65,7 @@ TEST_F(Sheds, LittleRoomRefusesWhatIsWorthLeastAndSaysSoOnEveryAnswer) {
 
   const auto kept = send(both);
   EXPECT_EQ(kept.status, 200U);
-  EXPECT_EQ(kept.headers.find("X-Sentry-Rate-Limits"), refused.headers.find("X-Sentry-Rate-Limits"));
+  EXPECT_EQ(kept.headers.find("X-Sentry-Rate-Limits"), shed.headers.find("X-Sentry-Rate-Limits"));
   EXPECT_EQ(stored(0), both) << "what is kept is stored as it came";
   const auto mixed = send(header + transaction + event);
   EXPECT_EQ(mixed.status, 200U);
