@@ -2,6 +2,7 @@
 
 #include "buffer/journal.h"
 #include "buffer/journal_support.h"
+#include "buffer/segment_folder.h"
 
 #include <gtest/gtest.h>
 
@@ -72,6 +73,21 @@ TEST(JournalFault, FailingCommitsFailTheirRecordsAndLaterOnesSucceed) {
   EXPECT_EQ(stored.size() + answers.failed().size(), 60U);
   EXPECT_TRUE(stored.contains(229));
   for (const auto& [number, sequence] : stored) EXPECT_EQ(all.at(sequence), body_of(number, 10'000));
+}
+
+TEST(JournalFault, ASegmentThatCannotBePutInItsPlaceTakesNoneOfTheBudget) {
+  const TempDir folder;
+  const auto segments = SegmentFolder::open(
+      {.path = folder / "journal", .segment_bytes = std::uint64_t{256} << 10, .max_bytes = std::uint64_t{2} << 20});
+  ASSERT_TRUE(segments);
+  ASSERT_TRUE((*segments)->take({1, 0}));
+  const auto before = (*segments)->file_bytes();
+  const auto in_the_way = (*segments)->path_of({10, 0});
+  std::filesystem::create_directories(in_the_way / "something");
+  for (int i = 0; i < 20; ++i) EXPECT_FALSE((*segments)->take({10, 0}));
+  EXPECT_EQ((*segments)->file_bytes(), before);
+  std::filesystem::remove_all(in_the_way);
+  EXPECT_TRUE((*segments)->take({10, 0}));
 }
 
 TEST(JournalFault, ASplitRecordThatFailsHalfWayLeavesNothing) {

@@ -115,7 +115,7 @@ test("a disk that is all but full: what was acknowledged is digested when there 
   const disk = new Disk();
   const subject = new Picket({ storage: disk.storage, env: { ...disk.env,
     PICKET_STORAGE_SEGMENT_BYTES: "1MiB", PICKET_STORAGE_JOURNAL_MAX_BYTES: "64MiB", PICKET_STORAGE_DISK_RESERVE_BYTES: "16MiB",
-    PICKET_DIGEST_LINGER: "3s" } });
+    PICKET_DIGEST_LINGER: "1s" } });
   subject.expectErrors = true;
   try {
     await subject.start();

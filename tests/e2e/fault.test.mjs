@@ -101,11 +101,11 @@ class Run {
     });
   }
 
-  async load(ms) {
+  // So many, six at a time; fewer when the process ends.
+  async load(count) {
     const agent = new Agent({ keepAlive: true, maxSockets: 6 });
-    const end = Date.now() + ms;
     const worker = async () => {
-      while (Date.now() < end && !this.gone) {
+      while (count-- > 0 && !this.gone) {
         const status = await this.post(eventId(), agent);
         if (status !== 200) await sleep(2);
       }
@@ -186,7 +186,7 @@ class Run {
       let up = await this.start(true);
       if (!up && !fromTheStart) throw new Error(`ended at start: ${JSON.stringify(this.gone)}`);
       this.arm();
-      if (up) await this.load(40 + this.random() * 120);
+      if (up) await this.load(Math.floor(30 + this.random() * 120));
       this.disarm();
       if (up && !this.cuts) {
         assert.equal(this.gone, null, "ended by itself");
