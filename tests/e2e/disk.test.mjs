@@ -23,11 +23,6 @@ const sendTransaction = (subject, extra = {}, id = eventId()) => {
 // Not to be compressed away.
 const noise = (bytes) => ({ noise: randomBytes(bytes * 0.75).toString("base64") });
 const ready = async (subject) => (await fetch(`${subject.url}/api/relay/healthcheck/ready/`)).status;
-const ledgerAdds = (subject) => until(() => {
-  const run = picket(["ledger", "--storage", subject.storage, "--check"], { env: subject.env });
-  if (run.code !== 69) assert.equal(run.code, 0, `${run.out}${run.err}`);
-  return run.code === 0;
-}, { what: "the digest, for the ledger" });
 
 // A file system of 96 MiB that others fill; without the right to mount one, a disk that is only said to be full.
 class Disk {
@@ -171,13 +166,13 @@ test("where the oldest is dropped it goes by class: of a backlog the bodies of t
   assert.deepEqual(gone, transactions.slice(0, gone.length), "not the oldest");
   assert.equal(expired, gone.length);
   const detail = await subject.api(`projects/${subject.organization}/${subject.project}/events/${gone[0]}/`);
-  assert.equal(detail.status, 404, JSON.stringify(detail.body));
+  assert.match(detail.body.errors[0].message, /not available: it was dropped for want of room/);
   await assertConserved(assert, subject);
   await subject.end();
   await upstream.end();
 });
 
-test("a segment that rots is set aside whole and named, the rest goes on and is forwarded, and the ledger adds up", async () => {
+test("a segment that rots is set aside whole and named, the rest goes on and is forwarded, and all are accounted for", async () => {
   const upstream = await new ScriptedUpstream().start();
   const { port } = new URL(upstream.url);
   await upstream.stop();
@@ -216,7 +211,10 @@ test("a segment that rots is set aside whole and named, the rest goes on and is 
   assert.equal(new Set(mirrored).size, mirrored.length);
   assert.equal((await sendError(subject)).status, 200);
   await until(() => subject.status().destinations[0].waiting === 0 && subject.status().digest.waiting === 0);
-  await ledgerAdds(subject);
+  // Nobody knows what the lost ones were: the sums are right, not those by category.
+  const { envelopes, destinations: [last] } = subject.status();
+  assert.equal(envelopes.stored, ids.length + 1);
+  assert.equal(last.forwarded + last.expired, envelopes.stored);
   await subject.end();
   await upstream.end();
 });
