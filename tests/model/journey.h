@@ -209,7 +209,7 @@ class Journey {
       gap.label.counts.front().quantity = gap.records;
       destination.window.open(gap.records);
       for (auto sequence = at; sequence < to; ++sequence) {
-        EXPECT_TRUE(sequence < floor_ || lost_.contains(sequence)) << sequence << " is not there and was not let go of";
+        EXPECT_TRUE(sequence < floor_ || is_gone(sequence)) << sequence << " is not there and was not let go of";
       }
       destination.window.settle(at, std::move(gap));
       at = to;
