@@ -12,7 +12,7 @@ import { Picket, ScriptedUpstream, binary, envelope, errorEvent, eventId, faultS
 
 const seeds = Number(process.env.PICKET_FAULT_SEEDS ?? 200);
 const first = Number(process.env.PICKET_FAULT_FIRST ?? 1);
-const at_once = Number(process.env.PICKET_FAULT_PARALLEL ?? 2);
+const at_once = Number(process.env.PICKET_FAULT_PARALLEL ?? 4);
 
 let made; // a fresh storage, copied for each seed
 let folder;

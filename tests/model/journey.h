@@ -20,14 +20,11 @@
 #include "buffer/keys.h"
 #include "buffer/retention.h"
 #include "buffer/rows.h"
-#include "model/records.h"
-#include "upstream/ledger.h"
-#include "upstream/window.h"
+#include "model/players.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <fstream>
 #include <map>
 #include <random>
@@ -37,26 +34,6 @@ namespace picket::model {
 
 using buffer::Sequence;
 using buffer::Table;
-
-// Memory where there is some that is a file system: what is tested here is not how fast a disk syncs.
-inline std::unique_ptr<testing::TempDir> make_folder() {
-  if (std::filesystem::is_directory("/dev/shm")) ::setenv("TMPDIR", "/dev/shm", 1);
-  return std::make_unique<testing::TempDir>();
-}
-
-struct Destination {
-  explicit Destination(std::string its_name) : name(std::move(its_name)) {}
-
-  const std::string name;
-  // Of the process that is running.
-  upstream::Window window;
-  upstream::Ledger ledger;
-  std::vector<Sequence> under_way;
-  // Of the upstream, which outlives it, and of the model.
-  std::map<Sequence, int> received;
-  std::set<Sequence> unwritten;   // received, and the cursor that says so is not written
-  std::set<Sequence> may_repeat;  // the process died on them
-};
 
 class Journey {
  public:

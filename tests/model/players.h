@@ -1,12 +1,22 @@
-// What the model's producers send: records that tell their number, one item each.
+// Who plays in the model: what producers send (records that tell their number, one item each), and the destinations.
 #pragma once
 
 #include "buffer/journal.h"
 #include "buffer/schema/rows.pb.h"
 #include "relay/protocol/data_category.h"
+#include "support/temp_dir.h"
+#include "upstream/ledger.h"
+#include "upstream/window.h"
 
 #include <cstdint>
+#include <cstdlib>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace picket::model {
 
@@ -43,6 +53,26 @@ struct Acknowledged {
   std::uint64_t number = 0;
   std::string body;
   Time received{};
+};
+
+// Memory where there is some that is a file system: what is tested here is not how fast a disk syncs.
+inline std::unique_ptr<testing::TempDir> make_folder() {
+  if (std::filesystem::is_directory("/dev/shm")) ::setenv("TMPDIR", "/dev/shm", 1);
+  return std::make_unique<testing::TempDir>();
+}
+
+struct Destination {
+  explicit Destination(std::string its_name) : name(std::move(its_name)) {}
+
+  const std::string name;
+  // Of the process that is running.
+  upstream::Window window;
+  upstream::Ledger ledger;
+  std::vector<buffer::Sequence> under_way;
+  // Of the upstream, which outlives it, and of the model.
+  std::map<buffer::Sequence, int> received;
+  std::set<buffer::Sequence> unwritten;   // received, and the cursor that says so is not written
+  std::set<buffer::Sequence> may_repeat;  // the process died on them
 };
 
 }  // namespace picket::model
