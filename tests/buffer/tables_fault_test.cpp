@@ -127,6 +127,7 @@ TEST_F(TablesFault, ASnapshotIsToBeHadWhileAnotherThreadsCommitIsFailing) {
   ASSERT_TRUE(put("k", "old"));
   for (int round = 0; round < 10; ++round) {
     failing_meta_writes = 1;
+    failing_put_backs = 1;
     hold_next_read = true;
     held_up = false;
     std::jthread writing([&] { EXPECT_FALSE(put("k", "new")); });
