@@ -18,6 +18,7 @@ once_failed = {
     370: "what a rotation that failed left in the folder hid what the older segment took afterwards",
     713: "the same, after a power cut",
     3084: "the process ended: no snapshot was to be had while another thread's commit was failing",
+    5085: "the journal did not open: a torn record lay in a segment that was written anew and had no room to remove it",
 }
 
 build, seeds = os.path.abspath(sys.argv[1]), int(sys.argv[2])
