@@ -15,13 +15,14 @@ if [ -z "${PICKET_BINARY:-}" ]; then
   cmake --build build/release --target picket >/dev/null
 fi
 cmake --preset asan >/dev/null
-cmake --build build/asan --target picket_fault fault_subject >/dev/null
+cmake --build build/asan --target picket_fault fault_subject picket_scripted_upstream >/dev/null
 failed=0
 python3 tests/fault/journal_faults.py build/asan "$seeds" "$first" "$parallel" || failed=1
 PICKET_FAULT_SHIM=$PWD/build/asan/libpicket_fault.so
+PICKET_SCRIPTED_UPSTREAM=$PWD/build/asan/picket_scripted_upstream
 PICKET_FAULT_SEEDS=$seeds
 PICKET_FAULT_FIRST=$first
 PICKET_FAULT_PARALLEL=$parallel
-export PICKET_FAULT_SHIM PICKET_FAULT_SEEDS PICKET_FAULT_FIRST PICKET_FAULT_PARALLEL
+export PICKET_FAULT_SHIM PICKET_SCRIPTED_UPSTREAM PICKET_FAULT_SEEDS PICKET_FAULT_FIRST PICKET_FAULT_PARALLEL
 (cd tests/e2e && node --test --test-reporter=spec fault.test.mjs) || failed=1
 exit $failed
