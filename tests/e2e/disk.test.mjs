@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { closeSync, openSync, readdirSync, rmSync, statfsSync, writeFileSync, writeSync } from "node:fs";
+import { appendFileSync, closeSync, openSync, readdirSync, renameSync, rmSync, statfsSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { Picket, ScriptedUpstream, assertConserved, envelope, errorEvent, eventId, picket, post, tempFolder, underFaults, until } from "./lib.mjs";
@@ -33,11 +33,14 @@ class Disk {
     this.storage = join(this.folder, "storage");
     this.env = this.mounted ? {} : underFaults({ PICKET_FAULT_FREE: this.filler });
   }
+  // REQUIRES: not more than there is. Nobody sees anything between before and after.
   leave(bytes) {
-    rmSync(this.filler, { force: true });
-    if (!this.mounted) return writeFileSync(this.filler, String(bytes));
+    if (!this.mounted) {
+      writeFileSync(`${this.filler}.new`, String(bytes));
+      return renameSync(`${this.filler}.new`, this.filler);
+    }
     const { bavail, bsize } = statfsSync(this.folder);
-    return writeFileSync(this.filler, Buffer.alloc(bavail * bsize - bytes));
+    return appendFileSync(this.filler, Buffer.alloc(bavail * bsize - bytes));
   }
   giveBack() { rmSync(this.filler, { force: true }); }
   end() {
@@ -69,8 +72,11 @@ test("a disk that others fill: low-value categories, then everything is refused;
     assert.equal(kept.status, 200);
     assert.equal(kept.headers.get("x-sentry-rate-limits"), shed.headers.get("x-sentry-rate-limits"));
     assert.equal(await metric(subject, "picket_journal_room_step"), 1);
-    assert.ok(await metric(subject, "picket_journal_room_bytes") < 16 * mib);
-    assert.ok(await metric(subject, "picket_disk_free_bytes") <= 24 * mib);
+    // It is left with a quarter more; files of its own come and go.
+    const room = await metric(subject, "picket_journal_room_bytes");
+    assert.ok(room < 20 * mib, `${room}`);
+    const free = await metric(subject, "picket_disk_free_bytes");
+    assert.ok(free < 32 * mib, `${free}`);
     assert.equal(await ready(subject), 200);
     await until(() => subject.status().journal.room.step === "low", { what: "the status to say so" });
     assert.equal(subject.status().journal.full, false);
