@@ -33,6 +33,7 @@
 #include "relay/ingest/config.h"
 #include "relay/ingest/ingest.h"
 #include "relay/ingest/quota_config.h"
+#include "relay/ingest/shedding.h"
 #include "upstream/config.h"
 #include "upstream/forwarder.h"
 #include "upstream/reach_check.h"
@@ -88,6 +89,7 @@ Result<Config> load_config(const std::filesystem::path& file) {
   for (const std::string& problem : document->problems()) problems += problem + "\n";
   if (!problems.empty()) return Error{Fault::malformed, problems};
   if (const auto storage = buffer::check(config.storage); !storage) return storage.error();
+  if (const auto low_value = ingest::parse_low_value(config.ingest); !low_value) return low_value.error();
   if (const auto quotas = ingest::parse_configured_quotas(config.ingest.quotas); !quotas) return quotas.error();
   auto upstreams = upstream::checked(std::move(config.upstreams));
   if (!upstreams) return upstreams.error();
@@ -263,7 +265,8 @@ ExitCode serve(CommandLine& line) {
   }
   Picket picket;
   if (const auto built = build(picket, *config); !built) return refuse_start(line.err, built.error());
-  picket.retention = std::make_unique<buffer::Retention>(*picket.tables, *picket.journal, picket.clock, config->storage);
+  picket.retention = std::make_unique<buffer::Retention>(*picket.tables, *picket.journal, picket.clock, config->storage,
+                                                          ingest::make_worth_least(config->ingest));
   picket.retention->start();
 
   auto options = http::options_of(config->server);

@@ -1,6 +1,7 @@
 #include "api/status.h"
 
 #include "buffer/keys.h"
+#include "buffer/retention.h"
 #include "buffer/rows.h"
 #include "relay/protocol/data_category.h"
 #include "relay/protocol/envelope.h"
@@ -191,6 +192,14 @@ json::object render_destination(const buffer::Reader& tables, const Span& span, 
           {"status_sync", render_status_sync(tables, row.name())}};
 }
 
+json::object render_room(const schema::JournalRoom& room) {
+  const auto step = static_cast<buffer::RoomStep>(std::min(room.step(), 2U));
+  return {{"step", buffer::name_of(step)},
+          {"since", render_when(room.since_ms())},
+          {"bytes", room.room_bytes()},
+          {"disk_free_bytes", room.disk_free_bytes()}};
+}
+
 }  // namespace
 
 json::object collect_status(const buffer::Tables& tables, const buffer::Journal& journal, Time now) {
@@ -207,6 +216,8 @@ json::object collect_status(const buffer::Tables& tables, const buffer::Journal&
     const auto row = buffer::parse_row<schema::Destination>(cursor.value());
     destinations.push_back(render_destination(snapshot, span, row));
   }
+  const auto room = buffer::read_journal_room(snapshot).value_or(schema::JournalRoom());
+  const bool full = journal.full() || room.step() == static_cast<std::uint32_t>(buffer::RoomStep::full);
   const std::uint64_t envelopes = (digested ? digested->envelopes() : 0) + undigested.envelopes;
   return {{"journal",
            {{"first", use.first},
@@ -214,7 +225,9 @@ json::object collect_status(const buffer::Tables& tables, const buffer::Journal&
             {"records", use.next - use.first},
             {"used_bytes", use.used_bytes},
             {"file_bytes", use.file_bytes},
-            {"full", journal.full()}}},
+            {"full", full},
+            {"set_aside", json::value_from(journal.set_aside())},
+            {"room", render_room(room)}}},
           {"digest",
            {{"next", digested ? digested->next_sequence() : 1},
             {"waiting", undigested.envelopes},

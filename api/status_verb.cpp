@@ -118,6 +118,17 @@ void print_destination(std::ostream& out, const json::object& destination) {
   if (const auto* sync = destination.at("status_sync").if_object()) print_status_sync(out, *sync);
 }
 
+void print_room(std::ostream& out, const json::object& journal) {
+  const auto& room = journal.at("room").as_object();
+  if (const auto& step = room.at("step").as_string(); step != "ample") {
+    const auto* const what = step == "low" ? "low-value categories are refused" : "new envelopes are refused, or the oldest dropped";
+    out << "         room is " << std::string_view(step) << ": " << what << "; since "
+        << (room.at("since").is_null() ? "?" : std::string_view(room.at("since").as_string())) << "\n";
+  }
+  for (const auto& name : journal.at("set_aside").as_array())
+    out << "         set aside as damaged: " << printable(name.as_string()) << "\n";
+}
+
 void print_screen(std::ostream& out, const json::object& before, const json::object& status, double seconds) {
   const auto& journal = status.at("journal").as_object();
   const auto& digest = status.at("digest").as_object();
@@ -131,6 +142,7 @@ void print_screen(std::ostream& out, const json::object& before, const json::obj
       << number(journal.at("next")) - 1 << "), " << in_bytes(static_cast<double>(number(journal.at("used_bytes")))) << " of "
       << in_bytes(static_cast<double>(number(journal.at("file_bytes")))) << " allocated"
       << (journal.at("full").as_bool() ? ", FULL: new envelopes are refused" : "") << "\n";
+  print_room(out, journal);
   out << "digest   " << number(digest.at("waiting")) << " waiting, " << in_time(digest.at("lag_s").as_double()) << " behind\n";
   out << "ledger   received " << number(ledger.at("received")) << " = stored " << number(ledger.at("stored")) << " + dropped "
       << number(ledger.at("dropped")) << "\n";

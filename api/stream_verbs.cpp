@@ -24,7 +24,7 @@ constexpr std::string_view export_help =
     "                             [--segment FILE] [--json] [--storage DIR]\n\n"
     "Writes envelopes to standard output as a stream that `picket journal import` takes: lines of JSON, each\n"
     "followed by the envelope as it is stored. What was done is said on standard error. Works while Picket\n"
-    "serves. Damaged records are left out and counted.\n\n"
+    "serves. Damaged records are left out and counted, as are those that were dropped for want of room.\n\n"
     "  --from, --to        sequence numbers, both included, as `picket journal ls` has them\n"
     "  --since, --until    when they arrived: 2026-03-01T10:00:00Z; the end is not included\n"
     "  --project ID        of one project only\n"
@@ -102,17 +102,30 @@ class StreamWriter {
 
 struct LeftOut {
   std::uint64_t damaged = 0;
+  std::uint64_t dropped = 0;  // their bodies, for want of room
 };
+
+// Writes what is wished, and counts what of it is no more.
+void write_wished(const Wish& wish, const buffer::StoredRecord& record, StreamWriter& writer, LeftOut& lost) {
+  if (!wish.wants(record)) return;
+  if (record.dropped()) {
+    ++lost.dropped;
+  } else {
+    writer.write(record);
+  }
+}
 
 Result<LeftOut> write_segment(const std::filesystem::path& file, const Wish& wish, StreamWriter& writer) {
   const auto range = buffer::range_of_segment(file);
   if (!range) return range.error();
+  LeftOut lost;
   const auto scanned = buffer::scan_segment(file, *range, [&](const buffer::StoredRecord& record) {
-    if (wish.wants(record)) writer.write(record);
+    write_wished(wish, record, writer, lost);
     return writer.good();
   });
   if (!scanned) return scanned.error();
-  return LeftOut{scanned->broken + scanned->ambiguous};
+  lost.damaged = scanned->broken + scanned->ambiguous;
+  return lost;
 }
 
 Result<LeftOut> write_journal(const std::filesystem::path& folder, const Wish& wish, StreamWriter& writer) {
@@ -125,9 +138,7 @@ Result<LeftOut> write_journal(const std::filesystem::path& folder, const Wish& w
   for (auto from = std::max(wish.from, use.first); from < end && writer.good();) {
     const auto batch = (*journal)->read(from, std::size_t{8} << 20, 100'000);
     if (!batch) return batch.error();
-    for (const auto& record : batch->records) {
-      if (wish.wants(record)) writer.write(record);
-    }
+    for (const auto& record : batch->records) write_wished(wish, record, writer, lost);
     for (const auto sequence : batch->damaged) lost.damaged += sequence < end ? 1U : 0U;
     if (batch->next <= from) break;
     from = batch->next;
@@ -155,9 +166,11 @@ ExitCode run_export(CommandLine& line) {
   if (!lost) return said(line, ExitCode::io, lost.error().detail);
   if (!writer.end()) return said(line, ExitCode::io, "the output cannot be written");
   if (line.json()) {
-    line.err << boost::json::serialize(boost::json::object{{"records", writer.records()}, {"damaged", lost->damaged}}) << '\n';
+    line.err << boost::json::serialize(boost::json::object{{"records", writer.records()}, {"damaged", lost->damaged}, {"dropped", lost->dropped}}) << '\n';
   } else {
-    line.err << "picket: " << writer.records() << " envelopes written, " << lost->damaged << " damaged ones left out\n";
+    line.err << "picket: " << writer.records() << " envelopes written, " << lost->damaged << " damaged ones left out";
+    if (lost->dropped > 0) line.err << ", " << lost->dropped << " dropped for want of room";
+    line.err << '\n';
   }
   return lost->damaged == 0 ? ExitCode::done : ExitCode::no;
 }

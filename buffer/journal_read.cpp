@@ -2,6 +2,7 @@
 #include "buffer/logger.h"
 
 #include <algorithm>
+#include <numeric>
 
 namespace picket::buffer {
 namespace {
@@ -177,7 +178,9 @@ std::uint64_t JournalFiles::sealed_bytes_before(Sequence end) const {
   // As recycle_before() takes them.
   const auto reaches_end = [](Sequence wanted, const SegmentPtr& next) { return wanted <= last_before(next->name()); };
   const auto first_kept = std::upper_bound(segments_.begin() + 1, segments_.end(), end, reaches_end);
-  return static_cast<std::uint64_t>(first_kept - (segments_.begin() + 1)) * options_.segment_bytes;
+  // One that was written anew takes less than the others.
+  return std::accumulate(segments_.begin(), first_kept - 1, std::uint64_t{0},
+                         [](std::uint64_t sum, const SegmentPtr& segment) { return sum + segment->disk_bytes(); });
 }
 
 std::vector<SegmentUse> JournalFiles::segments() const {

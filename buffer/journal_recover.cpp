@@ -79,9 +79,13 @@ Result<void> JournalFiles::recover_newest() {
     }
     active_ = last;
     if (discard_ == 0) return {};
-    auto removed = last->remove_from({discard_, 0});
-    discard_ = 0;
-    return removed;
+    // What cannot be removed just now is hidden by the next commit.
+    if (const auto removed = last->remove_from({discard_, 0})) {
+      discard_ = 0;
+    } else {
+      log(Level::info, "buffer", "it is discarded later", {{"reason", removed.error().detail}});
+    }
+    return {};
   }
   return {};
 }

@@ -223,6 +223,16 @@ void Segment::replaced() {
   env_.reset();
   open_ = false;
   checked_ = true;
+  disk_bytes_ = 0;
+}
+
+std::uint64_t Segment::disk_bytes() const {
+  if (disk_bytes_ == 0) {
+    std::error_code gone;
+    const auto bytes = std::filesystem::file_size(path_, gone);
+    if (!gone) disk_bytes_ = bytes;
+  }
+  return disk_bytes_;
 }
 
 void Segment::close(bool for_good) {

@@ -82,6 +82,8 @@ class Segment {
   std::uint64_t used_bytes() const { return used_bytes_; }
   void set_used_bytes(std::uint64_t bytes) { used_bytes_ = bytes; }
   std::uint64_t last_used() const { return last_used_; }
+  // What its file takes; asks once. REQUIRES: it is sealed.
+  std::uint64_t disk_bytes() const;
 
  private:
   Result<void> open_file();  // REQUIRES: mutex_ is held exclusively
@@ -96,6 +98,7 @@ class Segment {
   std::atomic<bool> open_{false};
   std::atomic<std::uint64_t> last_used_{0};
   std::atomic<std::uint64_t> used_bytes_{0};
+  mutable std::atomic<std::uint64_t> disk_bytes_{0};  // 0: not asked yet
 
   mutable std::shared_mutex mutex_;
   std::optional<Env> env_;   // this and the rest guarded by mutex_

@@ -248,7 +248,11 @@ Result<void> SegmentFolder::take(BlockKey name) {
   const bool first = others && others->empty();
   const auto bytes = first ? std::min(options_.segment_bytes, first_segment_bytes) : options_.segment_bytes;
   const auto made = make_file(bytes, first);
-  return made ? rename_to(*made, name) : made.error();
+  if (!made) return made.error();
+  auto taken = rename_to(*made, name);
+  std::error_code ignored;
+  if (!taken && std::filesystem::exists(*made, ignored)) remove(*made);
+  return taken;
 }
 
 // In one step also over a file of that name, so that the newest segment's name, which tells the next
@@ -257,7 +261,9 @@ Result<void> SegmentFolder::rename_to(const std::filesystem::path& file, BlockKe
   const auto path = path_of(name);
   const auto replaced = size_of(path);
   auto renamed = rename_durably(file, path);
-  if (renamed) bytes_ -= replaced;
+  // It may have been renamed though that is not known to last.
+  std::error_code ignored;
+  if (renamed || !std::filesystem::exists(file, ignored)) bytes_ -= replaced;
   return renamed;
 }
 

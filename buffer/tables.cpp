@@ -235,18 +235,23 @@ void Tables::note_failed_commit(const OpenTables& opened, std::uint64_t number) 
   to_take_back_ = *std::move(newest);
 }
 
-// False when others still use what is broken: a later call may succeed. While it is closed nobody can
-// do anything; when it cannot be opened for seconds, the process ends as it does for a broken read.
+// False when others still use what is broken: a later call may succeed. They are waited for without the mutex, for
+// they may want it to come to an end. While it is closed nobody can do anything; when it cannot be opened for
+// seconds, the process ends as it does for a broken read.
 bool Tables::open_again(std::shared_ptr<OpenTables> broken) const {
   using std::chrono::milliseconds;
   constexpr int most_waits = 50;
   constexpr int most_tries = 50;
-  const std::lock_guard lock(opened_mutex_);
-  if (opened_ != broken) return true;
+  const std::weak_ptr<OpenTables> was = broken;
   broken.reset();
-  for (int waits = 0; opened_.use_count() > 1; ++waits) {
+  std::unique_lock lock(opened_mutex_);
+  for (int waits = 0;; ++waits) {
+    if (opened_ != was.lock()) return true;
+    if (opened_.use_count() == 1) break;
     if (waits == most_waits) return false;
+    lock.unlock();
     std::this_thread::sleep_for(milliseconds(10));
+    lock.lock();
   }
   opened_.reset();
   Result<std::shared_ptr<OpenTables>> again = Error{Fault::unavailable, {}};
@@ -266,9 +271,11 @@ bool Tables::open_again(std::shared_ptr<OpenTables> broken) const {
 }
 
 Snapshot Tables::snapshot() const {
-  constexpr int most_tries = 10;
+  // Longer than anybody reads, and than a disk fails in one burst.
+  constexpr auto patience = std::chrono::seconds(60);
+  const auto give_up = std::chrono::steady_clock::now() + patience;
   Error why{Fault::unavailable, {}};
-  for (int tries = 0; tries < most_tries; ++tries) {
+  while (std::chrono::steady_clock::now() < give_up) {
     auto opened = this->opened();
     auto txn = ReadTxn::begin(opened->env);
     if (txn) return Snapshot(std::make_unique<ReadTxn>(*std::move(txn)), std::move(opened));

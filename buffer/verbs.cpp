@@ -157,6 +157,10 @@ void print_record(CommandLine& line, const StoredRecord& record) {
            << render_time(record.received) << "\nproject   " << record.project << "\nkey       "
            << render_hex(record.key) << "\nmeta      " << record.meta.size() << " bytes\n";
   print_dump(line.out, record.meta);
+  if (record.dropped()) {
+    line.out << "body      dropped for want of room\n";
+    return;
+  }
   line.out << "body      " << record.body.size() << " bytes\n";
   print_dump(line.out, record.body);
 }

@@ -252,6 +252,10 @@ Result<Parcel> Destination::open(const buffer::StoredRecord& record, bool resend
     Selector::leave_all_out(*parcel, Fate::not_routed);
     return parcel;
   }
+  if (record.dropped()) {
+    selector_.select_unseen(*parcel);
+    return parcel;
+  }
   if (const auto selected = selector_.select(*parcel); !selected) return selected.error();
   return parcel;
 }
@@ -270,6 +274,12 @@ void Destination::ship_opened(CURLM* multi, const buffer::StoredRecord& record, 
   shipment.label = parcel->label;
   shipment.opened = true;
   if (shipment.label.nothing_goes()) return leave_out(shipment);
+  if (record.dropped()) {
+    Settled settled;
+    settled.fate = Fate::expired;
+    settled.label = shipment.label;
+    return settle(shipment, std::move(settled));
+  }
   if (expire(shipment)) return;
   if (const auto until = waits_until(shipment.label)) return put_off(std::move(shipment), *until);
   if (!note_way(*parcel, instance_)) {

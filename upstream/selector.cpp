@@ -129,4 +129,8 @@ Result<void> Selector::select(Parcel& parcel) const {
   return {};
 }
 
+void Selector::select_unseen(Parcel& parcel) const {
+  if (judge_quickly(parcel.label) == Quick::none) leave_all_out(parcel, Fate::not_routed);
+}
+
 }  // namespace picket::upstream

@@ -29,6 +29,8 @@ class Selector {
   // items are kept. Fault::malformed when it had to look inside and cannot, Fault::unavailable when
   // there is no room for that just now.
   Result<void> select(Parcel& parcel) const;
+  // The same for a parcel whose bytes are gone: only project and categories can keep it from going.
+  void select_unseen(Parcel& parcel) const;
   static void leave_all_out(Parcel& parcel, Fate fate);
 
  private:

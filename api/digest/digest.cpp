@@ -49,6 +49,11 @@ bool lies_in_the_rows(const Error& error) {
   return error.fault == Fault::too_large || error.fault == Fault::malformed;
 }
 
+// What is left of the disk is for deletes and cursors (Tables::may_grow()).
+Error no_room_to_grow() {
+  return {Fault::unavailable, "the disk is full but for what deletes and cursors need"};
+}
+
 }  // namespace
 
 Digest::Digest(buffer::Journal& journal,
@@ -124,7 +129,8 @@ Pace Digest::step(const std::stop_token& stop) {
 Sequence Digest::cursor() const {
   const auto row =
       buffer::find_row<schema::Cursor>(tables_.snapshot(), buffer::Table::cursors, digest_consumer);
-  return row ? std::max<Sequence>(1, row->next_sequence()) : 1;
+  // Nothing is lost that nobody has waited for.
+  return row ? std::max<Sequence>(1, row->next_sequence()) : std::max<Sequence>(1, journal_.use().first);
 }
 
 Result<Digest::Read> Digest::read_batch() {
@@ -139,14 +145,7 @@ Result<Digest::Read> Digest::read_batch() {
   groupings_.look_again();
   read.parsed.groupings = &groupings_;
   read.more = read.records.records.size() >= batch_size_.get();
-  const auto first_damaged = read.records.damaged.begin();
-  const auto first = std::min(
-      read.records.records.empty() ? read.records.next : read.records.records.front().sequence,
-      first_damaged == read.records.damaged.end() ? read.records.next : *first_damaged);
-  if (first > next_) {
-    log(Level::warning, "digest", "records were recycled before they were digested",
-        {{"from", next_}, {"to", first - 1}});
-  }
+  std::uint64_t present = 0;
   for (const auto& record : read.records.records) {
     if (read.parsed.records > 0 && read.parsed.decoded_bytes >= most_decoded_bytes) {
       read.parsed.next = record.sequence;
@@ -154,11 +153,14 @@ Result<Digest::Read> Digest::read_batch() {
       break;
     }
     read_record(record, config_, read.parsed);
+    ++present;
   }
   std::erase_if(read.records.damaged,
                 [&](Sequence sequence) { return sequence >= read.parsed.next; });
   for (const auto sequence : read.records.damaged)
     skip_damaged(sequence, clock_.now(), read.parsed);
+  present += read.records.damaged.size();
+  if (const auto all = read.parsed.next - next_; all > present) skip_lost(all - present, clock_.now(), read.parsed);
   return read;
 }
 
@@ -172,7 +174,8 @@ Result<std::size_t> Digest::run_once() {
     tidy();
     return std::size_t{0};
   }
-  auto written = write_parsed(read->parsed);
+  const bool may_grow = tables_.may_grow();
+  auto written = may_grow ? write_parsed(read->parsed) : Result<void>(no_room_to_grow());
   if (!written && lies_in_the_rows(written.error())) written = write_one_by_one(*read);
   {
     const std::lock_guard lock(mutex_);
@@ -180,6 +183,7 @@ Result<std::size_t> Digest::run_once() {
     counters_.last_error = written ? std::string() : written.error().detail;
     counters_.last_batch_took = since(start);
   }
+  if (!may_grow) trim(idle_trim_rows);
   if (!written) return written.error();
   digested_until_ = std::max(digested_until_, read->parsed.newest_received);
   stretch_ = {};
@@ -188,7 +192,7 @@ Result<std::size_t> Digest::run_once() {
   trim(2 * read->parsed.records + 100);
   grant();
   tick();
-  return read->parsed.records;
+  return std::max<std::size_t>(read->parsed.records, 1);
 }
 
 // What time asks for, at most once a second. While records wait, time is theirs: a check-in among them
@@ -266,17 +270,21 @@ Result<void> Digest::write_parsed(const ParsedBatch& parsed) {
 
 Result<void> Digest::write_one_by_one(const Read& read) {
   auto damaged = read.records.damaged.begin();
-  const auto skip_damaged_before = [&](Sequence sequence, ParsedBatch& parsed) {
-    for (; damaged != read.records.damaged.end() && *damaged < sequence; ++damaged) {
+  auto at = next_;
+  const auto skip_up_to = [&](Sequence sequence, ParsedBatch& parsed) {
+    auto lost = sequence - at;
+    for (; damaged != read.records.damaged.end() && *damaged < sequence; ++damaged, --lost) {
       skip_damaged(*damaged, clock_.now(), parsed);
     }
+    if (lost > 0) skip_lost(lost, clock_.now(), parsed);
     parsed.next = sequence;
   };
   for (const auto& record : read.records.records) {
     if (record.sequence >= read.parsed.next) break;
     ParsedBatch before;
-    skip_damaged_before(record.sequence, before);
-    if (before.records > 0) {
+    skip_up_to(record.sequence, before);
+    at = record.sequence + 1;
+    if (before.envelopes > 0) {
       if (auto written = write_parsed(before); !written) return written;
     }
     ParsedBatch alone;
@@ -294,7 +302,7 @@ Result<void> Digest::write_one_by_one(const Read& read) {
     if (!written) return written;
   }
   ParsedBatch rest;
-  skip_damaged_before(read.parsed.next, rest);
+  skip_up_to(read.parsed.next, rest);
   return write_parsed(rest);
 }
 

@@ -61,8 +61,8 @@ class Digest {
   void stop();
 
   // Digests one batch, if there is anything to digest, trims what the journal let go of, and does what
-  // time asks for: monitors that nobody checked in to, rows that are too old. The number of records; an
-  // error when the tables cannot be written.
+  // time asks for: monitors that nobody checked in to, rows that are too old. The number of records (1
+  // where all of them are lost); an error when the tables cannot be written, or may not grow.
   Result<std::size_t> run_once();
 
   DigestCounters counters() const;

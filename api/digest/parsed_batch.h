@@ -218,6 +218,8 @@ void read_record(const buffer::StoredRecord& record,
                  const DigestConfig& config,
                  ParsedBatch& batch);
 void skip_damaged(buffer::Sequence sequence, Time now, ParsedBatch& batch);
+// Counts records that were recycled before they were digested, or went with a segment that was set aside.
+void skip_lost(std::uint64_t records, Time now, ParsedBatch& batch);
 // Counts a record as invalid/internal instead of reading it.
 void skip_poisonous(const buffer::StoredRecord& record, ParsedBatch& batch);
 

@@ -42,6 +42,7 @@ Result<ItemPayload> read_payload(const buffer::Journal& journal,
   const auto& record = batch->records.front();
   if (record.kind != buffer::RecordKind::envelope)
     return Error{Fault::not_found, "not an envelope"};
+  if (record.dropped()) return Error{Fault::not_found, "it was dropped for want of room"};
   auto body = decoded_body(record, max_bytes, journal.reading_room());
   if (!body) return body.error();
   ItemPayload payload;

@@ -54,6 +54,16 @@ void skip_record(EnvelopeContext& context, std::string_view why, std::string_vie
   context.count(DataCategory::unknown, Outcome::invalid, reason, 1);
 }
 
+// Its body went for want of room before it was read.
+void count_dropped(EnvelopeContext& context) {
+  count_stored(context, nullptr);
+  const auto& counts = context.meta.item_counts();
+  for (int i = 0; i + 1 < counts.size(); i += 2) {
+    const auto category = std::min<std::uint64_t>(counts[i], 255);
+    context.count(static_cast<DataCategory>(category), Outcome::rate_limited, "disk_full", counts[i + 1]);
+  }
+}
+
 void read_outcomes(EnvelopeContext& context) {
   schema::OutcomeCounts counts;
   const auto& body = context.record.body;
@@ -82,6 +92,7 @@ void read_outcomes(EnvelopeContext& context) {
 void read_envelope(EnvelopeContext& context) {
   const auto& record = context.record;
   context.meta.ParseFromArray(record.meta.data(), static_cast<int>(record.meta.size()));
+  if (record.dropped()) return count_dropped(context);
   if (record.coding > static_cast<std::uint8_t>(relay::Coding::zstd))
     return skip_record(context, "unknown coding", "invalid_compression");
   std::string_view bytes = record.body;
@@ -172,6 +183,15 @@ void skip_damaged(buffer::Sequence sequence, Time now, ParsedBatch& batch) {
   batch.outcomes.add({.hour_ms = hour_of(now), .outcome = Outcome::invalid, .reason = "corrupt"},
                      1);
   batch.ledger.add({.hour_ms = hour_of(now)}, 1);
+}
+
+// Taken for envelopes, as destinations take them.
+void skip_lost(std::uint64_t records, Time now, ParsedBatch& batch) {
+  batch.envelopes += records;
+  log(Level::warning, "digest", "records are lost", {{"records", records}});
+  batch.outcomes.add({.hour_ms = hour_of(now), .outcome = Outcome::invalid, .reason = "lost"},
+                     records);
+  batch.ledger.add({.hour_ms = hour_of(now)}, records);
 }
 
 void skip_poisonous(const buffer::StoredRecord& record, ParsedBatch& batch) {

@@ -14,6 +14,7 @@ void bind(Settings& settings, IngestConfig& config) {
   settings.bytes("max_profile_bytes", config.max_profile_bytes, kib, gib);
   settings.bytes("max_replay_bytes", config.max_replay_bytes, kib, gib);
   settings.number("max_items", config.max_items, 1, 1'000'000);
+  settings.list("low_value", config.low_value);
   settings.text("js_sdk_file", config.js_sdk_file);
   settings.text("js_sdk_url", config.js_sdk_url);
 }

@@ -42,6 +42,10 @@ struct IngestConfig {
   std::uint64_t max_replay_bytes = std::uint64_t{10} << 20;
   // Items of one envelope. Price: some 150 bytes of memory each while it is looked at.
   std::uint64_t max_items = 10'000;
+  // Categories that are refused while the journal has less room than storage.low_room_bytes: what is
+  // worth least. Price of more of them: they are lost first; of none: errors are refused with the rest.
+  std::vector<std::string> low_value = {"transaction", "span", "profile", "profile_chunk", "profile_chunk_ui",
+                                        "replay", "replay_video", "log_item", "trace_metric", "metric_bucket"};
   // A bundle of the JavaScript SDK that the loader fetches: a file that is served here (read at the
   // start), or where it is. Price of the file: its size in memory.
   std::string js_sdk_file;

@@ -20,6 +20,7 @@
 #include "relay/ingest/pipeline.h"
 #include "relay/ingest/project_directory.h"
 #include "relay/ingest/quota_book.h"
+#include "relay/ingest/shedding.h"
 #include "relay/ingest/upload_endpoint.h"
 #include "relay/ingest/upload_store.h"
 #include "relay/ingest/upstream_limits.h"
@@ -103,6 +104,7 @@ class Ingest {
   QuotaBook quotas_;
   const Pipeline pipeline_;
   UpstreamLimits upstream_limits_;
+  const Shedding shedding_;
   const std::shared_ptr<UploadStore> upload_store_;  // may be none
   const Intake intake_;
   const Workplace at_once_;    // on an I/O thread

@@ -47,6 +47,10 @@ void Ingest::render_journal(std::string& out) const {
   render_metric(out, "picket_journal_last_commit_timestamp_seconds", "gauge",
                 seconds(use.last_commit.time_since_epoch()));
   render_metric(out, "picket_journal_full", "gauge", std::uint64_t{use.full ? 1U : 0U});
+  render_metric(out, "picket_journal_room_step", "gauge", static_cast<std::uint64_t>(use.step));
+  render_metric(out, "picket_journal_room_bytes", "gauge", use.room_bytes);
+  render_metric(out, "picket_journal_set_aside_segments", "gauge", std::uint64_t{journal_.set_aside().size()});
+  if (use.disk_free_bytes != ~std::uint64_t{0}) render_metric(out, "picket_disk_free_bytes", "gauge", use.disk_free_bytes);
   if (upload_store_) {
     render_metric(out, "picket_uploads", "gauge", std::uint64_t{upload_store_->size()});
     render_metric(out, "picket_upload_bytes", "gauge", upload_store_->used_bytes());

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdint>
+#include <span>
 #include <utility>
 
 namespace picket::ingest {
@@ -63,6 +64,7 @@ class TakingIn {
            const IngestConfig& config,
            const UploadStore* uploads,
            const UpstreamLimits* upstream_limits,
+           std::span<const relay::DataCategory> shed,
            const Route& route,
            Time now,
            const Workplace& workplace)
@@ -71,6 +73,7 @@ class TakingIn {
         config_(config),
         uploads_(uploads),
         upstream_limits_(upstream_limits),
+        shed_(shed),
         route_(route),
         now_(now),
         workplace_(workplace) {}
@@ -126,7 +129,7 @@ class TakingIn {
     if (scrubbing_takes_long(*envelope)) return come_again(request);
     auto meta = make_intake_meta(request.head, taken_.sender.client);
     auto judgement = pipeline_.judge(taken_.sender, *envelope,
-                                     {meta.remote_address(), meta.user_agent()}, now_, workplace_.room);
+                                     {meta.remote_address(), meta.user_agent(), shed_}, now_, workplace_.room);
     // Envelopes beside this one are judged by themselves, and may have room.
     if (judgement.all_limited && taken_.more.empty()) return limited(std::move(judgement));
     if (judgement.no_room) return no_room(judgement.no_room->detail);
@@ -225,6 +228,7 @@ class TakingIn {
   const IngestConfig& config_;
   const UploadStore* const uploads_;
   const UpstreamLimits* const upstream_limits_;
+  const std::span<const relay::DataCategory> shed_;
   const Route& route_;
   const Time now_;
   const Workplace& workplace_;
@@ -261,7 +265,8 @@ std::variant<Taken, Refusal, TooMuch> Intake::take_in(http::Request& request,
                                                       const Route& route,
                                                       Time now,
                                                       const Workplace& workplace) const {
-  return TakingIn(gate_, pipeline_, config_, uploads_, upstream_limits_, route, now, workplace).run(request);
+  const auto shed = shedding_ == nullptr ? std::span<const relay::DataCategory>() : shedding_->refused();
+  return TakingIn(gate_, pipeline_, config_, uploads_, upstream_limits_, shed, route, now, workplace).run(request);
 }
 
 }  // namespace picket::ingest

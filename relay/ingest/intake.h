@@ -16,6 +16,7 @@
 #include "relay/ingest/refusal.h"
 #include "relay/ingest/request_body.h"
 #include "relay/ingest/route.h"
+#include "relay/ingest/shedding.h"
 #include "relay/ingest/upload_store.h"
 #include "relay/ingest/upstream_limits.h"
 
@@ -49,10 +50,15 @@ struct TooMuch {};
 class Intake {
  public:
   // `uploads` are what envelopes may refer to, `upstream_limits` what answers tell beside our own; either
-  // may be none.
+  // may be none. Without `shedding` there is always room.
   Intake(const Gate& gate, const Pipeline& pipeline, const IngestConfig& config, const UploadStore* uploads = nullptr,
-         const UpstreamLimits* upstream_limits = nullptr)
-      : gate_(gate), pipeline_(pipeline), config_(config), uploads_(uploads), upstream_limits_(upstream_limits) {}
+         const UpstreamLimits* upstream_limits = nullptr, const Shedding* shedding = nullptr)
+      : gate_(gate),
+        pipeline_(pipeline),
+        config_(config),
+        uploads_(uploads),
+        upstream_limits_(upstream_limits),
+        shedding_(shedding) {}
 
   // Uses up the request's body. REQUIRES: the route's endpoint has a rule that allows the method.
   std::variant<Taken, Refusal, TooMuch> take_in(http::Request& request,
@@ -69,6 +75,7 @@ class Intake {
   const IngestConfig& config_;
   const UploadStore* const uploads_;
   const UpstreamLimits* const upstream_limits_;
+  const Shedding* const shedding_;
 };
 
 }  // namespace picket::ingest

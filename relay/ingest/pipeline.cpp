@@ -2,6 +2,7 @@
 
 #include "relay/ingest/item_limits.h"
 #include "relay/ingest/project_settings.h"
+#include "relay/ingest/shedding.h"
 #include "relay/protocol/json_index.h"
 #include "relay/protocol/json_object.h"
 
@@ -71,6 +72,12 @@ std::string_view trace_of(const relay::Envelope& envelope) {
   return {};
 }
 
+// Of a sender without any: nothing is limited, filtered or scrubbed.
+const ProjectSettings& settings_of(const Sender& sender) {
+  static const ProjectSettings none;
+  return sender.settings ? *sender.settings : none;
+}
+
 class Judging {
  public:
   Judging(QuotaBook& book,
@@ -81,7 +88,7 @@ class Judging {
           const buffer::ByteRoom& room)
       : book_(book),
         sender_(sender),
-        settings_(*sender.settings),
+        settings_(settings_of(sender)),
         items_(envelope.items),
         envelope_(envelope),
         circumstances_(circumstances),
@@ -97,6 +104,7 @@ class Judging {
 
   Judgement run() {
     const bool limited = sender_.key_quota || !settings_.quotas.empty();
+    shed();
     if (limited) apply_quotas();
     if (!settings_.filters.empty()) apply_filters();
     // What is decided by the trace alone is the same before scrubbing, and dropped items need none.
@@ -106,6 +114,7 @@ class Judging {
     if (!early) apply_sampling();
     Judgement judgement;
     if (limited) judgement.limits = book_.active(sender_, now_);
+    if (!circumstances_.shed.empty()) judgement.limits.push_back(low_room_limit(circumstances_.shed, now_));
     if (fates_.empty() && scrubbed_.empty()) {
       judgement.kept = count_items(envelope_);
       return judgement;
@@ -143,6 +152,14 @@ class Judging {
   void drop_all(Part part, relay::Outcome outcome, std::string_view reason) {
     for (std::size_t i = 0; i < items_.size(); ++i) {
       if (part_of(items_[i]) == part) drop(i, outcome, reason);
+    }
+  }
+
+  void shed() {
+    for (std::size_t i = 0; i < items_.size() && !circumstances_.shed.empty(); ++i) {
+      const auto category = makes_event(items_[i]) ? DataCategory::error : relay::category_of(items_[i]);
+      if (std::ranges::find(circumstances_.shed, category) == circumstances_.shed.end()) continue;
+      drop(i, relay::Outcome::rate_limited, low_room_reason);
     }
   }
 
@@ -323,7 +340,7 @@ Judgement Pipeline::judge(const Sender& sender,
                           const Circumstances& circumstances,
                           Time now,
                           const buffer::ByteRoom& room) const {
-  if (!sender.settings || envelope.items.empty()) {
+  if (envelope.items.empty() || (!sender.settings && circumstances.shed.empty())) {
     Judgement judgement;
     judgement.kept = count_items(envelope);
     return judgement;

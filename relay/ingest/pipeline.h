@@ -1,6 +1,6 @@
 // The pipeline: what a project's settings make of an envelope before it is stored.
 //
-//   quotas (spike protection is one) ─► inbound filters ─► scrubbing ─► sampling
+//   (little room: shedding) ─► quotas (spike protection is one) ─► inbound filters ─► scrubbing ─► sampling
 //
 // Each step takes only the items it is about. What belongs to an event goes with it: its
 // attachments, user report and profile, for the event's own reason; recordings with their replay. A
@@ -18,6 +18,7 @@
 #include "relay/protocol/rate_limits.h"
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,7 @@ namespace picket::ingest {
 struct Circumstances {
   std::string_view client_address;
   std::string_view user_agent;
+  std::span<const relay::DataCategory> shed = {};  // categories that there is no room for now
 };
 
 struct Judgement {

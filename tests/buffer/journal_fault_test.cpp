@@ -2,6 +2,9 @@
 
 #include "buffer/journal.h"
 #include "buffer/journal_support.h"
+#include "buffer/segment.h"
+#include "buffer/segment_folder.h"
+#include "buffer/segment_rewrite.h"
 
 #include <gtest/gtest.h>
 
@@ -74,6 +77,21 @@ TEST(JournalFault, FailingCommitsFailTheirRecordsAndLaterOnesSucceed) {
   for (const auto& [number, sequence] : stored) EXPECT_EQ(all.at(sequence), body_of(number, 10'000));
 }
 
+TEST(JournalFault, ASegmentThatCannotBePutInItsPlaceTakesNoneOfTheBudget) {
+  const TempDir folder;
+  const auto segments = SegmentFolder::open(
+      {.path = folder / "journal", .segment_bytes = std::uint64_t{256} << 10, .max_bytes = std::uint64_t{2} << 20});
+  ASSERT_TRUE(segments);
+  ASSERT_TRUE((*segments)->take({1, 0}));
+  const auto before = (*segments)->file_bytes();
+  const auto in_the_way = (*segments)->path_of({10, 0});
+  std::filesystem::create_directories(in_the_way / "something");
+  for (int i = 0; i < 20; ++i) EXPECT_FALSE((*segments)->take({10, 0}));
+  EXPECT_EQ((*segments)->file_bytes(), before);
+  std::filesystem::remove_all(in_the_way);
+  EXPECT_TRUE((*segments)->take({10, 0}));
+}
+
 TEST(JournalFault, ASplitRecordThatFailsHalfWayLeavesNothing) {
   const TempDir folder;
   const FakeClock clock;
@@ -92,6 +110,44 @@ TEST(JournalFault, ASplitRecordThatFailsHalfWayLeavesNothing) {
   const auto all = read_all(*open_journal(options, clock));
   ASSERT_EQ(all.size(), 4U);
   EXPECT_EQ(all.at(3), body_of(3, 400'000));
+}
+
+// Seed 5085 of tests/fault/journal_faults.py: the segment had been written anew, so that its file has no page to
+// spare, when the power was cut while a record was written that began in it.
+TEST(JournalFault, ATornRecordInASegmentWithoutRoomDoesNotKeepTheJournalFromOpening) {
+  const TempDir folder;
+  const FakeClock clock;
+  const auto options = small_options(folder / "journal");
+  {
+    const auto segments = SegmentFolder::open(
+        {.path = options.folder, .segment_bytes = options.segment_bytes, .max_bytes = options.max_bytes});
+    ASSERT_TRUE(segments);
+    ASSERT_TRUE((*segments)->take({1, 0}));
+    Segment segment((*segments)->path_of({1, 0}), {1, 0}, Segment::Mode::writing);
+    ASSERT_TRUE(segment.open());
+    const std::vector<Record> first{record_of(1)};
+    ASSERT_TRUE(segment.append({1, 0}, block_bytes(first), [&](char* out) { pack_block(first, 1, out); }));
+    const auto torn = record_of(2, 1'000'000);
+    constexpr std::size_t heads = block_head_bytes + block_entry_bytes;
+    RecordPart part{.key = {2, 0}, .parts = 200};
+    for (part.bytes = 10'000; part.key.part < 5; ++part.key.part, part.offset += part.bytes) {
+      ASSERT_TRUE(segment.append(part.key, heads + part.bytes, [&](char* out) { pack_part(torn, part, out); }));
+    }
+    const auto smaller = (*segments)->make_temporary_name();
+    ASSERT_TRUE(rewrite_without(segment, {3, 0}, smaller, [](const StoredRecord&) { return true; }));
+    segment.close(true);
+    ASSERT_TRUE((*segments)->replace({1, 0}, smaller));
+  }
+  auto journal = Journal::open(options, clock);
+  ASSERT_TRUE(journal) << journal.error().detail;
+  EXPECT_EQ((*journal)->use().next, 2U);
+  ASSERT_EQ(append(**journal, record_of(2, 50'000)), 2U);
+  ASSERT_EQ(append(**journal, record_of(3)), 3U);
+  journal->reset();
+  const auto all = read_all(*open_journal(options, clock));
+  ASSERT_EQ(all.size(), 3U);
+  EXPECT_EQ(all.at(1), "");
+  EXPECT_EQ(all.at(2), body_of(2, 50'000));
 }
 
 TEST(JournalFault, ASplitRecordThatExceedsTheBudgetFailsAndGivesItsRoomBack) {

@@ -305,6 +305,11 @@ TEST_F(DropTest, BodiesWorthLeastGoBeforeAnySegmentDoes) {
   EXPECT_EQ(dropped.front(), 2U) << "the oldest first";
   EXPECT_LT(dropped.back(), number - 20) << "no more than is needed";
 
+  // What they take now is what counts as room once everybody has read them.
+  journal_->judge_room(number);
+  EXPECT_LE(journal_->use().room_bytes, options_.max_bytes);
+  journal_->judge_room(1);
+
   // The same after a restart, and whole segments go as before.
   journal_.reset();
   journal_ = open_journal(options_, clock_);

@@ -24,6 +24,9 @@ namespace {
 // then tries to put back through the other one.
 std::atomic<int> failing_meta_writes{0};
 std::atomic<int> failing_put_backs{0};
+// Whoever reads next is held up for a while.
+std::atomic<bool> hold_next_read{false};
+std::atomic<bool> held_up{false};
 
 using PwriteFunction = ssize_t (*)(int, const void*, size_t, off_t);
 
@@ -45,6 +48,16 @@ extern "C" ssize_t pwrite(int file, const void* from, size_t bytes, off_t offset
   if (synchronous) real(file, from, bytes, offset);
   errno = EIO;
   return -1;
+}
+
+extern "C" ssize_t pread(int file, void* to, size_t bytes, off_t offset) {
+  using PreadFunction = ssize_t (*)(int, void*, size_t, off_t);
+  static const auto real = reinterpret_cast<PreadFunction>(::dlsym(RTLD_NEXT, "pread"));
+  if (hold_next_read.exchange(false)) {
+    held_up = true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  return real(file, to, bytes, offset);
 }
 
 namespace picket::buffer {
@@ -105,6 +118,22 @@ TEST_F(TablesFault, SnapshotsThatAreStillHeldAreWaitedFor) {
     held.reset();
   });
   EXPECT_EQ(get("k"), "old");
+  EXPECT_TRUE(put("k", "newest"));
+  EXPECT_EQ(get("k"), "newest");
+}
+
+// Seed 3084 of tests/fault/journal_faults.py: the reader kept the mutex, which the writer wanted before it let go.
+TEST_F(TablesFault, ASnapshotIsToBeHadWhileAnotherThreadsCommitIsFailing) {
+  ASSERT_TRUE(put("k", "old"));
+  for (int round = 0; round < 10; ++round) {
+    failing_meta_writes = 1;
+    failing_put_backs = 1;
+    hold_next_read = true;
+    held_up = false;
+    std::jthread writing([&] { EXPECT_FALSE(put("k", "new")); });
+    while (!held_up) std::this_thread::yield();
+    EXPECT_EQ(get("k"), "old");
+  }
   EXPECT_TRUE(put("k", "newest"));
   EXPECT_EQ(get("k"), "newest");
 }

@@ -14,7 +14,7 @@ const alive = new Set();
 process.on("exit", () => {
   for (const child of alive) child.kill("SIGKILL");
 });
-function watched(child) {
+export function watched(child) {
   alive.add(child);
   child.once("exit", () => alive.delete(child));
   child.unref();
@@ -31,6 +31,13 @@ export const binary = process.env.PICKET_BINARY ?? join(root, "build/release/pic
 export const scriptedUpstream =
   process.env.PICKET_SCRIPTED_UPSTREAM ?? join(dirname(binary), "picket_scripted_upstream");
 export const sharedData = process.env.PICKET_SHARED_DATA ?? resolve(root, "../shared/data");
+
+// The disk that fails on command: tests/fault/shim.cpp. `variables` are its own.
+export const faultShim = process.env.PICKET_FAULT_SHIM ?? join(dirname(binary), "libpicket_fault.so");
+export function underFaults(variables) {
+  const asan = process.env.ASAN_OPTIONS ? `${process.env.ASAN_OPTIONS}:` : "";
+  return { LD_PRELOAD: faultShim, ASAN_OPTIONS: `${asan}verify_asan_link_order=0`, ...variables };
+}
 
 export const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 

@@ -3,7 +3,7 @@
 
     python3 tests/fault/journal_faults.py BUILD SEEDS [FIRST] [PARALLEL]
 
-The last line is "SEEDS passed, N failed"; each failing seed is named with what was wrong.
+Those that once failed go first, whatever is asked for. The last line is "M passed, N failed"; each failing seed is named with what was wrong.
 """
 import os
 import random
@@ -12,6 +12,14 @@ import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+
+# By what was wrong.
+once_failed = {
+    370: "what a rotation that failed left in the folder hid what the older segment took afterwards",
+    713: "the same, after a power cut",
+    3084: "the process ended: no snapshot was to be had while another thread's commit was failing",
+    5085: "the journal did not open: a torn record lay in a segment that was written anew and had no room to remove it",
+}
 
 build, seeds = os.path.abspath(sys.argv[1]), int(sys.argv[2])
 first = int(sys.argv[3]) if len(sys.argv) > 3 else 1
@@ -31,13 +39,14 @@ def one(seed):
     env = dict(os.environ, LD_PRELOAD=shim, PICKET_FAULT_FOLDER=storage, PICKET_FAULT_SEED=str(seed), PICKET_FAULT_ARMED=armed,
                PICKET_FAULT_LOG=faults, ASAN_OPTIONS=(asan + ":" if asan else "") + "verify_asan_link_order=0")
     cuts, lies = seed % 8 >= 5, seed % 8 == 7
+    drop = ["drop"] if seed % 3 == 0 else []
     acks, log, problem = [], "", None
     try:
         # Twice, so that what the first leaves is gone on from under faults.
         for life in range(2):
             if rng.random() < 0.2:
                 open(armed, "w").close()
-            ran = subprocess.run([subject, "run", storage, str(seed * 2 + life), armed, str(rng.randint(20, 120))], env=env,
+            ran = subprocess.run([subject, "run", storage, str(seed * 2 + life), armed, str(rng.randint(20, 120))] + drop, env=env,
                                  capture_output=True, text=True, timeout=120)
             log += ran.stderr
             lines = ran.stdout.split("\n")
@@ -53,7 +62,7 @@ def one(seed):
             if problem:
                 break
         # With a disk that lies, what was acknowledged may be gone, and numbers that went with it come back.
-        checked = subprocess.run([subject, "check", storage], input="" if lies else "\n".join(acks) + "\n", capture_output=True,
+        checked = subprocess.run([subject, "check", storage] + drop, input="" if lies else "\n".join(acks) + "\n", capture_output=True,
                                  text=True, timeout=120)
         log += checked.stderr
         if not problem and checked.returncode != 0:
@@ -64,14 +73,16 @@ def one(seed):
         problem = "hangs"
     if problem:
         tail = open(faults).read().split("\n")[-15:] if os.path.exists(faults) else []
-        print(f"seed {seed}: {problem}\n" + "\n".join(log.split("\n")[-25:]) + "\nlast faults:\n" + "\n".join(tail), flush=True)
+        once = f" (once failed: {once_failed[seed]})" if seed in once_failed else ""
+        print(f"seed {seed}{once}: {problem}\n" + "\n".join(log.split("\n")[-25:]) + "\nlast faults:\n" + "\n".join(tail), flush=True)
     shutil.rmtree(folder, ignore_errors=True)
     return problem, len(acks)
 
 
+wanted = list(once_failed) + [seed for seed in range(first, first + seeds) if seed not in once_failed]
 with ThreadPoolExecutor(parallel) as pool:
-    results = list(pool.map(one, range(first, first + seeds)))
+    results = list(pool.map(one, wanted))
 failed = sum(1 for problem, _ in results if problem)
 print(f"{sum(acks for _, acks in results)} acknowledged")
-print(f"{seeds - failed} passed, {failed} failed")
+print(f"{len(wanted) - failed} passed, {failed} failed")
 sys.exit(1 if failed else 0)

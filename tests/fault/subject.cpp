@@ -2,10 +2,13 @@
 // as in Picket, without HTTP. It needs no start-up of its own worth the name, so that a seed takes a fraction of
 // the time that the whole program takes (tests/e2e/fault.test.mjs).
 //
-//   fault_subject run FOLDER SEED ARMED MS   offers records for so long, prints "ack SEQUENCE NUMBER" for each that
+//   fault_subject run FOLDER SEED ARMED MS [drop]   offers records for so long, prints "ack SEQUENCE NUMBER" for each that
 //                                            was acknowledged; arms the faults once it is up; then takes
 //                                            them back, and prints "well" when it is itself again
-//   fault_subject check FOLDER               reads such lines; prints what is wrong, or "right"
+//   fault_subject check FOLDER [drop]        reads such lines; prints what is wrong, or "right"
+//
+// With `drop` there is little room, somebody who never reads, and retention that drops the oldest: the bodies of
+// every third number first, then whole segments.
 #include "buffer/journal.h"
 #include "buffer/keys.h"
 #include "buffer/retention.h"
@@ -20,6 +23,7 @@
 #include <fstream>
 #include <iostream>
 #include <map>
+#include <optional>
 #include <random>
 #include <set>
 #include <string>
@@ -40,8 +44,12 @@ std::string body_of(std::uint64_t number) {
   return body;
 }
 
+// A record's number is its meta data, so that it is known without a body.
+std::uint64_t number_of(const buffer::StoredRecord& record) { return std::stoull(std::string(record.meta)); }
+bool is_low(std::uint64_t number) { return number % 3 == 0; }
+
 struct Storage {
-  explicit Storage(const std::filesystem::path& folder) {
+  Storage(const std::filesystem::path& folder, bool its_drops) : drops(its_drops) {
     auto opened = buffer::Tables::open({.path = folder / "tables.mdb", .map_bytes = std::uint64_t{1} << 30, .reserve_bytes = std::uint64_t{1} << 20});
     if (!opened) {
       std::cerr << "tables: " << opened.error().detail << "\n";
@@ -52,6 +60,11 @@ struct Storage {
     options.folder = folder / "journal";
     options.segment_bytes = std::uint64_t{512} << 10;
     options.max_bytes = std::uint64_t{32} << 20;
+    if (drops) {
+      options.segment_bytes = std::uint64_t{256} << 10;
+      options.max_bytes = std::uint64_t{2} << 20;
+      options.low_room_bytes = std::uint64_t{512} << 10;
+    }
     options.next_at_least = buffer::greatest_cursor(*tables);
     auto made = buffer::Journal::open(options, clock);
     if (made) {
@@ -62,6 +75,7 @@ struct Storage {
   }
   bool is_open() const { return journal != nullptr; }
 
+  const bool drops;
   const SystemClock clock;
   std::unique_ptr<buffer::Tables> tables;
   std::unique_ptr<buffer::Journal> journal;
@@ -82,7 +96,7 @@ class Consumer {
     if (batch->next == next_) return 0;
     const auto written = storage_.tables->write([&](buffer::Batch& rows) {
       for (const auto& record : batch->records) {
-        const auto key = buffer::Key().u64(std::stoull(std::string(record.body)));
+        const auto key = buffer::Key().u64(number_of(record));
         const auto seen = rows.get(Table::raw_items, key);
         rows.put(Table::raw_items, key, buffer::Key().u64(seen ? buffer::KeyReader(*seen).u64() + 1 : 1));
       }
@@ -100,14 +114,37 @@ class Consumer {
   Sequence next_ = 1;
 };
 
+// Drops the oldest that a consumer waits for who never comes.
+class Dropper {
+ public:
+  explicit Dropper(Storage& storage)
+      : retention_(*storage.tables, *storage.journal, storage.clock, config(),
+                   [](const buffer::StoredRecord& record) { return is_low(number_of(record)); }) {
+    [[maybe_unused]] const auto written = storage.tables->write([](buffer::Batch& rows) {
+      schema::Cursor cursor;
+      cursor.set_next_sequence(1);
+      buffer::put_row(rows, Table::cursors, "upstream/slow", cursor);
+    });
+  }
+  void run_once() { [[maybe_unused]] const auto ran = retention_.run_once(); }
+
+ private:
+  static buffer::StorageConfig config() {
+    buffer::StorageConfig config;
+    config.when_full = "drop_oldest";
+    return config;
+  }
+  buffer::Retention retention_;
+};
+
 // One line in one write: a kill leaves whole lines.
 void say(const std::string& line) {
   const auto text = line + "\n";
   [[maybe_unused]] const auto written = ::write(STDOUT_FILENO, text.data(), text.size());
 }
 
-int run(const std::filesystem::path& folder, std::uint64_t seed, const std::string& armed, std::chrono::milliseconds how_long) {
-  Storage storage(folder);
+int run(const std::filesystem::path& folder, std::uint64_t seed, const std::string& armed, std::chrono::milliseconds how_long, bool drops) {
+  Storage storage(folder, drops);
   if (!storage.is_open()) return 3;
   Consumer consumer(storage);
   std::atomic<bool> stop{false};
@@ -126,6 +163,7 @@ int run(const std::filesystem::path& folder, std::uint64_t seed, const std::stri
     buffer::Record record;
     record.received = storage.clock.now();
     const auto its = ++number;
+    record.meta = std::to_string(its);
     record.body = body_of(its);
     ++waiting;
     const auto offered = storage.journal->offer(std::move(record), [&, its](const Result<Sequence>& result) {
@@ -135,6 +173,19 @@ int run(const std::filesystem::path& folder, std::uint64_t seed, const std::stri
     });
     if (!offered) --waiting;
   };
+  std::optional<Dropper> dropper;
+  std::thread dropping;
+  if (drops) {
+    constexpr int until_room_is_low = 130;
+    dropper.emplace(storage);
+    dropping = std::thread([&] {
+      for (; !stop; std::this_thread::sleep_for(1ms)) dropper->run_once();
+    });
+    for (int i = 0; i < until_room_is_low; ++i) {
+      offer();
+      while (waiting > 8) std::this_thread::sleep_for(200us);
+    }
+  }
   std::ofstream(armed) << "";
   const auto end = std::chrono::steady_clock::now() + how_long;
   while (std::chrono::steady_clock::now() < end) {
@@ -161,7 +212,7 @@ int wrong(const std::string& what) {
   return 1;
 }
 
-int check(const std::filesystem::path& folder) {
+int check(const std::filesystem::path& folder, bool drops) {
   std::map<Sequence, std::uint64_t> acknowledged;
   std::string word;
   Sequence sequence = 0;
@@ -169,8 +220,10 @@ int check(const std::filesystem::path& folder) {
   while (std::cin >> word >> sequence >> number) {
     if (!acknowledged.emplace(sequence, number).second) return wrong("sequence " + std::to_string(sequence) + " was given twice");
   }
-  Storage storage(folder);
+  Storage storage(folder, drops);
   if (!storage.is_open()) return wrong("it does not open");
+  const auto floor = buffer::read_journal_floor(*storage.tables);
+  if (floor > 0 && !drops) return wrong("something was let go of");
   Consumer consumer(storage);
   for (;;) {
     const auto done = consumer.run_once();
@@ -183,8 +236,9 @@ int check(const std::filesystem::path& folder) {
     if (!batch) return wrong(batch.error().detail);
     if (!batch->damaged.empty()) return wrong("record " + std::to_string(batch->damaged.front()) + " is damaged");
     for (const auto& record : batch->records) {
-      const auto its = std::stoull(std::string(record.body));
-      if (record.body != body_of(its)) return wrong("record " + std::to_string(record.sequence) + " is not whole");
+      const auto its = number_of(record);
+      const bool may_be_dropped = drops && is_low(its) && record.body.empty();
+      if (record.dropped() ? !may_be_dropped : record.body != body_of(its)) return wrong("record " + std::to_string(record.sequence) + " is not whole");
       if (!there.emplace(its, record.sequence).second) return wrong("number " + std::to_string(its) + " is there twice");
     }
     if (batch->next <= from) break;
@@ -192,6 +246,7 @@ int check(const std::filesystem::path& folder) {
   }
   for (const auto& [its_sequence, its] : acknowledged) {
     const auto found = there.find(its);
+    if (found == there.end() && its_sequence < floor) continue;
     if (found == there.end()) return wrong("number " + std::to_string(its) + " was acknowledged and is lost");
     if (found->second != its_sequence) return wrong("number " + std::to_string(its) + " is at another place");
   }
@@ -203,7 +258,7 @@ int check(const std::filesystem::path& folder) {
   auto cursor = snapshot.cursor(Table::raw_items);
   for (bool at = cursor.first(); at; at = cursor.next()) {
     const auto its = buffer::KeyReader(cursor.key()).u64();
-    if (!there.contains(its)) return wrong("number " + std::to_string(its) + " was consumed and is not in the journal");
+    if (!there.contains(its) && floor == 0) return wrong("number " + std::to_string(its) + " was consumed and is not in the journal");
   }
   if (!storage.journal->set_aside().empty()) return wrong("a segment is set aside: " + storage.journal->set_aside().front());
   std::cout << "right " << there.size() << "\n";
@@ -215,8 +270,10 @@ int check(const std::filesystem::path& folder) {
 
 int main(int count, char** words) {
   const std::string verb = count > 1 ? words[1] : "";
+  const bool drops = count > 3 && std::string_view(words[count - 1]) == "drop";
+  count -= drops ? 1 : 0;
   if (verb == "run" && count == 6)
-    return picket::run(words[2], std::strtoull(words[3], nullptr, 10), words[4], std::chrono::milliseconds(std::atoi(words[5])));
-  if (verb == "check" && count == 3) return picket::check(words[2]);
+    return picket::run(words[2], std::strtoull(words[3], nullptr, 10), words[4], std::chrono::milliseconds(std::atoi(words[5])), drops);
+  if (verb == "check" && count == 3) return picket::check(words[2], drops);
   return 64;
 }

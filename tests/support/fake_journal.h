@@ -30,6 +30,9 @@ class FakeJournal final : public buffer::Journal {
   void set_full(bool full) {
     set([this, full] { full_ = full; });
   }
+  void set_low(bool low) {
+    set([this, low] { low_ = low; });
+  }
   void refuse_offers(std::optional<Error> error) {
     set([this, &error] { refusal_ = std::move(error); });
   }
@@ -93,9 +96,19 @@ class FakeJournal final : public buffer::Journal {
     return full_;
   }
 
+  buffer::RoomStep room_step() const override {
+    const std::lock_guard lock(mutex_);
+    return full_ ? buffer::RoomStep::full : low_ ? buffer::RoomStep::low : buffer::RoomStep::ample;
+  }
+
   // From now on the record is reported as damaged.
   void damage(buffer::Sequence sequence) {
     set([&] { damaged_.insert(sequence); });
+  }
+
+  // From now on the record is in no answer, as if its segment had been set aside.
+  void lose(buffer::Sequence sequence) {
+    set([&] { lost_.insert(sequence); });
   }
 
   Result<buffer::ReadBatch> read(buffer::Sequence from,
@@ -107,6 +120,10 @@ class FakeJournal final : public buffer::Journal {
     batch.next = std::max(from, first_);
     while (batch.next <= records_.size() && batch.records.size() < max_records &&
            bytes < max_bytes) {
+      if (lost_.contains(batch.next)) {
+        ++batch.next;
+        continue;
+      }
       if (damaged_.contains(batch.next)) {
         batch.damaged.push_back(batch.next++);
         continue;
@@ -121,6 +138,7 @@ class FakeJournal final : public buffer::Journal {
     const std::lock_guard lock(mutex_);
     if (sequence < first_ || sequence > records_.size())
       return Error{Fault::not_found, "no such record"};
+    if (lost_.contains(sequence)) return Error{Fault::not_found, "no such record"};
     if (damaged_.contains(sequence)) return Error{Fault::corrupt, "damaged"};
     buffer::ReadBatch batch;
     batch.records.push_back(stored(records_[sequence - 1], sequence));
@@ -202,11 +220,13 @@ class FakeJournal final : public buffer::Journal {
   std::function<void()> listener_;
   bool held_ = false;  // guarded by mutex_, as the rest
   bool full_ = false;
+  bool low_ = false;
   std::optional<Error> refusal_;
   std::optional<Error> failure_;
   std::deque<Offer> waiting_;
   std::deque<buffer::Record> records_;
   std::set<buffer::Sequence> damaged_;
+  std::set<buffer::Sequence> lost_;
   buffer::Sequence first_ = 1;
   std::uint64_t interrupts_ = 0;
 };

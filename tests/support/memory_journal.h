@@ -106,6 +106,7 @@ class MemoryJournal final : public buffer::Journal {
     stored.sequence = sequence;
     stored.kind = record.kind;
     stored.coding = record.coding;
+    stored.flags = record.flags;
     stored.received = record.received;
     stored.project = record.project;
     batch.records.push_back(stored);

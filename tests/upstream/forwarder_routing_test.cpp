@@ -38,6 +38,24 @@ TEST_F(ForwarderRoutingTest, SendsTheWantedItemsAndCountsTheOthersAsNotRouted) {
   EXPECT_EQ(status().not_routed, 1U);
 }
 
+TEST_F(ForwarderRoutingTest, WhatWasDroppedForWantOfRoomIsLeftOutWhereItsCategorySaysSoAndElseExpires) {
+  auto dropped = make_record({.id = event_id(7), .types = {"transaction"}, .described = true}, clock.now());
+  dropped.flags = buffer::record_dropped;
+  dropped.body = std::string();
+  journal.append(dropped);
+  FakeUpstream other;
+  auto inside = destination(other, "inside");
+  inside.routing = {.environments = {.include = {"production"}}};
+  start({routed({.categories = {.include = {"error"}}}), inside});
+  ASSERT_TRUE(all_written());
+  ASSERT_TRUE(all_written("inside"));
+  constexpr int transaction = 2;
+  constexpr int expired = 3;
+  EXPECT_EQ(items(), (Sums{{{transaction, not_routed}, 1}}));
+  EXPECT_EQ(items("inside"), (Sums{{{transaction, expired}, 1}}));
+  EXPECT_EQ(row("inside").quarantined(), 0U);
+}
+
 TEST_F(ForwarderRoutingTest, SplitsProjectsBetweenDestinationsWithoutALoss) {
   FakeUpstream other;
   for (std::uint64_t i = 0; i < 40; ++i) post({.project = 1 + i % 2, .described = true});

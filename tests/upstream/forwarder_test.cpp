@@ -217,6 +217,25 @@ TEST_F(ForwarderTest, PutsDamagedAndUnreadableRecordsInQuarantine) {
   EXPECT_EQ(row().forwarded(), 3U);
 }
 
+TEST_F(ForwarderTest, WhatWasDroppedForWantOfRoomExpiresItemByItem) {
+  post();
+  auto dropped = make_record({.id = event_id(7), .types = {"transaction", "profile"}, .described = true}, clock.now());
+  dropped.flags = buffer::record_dropped;
+  dropped.body = std::string();
+  journal.append(dropped);
+  post();
+  start();
+  ASSERT_TRUE(all_written());
+  EXPECT_EQ(row().forwarded(), 2U);
+  EXPECT_EQ(row().expired(), 1U);
+  constexpr int transaction = 2;
+  constexpr int profile = 6;
+  constexpr int expired = 3;
+  EXPECT_EQ(items().at({transaction, expired}), 1U);
+  EXPECT_EQ(items().at({profile, expired}), 1U);
+  EXPECT_EQ(upstream.accepted(), 2U);
+}
+
 TEST_F(ForwarderTest, PassesRecordsThatAreNoEnvelopes) {
   post();
   buffer::Record outcomes;

@@ -55,6 +55,29 @@ TEST_F(DigestFaults, AFullDiskLosesNothing) {
   EXPECT_EQ(outcomes(), (std::map<std::string, std::uint64_t>{{"error accepted", 1000}}));
 }
 
+TEST_F(DigestFaults, ItLeavesTheLastOfTheDiskToDeletesAndCursors) {
+  receive_event(R"(,"message":"old")");
+  digest_all();
+  receive_event(R"(,"message":"m")");
+  std::uint64_t free = 0;
+  tables.reset();
+  tables = *buffer::Tables::open({.path = folder / "tables.mdb",
+                                  .map_bytes = std::uint64_t{1} << 30,
+                                  .least_free_bytes = 1000,
+                                  .disk_free = [&free] { return free; }});
+  Digest digest(journal, *tables, clock, {});
+  const auto waits = digest.run_once();
+  ASSERT_FALSE(waits);
+  EXPECT_EQ(waits.error().fault, Fault::unavailable);
+  EXPECT_EQ(rows(buffer::Table::events), 1U);
+  ASSERT_TRUE(tables->write([](buffer::Batch& batch) { batch.put(buffer::Table::meta, "journal_floor", buffer::Key().u64(2)); }));
+  EXPECT_FALSE(digest.run_once());
+  EXPECT_EQ(rows(buffer::Table::events), 0U) << "what the journal let go of is removed all the same";
+  free = 1000;
+  EXPECT_EQ(*digest.run_once(), 1U);
+  EXPECT_EQ(rows(buffer::Table::events), 1U);
+}
+
 TEST_F(DigestFaults, ARecordThatCannotBeWrittenIsCountedAndPassedOver) {
   const auto first = receive_event(R"(,"message":"first")");
   receive_event(R"(,"message":"poisonous")");
@@ -82,6 +105,19 @@ TEST_F(DigestFaults, WritingABatchAgainOneByOneCountsNothingTwice) {
   EXPECT_EQ(counters_of(only_issue().id()).times_seen(), 4U);
   EXPECT_EQ(outcomes(0), (std::map<std::string, std::uint64_t>{{"unknown invalid/corrupt", 1}}));
   EXPECT_EQ(digest.counters().next, 6U);
+}
+
+TEST_F(DigestFaults, WhatIsLostIsCountedOnceWhenABatchIsWrittenOneByOne) {
+  for (int i = 0; i < 6; ++i)
+    receive_event(R"(,"message":"m")");
+  journal.lose(2);
+  journal.lose(6);
+  const ThrowingClock poisoned({2});  // the first call is for what is lost
+  Digest digest(journal, *tables, poisoned, {});
+  ASSERT_TRUE(digest.run_once());
+  EXPECT_EQ(counters_of(only_issue().id()).times_seen(), 4U);
+  EXPECT_EQ(outcomes(0), (std::map<std::string, std::uint64_t>{{"unknown invalid/lost", 2}}));
+  EXPECT_EQ(digest.counters().next, 7U);
 }
 
 TEST_F(DigestFaults, RecordsThatWereRecycledFirstDoNotStopIt) {

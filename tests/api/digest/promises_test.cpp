@@ -190,6 +190,38 @@ TEST_F(DigestPromises, ADamagedRecordIsPassedOver) {
   EXPECT_EQ(outcomes(0), (std::map<std::string, std::uint64_t>{{"unknown invalid/corrupt", 1}}));
 }
 
+TEST_F(DigestPromises, RecordsOfASegmentThatIsLostAreCounted) {
+  for (int i = 0; i < 6; ++i) receive_event(R"(,"message":"m")");
+  digest_all({.batch_records = 1});
+  for (int i = 0; i < 6; ++i) receive_event(R"(,"message":"m")");
+  for (const buffer::Sequence sequence : {8, 9, 12}) journal.lose(sequence);
+  journal.damage(10);
+  digest_all();
+  EXPECT_EQ(counters_of(only_issue().id()).times_seen(), 8U);
+  EXPECT_EQ(outcomes(0), (std::map<std::string, std::uint64_t>{{"unknown invalid/corrupt", 1}, {"unknown invalid/lost", 3}}));
+  const auto cursor = buffer::find_row<schema::Cursor>(tables->snapshot(), Table::cursors, digest_consumer);
+  ASSERT_TRUE(cursor);
+  EXPECT_EQ(cursor->next_sequence(), 13U);
+  EXPECT_EQ(cursor->envelopes(), 12U);
+}
+
+TEST_F(DigestPromises, WhatWasDroppedForWantOfRoomIsCountedItemByItem) {
+  buffer::Record record;
+  record.flags = buffer::record_dropped;
+  record.received = clock.now();
+  record.project = test_project;
+  record.key = std::string(16, 'k');
+  schema::IntakeMeta meta;
+  for (const std::uint64_t number : {2, 1, 12, 40}) meta.add_item_counts(number);  // a transaction, forty spans
+  record.meta = meta.SerializeAsString();
+  receive(std::move(record));
+  receive_event(R"(,"message":"fine")");
+  digest_all();
+  EXPECT_EQ(only_issue().title(), "fine");
+  EXPECT_EQ(outcomes(), (std::map<std::string, std::uint64_t>{
+                            {"error accepted", 1}, {"span rate_limited/disk_full", 40}, {"transaction rate_limited/disk_full", 1}}));
+}
+
 TEST_F(DigestPromises, AnUndecodableRecordIsCountedAndPassedOver) {
   const auto with = [&](std::uint8_t coding, std::string body) {
     buffer::Record record;
