@@ -39,8 +39,9 @@ bool is_built_in(std::string_view name) {
 }
 
 json::object render_attribute(std::string_view name, std::string_view type) {
-  const bool own = is_built_in(name) && (name != "value" || type == "number");
-  const std::string key = own || type == "string" ? std::string(name)
+  const bool known = is_built_in(name);
+  const bool own = known && (name != "value" || type == "number");  // the number of a metric
+  const std::string key = own || (type == "string" && !known) ? std::string(name)
                                                   : "tags[" + std::string(name) + "," + std::string(type) + "]";
   return {{"key", key},
           {"name", name},
