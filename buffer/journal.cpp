@@ -358,10 +358,8 @@ Result<void> JournalFiles::recycle_before(Sequence keep_from) {
 // By class in as much as somebody picks: what is worth least goes before segments go whole.
 Result<std::optional<Sequence>> JournalFiles::drop_bodies(Sequence from, const PickRecord& goes) {
   const auto place = find({from, 0});
-  if (!place) return std::optional<Sequence>();
+  if (!place || !is_settled(*place)) return std::optional<Sequence>();
   const auto& segment = place->segment;
-  const bool newest = place->limit.first == std::numeric_limits<Sequence>::max();
-  if (newest) return std::optional<Sequence>();
   // A record that goes on in the next segment is behind us as well.
   const std::optional<Sequence> next = place->limit.first + (place->limit.part > 0 ? 1 : 0);
   if (!folder_->room_for(segment->used_bytes())) return refused("no room for a smaller copy");

@@ -79,6 +79,9 @@ class JournalFiles final : public Journal {
   void failed(const Error& error);
   void update_room();
 
+  // Something behind it is durable: it is never written again (discard()), so that a copy of it stays one.
+  bool is_settled(const Place& place) const { return place.limit.first < durable_next_; }
+
   // journal_read.cpp
   BatchBuilder gather(Sequence from, const BatchBuilder::Limits& limits, std::optional<Error>& stopped) const;
   Result<Bytes> fetch_split(const BatchBuilder::Split& split) const;

@@ -145,10 +145,12 @@ class Collector {
       const auto row = buffer::parse_row<schema::Destination>(cursor.value());
       if (row.retired_ms() != 0) continue;
       known_.clear();
+      unread_.clear();
       read_fates(row.name());
       count_before(row, use.first, end);
       const bool counted = end == 0 || count_waiting(row, std::max(cursor_of("upstream/" + row.name()), use.first), end);
-      if (recycled) count_recycled(row.name(), counted ? *recycled : *recycled - 1);
+      const auto found = recycled ? count_recycled(row.name(), counted ? *recycled : *recycled - 1) : 0;
+      count_unread(row.name(), found);
     }
     for (auto& [order, line] : lines_) {
       for (const auto& name : names_) line.destinations.try_emplace(name);
@@ -165,12 +167,43 @@ class Collector {
 
   // What the journal has let go of before it was forwarded is known by what is left of what was stored
   // then. Of later hours nothing may be left: those are checked.
-  void count_recycled(const std::string& destination, std::int64_t until_hour_ms) {
+  std::uint64_t count_recycled(const std::string& destination, std::int64_t until_hour_ms) {
+    auto nameless = count_nameless();
+    std::uint64_t counted = 0;
     for (const auto& [spot, stored] : stored_) {
       const auto found = known_.find(spot);
       const auto known = found == known_.end() ? 0 : found->second;
       if (spot.hour_ms > until_hour_ms || known >= stored) continue;
-      line_of({spot.project, spot.hour_ms, spot.category, {}}).destinations[destination].expired += stored - known;
+      auto& elsewhere = nameless[spot.project];
+      const auto left = stored - known - std::min(elsewhere, stored - known);
+      elsewhere -= std::min(elsewhere, stored - known);
+      if (left == 0) continue;
+      line_of({spot.project, spot.hour_ms, spot.category, {}}).destinations[destination].expired += left;
+      counted += left;
+    }
+    return counted;
+  }
+
+  // Of a project's records those that could not be read when they were to be sent: what they held is stored under
+  // its own category, what became of it is not.
+  std::map<std::uint64_t, std::uint64_t> count_nameless() const {
+    std::map<std::uint64_t, std::uint64_t> nameless;
+    for (const auto& [spot, known] : known_) {
+      if (spot.category != DataCategory::unknown) continue;
+      const auto found = stored_.find(spot);
+      const auto stored = found == stored_.end() ? 0 : found->second;
+      if (known > stored) nameless[spot.project] += known - stored;
+    }
+    return nameless;
+  }
+
+  // What was gone before it was sent, in so far as it was not found among what was stored: of segments that
+  // were broken, whose records may be of any hour.
+  void count_unread(const std::string& destination, std::uint64_t found) {
+    for (const auto& [spot, quantity] : unread_) {
+      const auto known = std::min(found, quantity);
+      found -= known;
+      if (quantity > known) line_of({spot.project, spot.hour_ms, spot.category, {}}).destinations[destination].expired += quantity - known;
     }
   }
 
@@ -202,9 +235,12 @@ class Collector {
       place.category = static_cast<DataCategory>(key.u8());
       const auto fate = key.u8();
       if (!wanted(place.project, place.hour_ms)) continue;
-      // Records that were recycled unread, whatever they held: see count_recycled().
-      if (fate == 3 && place.project == 0 && place.category == DataCategory::unknown) continue;
       const auto quantity = buffer::parse_row<schema::Count>(cursor.value()).quantity();
+      // Records that were gone before they were read, whatever they held: see count_unread().
+      if (fate == 3 && place.project == 0 && place.category == DataCategory::unknown) {
+        unread_[{place.project, place.hour_ms, place.category}] += quantity;
+        continue;
+      }
       Onward& to = count_onward(destination, place, quantity);
       if (fate == 1) to.forwarded += quantity;
       if (fate == 2) to.quarantined += quantity;
@@ -276,6 +312,7 @@ class Collector {
   std::map<Order, LedgerLine> lines_;
   Quantities stored_;
   Quantities known_;  // of the destination at hand: what became of so many is known
+  Quantities unread_;  // of the same: records that were gone before they were read
   std::vector<std::string> names_;
   LedgerReport report_;
 };

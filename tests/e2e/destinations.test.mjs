@@ -180,7 +180,7 @@ test("a destination is drained and retired beside a running Picket, and starts a
   await edge.start();
   await hub.start();
   await until(() => destination(edge, "hub").state === "drained", { what: "the drain" });
-  assert.equal(await has(hub, two), true);
+  await until(() => has(hub, two), { what: "the second event, acknowledged, to be digested" });
   assert.equal(destination(edge, "hub").not_routed, 1);
   await until(() => edge.status().digest.waiting === 0);
   await assertConserved(assert, edge);

@@ -191,10 +191,10 @@ class Journey {
       destination.window.settle(at, std::move(gap));
       at = to;
     };
-    const auto settle = [&](Sequence sequence, upstream::Fate fate) {
+    const auto settle = [&](Sequence sequence, upstream::Fate fate, bool readable) {
       upstream::Settled settled;
       settled.fate = fate;
-      settled.label = upstream::unreadable_label(sequence, project, clock_.now());
+      settled.label = readable ? label_of(sequence) : upstream::unreadable_label(sequence, project, clock_.now());
       destination.window.settle(sequence, std::move(settled));
     };
     std::map<Sequence, const buffer::StoredRecord*> there;  // none: damaged
@@ -206,17 +206,24 @@ class Journey {
       ++at;
       if (record == nullptr) {
         EXPECT_TRUE(damaged_.contains(sequence)) << sequence;
-        settle(sequence, upstream::Fate::quarantined);
+        settle(sequence, upstream::Fate::quarantined, false);
         continue;
       }
       check_record(*record);
       if (record->dropped()) {
-        settle(sequence, upstream::Fate::expired);
+        settle(sequence, upstream::Fate::expired, true);
       } else {
         destination.under_way.push_back(sequence);
       }
     }
     expire(std::max(batch->next, std::min(journal_->use().first, next_)));
+  }
+
+  upstream::Label label_of(Sequence sequence) const {
+    const auto& of = acknowledged_.at(sequence);
+    auto label = upstream::unreadable_label(sequence, project, of.received);
+    label.counts.front().category = is_low(of.number) ? relay::DataCategory::transaction : relay::DataCategory::error;
+    return label;
   }
 
   void answer(Destination& destination) {
@@ -226,8 +233,7 @@ class Journey {
     const auto dice = random_() % 20;
     if (dice < 4) return;  // 503: it is tried again
     upstream::Settled settled;
-    settled.label = upstream::unreadable_label(sequence, project, clock_.now());
-    settled.label.counts.front().category = relay::DataCategory::error;
+    settled.label = label_of(sequence);
     settled.fate = dice == 4 ? upstream::Fate::quarantined : upstream::Fate::forwarded;
     if (settled.fate == upstream::Fate::forwarded) {
       const auto times = ++destination.received[sequence];
