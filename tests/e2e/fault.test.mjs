@@ -171,6 +171,8 @@ class Run {
       const whole = await this.api(`projects/${made.organization}/${made.project}/events/${id}/`);
       assert.equal(whole.status, 200);
       const filler = whole.body.context.filler;
+      // The row is there, and the payload in the journal is what the disk lied about.
+      if (filler === undefined && this.lies) continue;
       assert.equal(filler.slice(0, 100), this.sent.get(id).slice(0, 100), "another event's payload");
     }
     if (this.lies) return;
