@@ -107,22 +107,23 @@ bool read_row_head(std::string_view& rest, RowHead& head) {
          head.value_bytes <= most_run * rest.size();
 }
 
+// Between one Word and two: the first and the last of it, which may overlap.
+template <class Word>
+void copy_ends(char* to, const char* from, std::size_t bytes) {
+  Word first{};
+  Word last{};
+  std::memcpy(&first, from, sizeof first);
+  std::memcpy(&last, from + bytes - sizeof last, sizeof last);
+  std::memcpy(to, &first, sizeof first);
+  std::memcpy(to + bytes - sizeof last, &last, sizeof last);
+}
+
 // At most fifteen bytes: a call costs more than copying them.
 void copy_run(char* to, const char* from, std::size_t bytes) {
   if (bytes >= 8) {
-    std::uint64_t first = 0;
-    std::uint64_t last = 0;
-    std::memcpy(&first, from, 8);
-    std::memcpy(&last, from + bytes - 8, 8);
-    std::memcpy(to, &first, 8);
-    std::memcpy(to + bytes - 8, &last, 8);
+    copy_ends<std::uint64_t>(to, from, bytes);
   } else if (bytes >= 4) {
-    std::uint32_t first = 0;
-    std::uint32_t last = 0;
-    std::memcpy(&first, from, 4);
-    std::memcpy(&last, from + bytes - 4, 4);
-    std::memcpy(to, &first, 4);
-    std::memcpy(to + bytes - 4, &last, 4);
+    copy_ends<std::uint32_t>(to, from, bytes);
   } else if (bytes > 0) {
     const char middle = from[bytes / 2];
     const char last = from[bytes - 1];

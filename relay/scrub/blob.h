@@ -1,7 +1,8 @@
 // Attachments: bytes in which what is sensitive is overwritten, so that their length stays.
 //
-// Only rules of the advanced configuration reach them (a view hierarchy, which is JSON, is also scrubbed as such), and only where a selector does: a file is
-// `$attachments.'<file name>'`, its content $binary. Of a minidump it is its parts:
+// Only rules of the advanced configuration reach them, and only where a selector does: a file is
+// `$attachments.'<file name>'`, its content $binary. A view hierarchy, which is JSON, is scrubbed as
+// such before. Of a minidump it is its parts:
 //
 //   $minidump.stack_memory, $stack_memory   a thread's stack; only when it is named
 //   $minidump.heap_memory, $heap_memory     other memory

@@ -4,20 +4,10 @@ import assert from "node:assert/strict";
 import { Agent, request } from "node:http";
 import { after, before, test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { Picket, ScriptedUpstream, assertConserved, envelope, errorEvent, eventId, sleep, until } from "./lib.mjs";
+import { Picket, ScriptedUpstream, assertConserved, envelope, errorEvent, eventId, randomNumbers, sleep, until } from "./lib.mjs";
 
 const rounds = Number(process.env.PICKET_CRASH_ROUNDS ?? 200);
 const seed = Number(process.env.PICKET_SEED ?? Math.floor(Math.random() * 2 ** 31));
-
-// mulberry32: a failing seed can be run again.
-function randomNumbers(state) {
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
 
 let upstream;
 let picket;

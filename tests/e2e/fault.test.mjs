@@ -8,7 +8,7 @@ import { Agent, request } from "node:http";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { randomBytes } from "node:crypto";
-import { Picket, ScriptedUpstream, binary, envelope, errorEvent, eventId, faultShim, picket, sleep, tempFolder, underFaults, until, watched } from "./lib.mjs";
+import { Picket, ScriptedUpstream, binary, envelope, errorEvent, eventId, faultShim, picket, randomNumbers, sleep, tempFolder, underFaults, until, watched } from "./lib.mjs";
 
 const seeds = Number(process.env.PICKET_FAULT_SEEDS ?? 200);
 const first = Number(process.env.PICKET_FAULT_FIRST ?? 1);
@@ -31,16 +31,6 @@ after(async () => {
   await upstream.end();
   rmSync(folder, { recursive: true, force: true });
 });
-
-// mulberry32, as the crash test has it.
-function randomNumbers(state) {
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
 
 class Run {
   constructor(seed) {

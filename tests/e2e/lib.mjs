@@ -255,3 +255,13 @@ export async function assertConserved(assert, subject) {
       `${destination.name}: stored = forwarded + waiting + quarantined + expired + not routed + not sampled: ${JSON.stringify(destination)}`);
   }
 }
+
+// mulberry32: a failing seed can be run again.
+export function randomNumbers(state) {
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+}
