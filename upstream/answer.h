@@ -4,6 +4,7 @@
 #include "buffer/clock.h"
 #include "relay/protocol/rate_limits.h"
 
+#include <chrono>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -20,6 +21,8 @@ struct Answer {
   std::string rate_limits;  // X-Sentry-Rate-Limits, several joined by commas
   std::string location;
   std::string body;  // the first 1,000 bytes
+  std::chrono::microseconds took{0};        // from the request's first byte to the answer's last
+  std::chrono::microseconds connecting{0};  // before that; 0: on a connection that was there
 };
 
 enum class Verdict {
@@ -34,6 +37,7 @@ enum class Verdict {
 struct Judgement {
   Verdict verdict = Verdict::retry;
   std::string reason;  // for people; empty when delivered
+  bool stranger = false;  // it was not the upstream that answered
 };
 Judgement judge(const Answer& answer);
 

@@ -33,7 +33,7 @@ void bind(Settings& settings, DestinationConfig& config) {
   settings.flag("insecure", config.insecure);
   settings.text("client_certificate", config.client_certificate);
   settings.text("client_key", config.client_key);
-  settings.number("max_in_flight", config.max_in_flight, 1, 1'000);
+  settings.number("max_in_flight", config.max_in_flight, 0, 1'024);
   settings.duration("connect_timeout", config.connect_timeout, milliseconds(100), hours(1));
   settings.duration("stall_timeout", config.stall_timeout, seconds(1), hours(24));
   settings.duration("retry_min", config.retry_min, milliseconds(1), hours(1));

@@ -46,14 +46,15 @@ Destination::Destination(DestinationConfig config, const buffer::Journal& journa
       link_(config_.link),
       lanes_(link_.newest_first()),
       unsent_(config_.report_unsent),
-      backoff_(config_.retry_min, config_.retry_max, config_.max_in_flight),
+      flight_(config_.max_in_flight),
+      backoff_(config_.retry_min, config_.retry_max, flight_.far()),
       probe_(config_, *meter_),
       coding_(parse_coding(config_.compression)) {
   said_.name = config_.name;
 }
 
 std::size_t Destination::window_records() const {
-  return std::clamp<std::size_t>(config_.max_in_flight * 8, 64, 4'096);
+  return std::clamp<std::size_t>(std::max(flight_.near() * 8, flight_.far() * 2), 64, 4'096);
 }
 
 void Destination::forget_batch() {
@@ -67,7 +68,7 @@ std::optional<Time> Destination::all_limited_until(Time now) const {
 }
 
 bool Destination::may_start(Time now) const {
-  return !paused_ && !backoff_.waits(Steady::now()) && under_way_.size() < backoff_.allowance() &&
+  return !paused_ && !backoff_.waits(Steady::now()) && under_way_.size() < backoff_.allowance() && flight_.has_room(under_way_.size()) &&
          bytes_under_way_ < max_bytes_under_way && ledger_.settled() + being_written_ < max_unwritten &&
          !all_limited_until(now) && !link_.wait(now, Steady::now(), unsent_bytes());
 }
@@ -95,6 +96,7 @@ void Destination::pump(CURLM* multi) {
   for (int step = 0; step < steps_per_turn && may_start(clock_.now()); ++step) {
     if (!ship_next(multi)) return;
   }
+  if (!flight_.has_room(under_way_.size())) flight_.note_full();
 }
 
 // What has failed often goes last, so that an envelope that only the upstream cannot stand does not
@@ -312,7 +314,7 @@ void Destination::send(CURLM* multi, const Parcel& parcel, Shipment shipment) {
   link_.begin(reserved, request->head_bytes(), Steady::now());
   said_.last_attempt = now;
   const auto steady = Steady::now();
-  started->start(multi, *std::move(request), oldest_connection(steady));
+  started->start(multi, *std::move(request), way(steady));
   under_way_.emplace(started, UnderWay{steady, std::move(transfer), std::move(shipment), reserved});
 }
 

@@ -26,15 +26,20 @@ void Destination::on_finished(CURLM* multi, Transfer& transfer, CURLcode code) {
   const auto bytes = transfer.body_bytes();
   bytes_under_way_ -= bytes;
   release(transfer, found->second);
-  // A name server may be gone with the link: where it was reached last is known then.
-  if (code == CURLE_OK && (backoff_.failing() || !probe_.knows_address())) probe_.remember_address(transfer.address());
+  const auto now = Steady::now();
+  const std::string address = code == CURLE_OK ? transfer.address() : std::string();
   const Answer answer = transfer.finish(multi, code);
-  Shipment shipment = std::move(found->second.shipment);
-  free_.push_back(std::move(found->second.transfer));
-  under_way_.erase(found);
-
-  note_limits(answer, shipment.label);
   const Judgement judgement = judge(answer);
+  // A name server may be gone with the link: where it was reached last is known then.
+  if (!address.empty() && !judgement.stranger && (backoff_.failing() || !probe_.knows_address())) probe_.remember_address(address);
+  if (judgement.stranger) misled_ = now;
+  if (answer.failure.empty()) flight_.on_answered(found->second.began, now, answer.took, answer.connecting);
+  Shipment shipment = std::move(found->second.shipment);
+  auto spare = std::move(found->second.transfer);
+  under_way_.erase(found);
+  // What only a long link needs is not kept.
+  if (free_.size() < flight_.near()) free_.push_back(std::move(spare));
+  note_limits(answer, shipment.label);
   if (shipment.report) return on_report_answered(judgement.verdict);
   switch (judgement.verdict) {
     case Verdict::delivered: return on_delivered(shipment, bytes);
@@ -202,6 +207,7 @@ void Destination::on_retry(Shipment shipment, const Answer& answer, const std::s
     log(Level::warning, "upstream", "not delivered; trying again", {{"destination", config_.name}, {"reason", reason}});
   }
   if (shipment.epoch == backoff_.epoch()) unreached_ = answer.unreached ? shipment.label.target.origin : std::string();
+  if (!answer.failure.empty()) flight_.reset();
   backoff_.on_failure(shipment.epoch, at_least, Steady::now());
   ++said_.failures;
   said_.last_error = reason;

@@ -17,6 +17,9 @@ namespace {
 
 constexpr std::size_t kept_answer_bytes = 1'000;
 constexpr std::size_t most_answer_bytes = std::size_t{1} << 20;
+// A handshake over a slow link takes as long as its certificates need.
+constexpr std::chrono::seconds longest_handshake(15);
+constexpr long name_kept_seconds = 60;
 
 bool is_unreached(CURLcode code) {
   return code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY || code == CURLE_COULDNT_CONNECT ||
@@ -55,8 +58,14 @@ bool Transfer::has_connection() const {
   return head_bytes > 0;
 }
 
-bool Transfer::is_stuck() const {
-  if (!has_connection()) return true;
+std::chrono::microseconds Transfer::duration_of(CURLINFO what) const {
+  curl_off_t micros = 0;
+  curl_easy_getinfo(easy_.get(), what, &micros);
+  return std::chrono::microseconds(micros);
+}
+
+bool Transfer::is_stuck(std::chrono::steady_clock::duration age) const {
+  if (!has_connection()) return duration_of(CURLINFO_CONNECT_TIME_T).count() == 0 || age > longest_handshake;
   curl_socket_t socket = CURL_SOCKET_BAD;
   tcp_info info{};
   socklen_t size = sizeof info;
@@ -102,8 +111,11 @@ int Transfer::on_seek(void* self, curl_off_t offset, int origin) {
   return CURL_SEEKFUNC_OK;
 }
 
-void Transfer::start(CURLM* multi, Request request, std::chrono::seconds oldest_connection) {
-  set_option(easy_.get(), CURLOPT_MAXLIFETIME_CONN, static_cast<long>(oldest_connection.count()));
+void Transfer::start(CURLM* multi, Request request, Way way) {
+  const bool any = way.oldest == std::chrono::seconds::max();
+  set_option(easy_.get(), CURLOPT_MAXLIFETIME_CONN, any ? 0L : static_cast<long>(way.oldest.count()));
+  set_option(easy_.get(), CURLOPT_FRESH_CONNECT, way.oldest.count() == 0 ? 1L : 0L);
+  set_option(easy_.get(), CURLOPT_DNS_CACHE_TIMEOUT, way.look_up_anew ? 0L : name_kept_seconds);
   request_ = std::move(request);
   body_.clear();
   answer_bytes_ = 0;
@@ -146,6 +158,10 @@ Answer Transfer::finish(CURLM* multi, CURLcode code) {
     answer.failure = error_[0] != '\0' ? std::string(error_.c_str()) : std::string(curl_easy_strerror(code));
   }
   answer.unreached = is_unreached(code) && !has_connection();
+  long connections = 0;
+  curl_easy_getinfo(easy_.get(), CURLINFO_NUM_CONNECTS, &connections);
+  answer.took = duration_of(CURLINFO_TOTAL_TIME_T) - duration_of(CURLINFO_PRETRANSFER_TIME_T);
+  if (connections > 0) answer.connecting = duration_of(CURLINFO_CONNECT_TIME_T) - duration_of(CURLINFO_NAMELOOKUP_TIME_T);
   answer.content_type = find_header("Content-Type");
   answer.retry_after = find_header("Retry-After");
   answer.rate_limits = find_header("X-Sentry-Rate-Limits");

@@ -24,14 +24,20 @@ class Transfer final : public CurlTask {
  public:
   Transfer(const DestinationConfig& config, Destination& owner, WireMeter& meter);
 
-  // On a connection of that age at most; 0: of any.
-  void start(CURLM* multi, Request request, std::chrono::seconds oldest_connection);
+  // On which connection a request may go.
+  struct Way {
+    std::chrono::seconds oldest = std::chrono::seconds::max();  // 0: a new one
+    bool look_up_anew = false;  // what name servers said before counts no longer
+  };
+  void start(CURLM* multi, Request request, Way way);
   // The answer, once libcurl has reported the end of the transfer.
   Answer finish(CURLM* multi, CURLcode code);
   void on_finished(CURLM* multi, CURLcode code) override;
   void abandon(CURLM* multi);
-  // Nothing gets through: no connection yet, or one that has repeated what it sent three times and more.
-  bool is_stuck() const;
+  // Nothing gets through on one that is `age` old: no connection yet, or one that has repeated what it sent three times and more.
+  bool is_stuck(std::chrono::steady_clock::duration age) const;
+  // The name is still being asked for.
+  bool is_looking_up() const { return duration_of(CURLINFO_NAMELOOKUP_TIME_T).count() == 0; }
   // Where that leads: an address; empty with a proxy.
   std::string address() const;
   // After grant() gave nothing: asks it again.
@@ -46,6 +52,7 @@ class Transfer final : public CurlTask {
   static std::size_t on_read(char* into, std::size_t size, std::size_t count, void* self);
   static int on_seek(void* self, curl_off_t offset, int origin);
   bool has_connection() const;
+  std::chrono::microseconds duration_of(CURLINFO what) const;
   std::string find_header(const char* name) const;
 
   Destination& owner_;
