@@ -81,8 +81,8 @@ std::string problem_of(const DestinationConfig& config) {
   if (config.client_certificate.empty() != config.client_key.empty()) {
     return "client_certificate and client_key go together: set both or none";
   }
-  if (config.compression != "zstd" && config.compression != "gzip" && config.compression != "identity") {
-    return "compression must be zstd, gzip or identity";
+  if (config.compression != "zstd" && config.compression != "br" && config.compression != "gzip" && config.compression != "identity") {
+    return "compression must be zstd, br, gzip or identity";
   }
   if (config.mode != "mirror" && config.mode != "forward-only") return "mode must be mirror or forward-only";
   if (config.retry_max < config.retry_min) return "retry_max must not be less than retry_min";

@@ -78,9 +78,10 @@ struct DestinationConfig {
   // Between two tries of a destination that answered 401, 403 or 404. Price of less: noise over there.
   Duration hold_probe = std::chrono::minutes(5);
 
-  // zstd, gzip or identity. An upstream that answers 415 gets the next one of these.
+  // zstd, br, gzip or identity. An upstream that answers 415 gets gzip, then identity.
   std::string compression = "zstd";
-  // 1 to 19. Price: level 1 costs 30 µs for 6 KB, level 9 about ten times that for a tenth fewer bytes.
+  // 1 to 19; of br to 11. Price: level 1 costs 30 µs for 6 KB, zstd's level 9 about ten times that for a tenth fewer bytes,
+  // br's level 11 some 15 ms for a fifth fewer.
   std::uint64_t compression_level = 1;
   // Whether a new name starts with the oldest record in the journal, or with the next to arrive.
   bool backfill = true;

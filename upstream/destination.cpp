@@ -20,6 +20,7 @@ constexpr Duration metered_look = std::chrono::hours(1);
 
 relay::Coding parse_coding(const std::string& name) {
   if (name == "identity") return relay::Coding::identity;
+  if (name == "br") return relay::Coding::br;
   return name == "gzip" ? relay::Coding::gzip : relay::Coding::zstd;
 }
 

@@ -11,7 +11,8 @@ namespace {
 constexpr std::size_t kept_answer_bytes = 1'000;
 
 relay::Coding plainer(relay::Coding coding) {
-  return coding == relay::Coding::zstd ? relay::Coding::gzip : relay::Coding::identity;
+  const bool rare = coding == relay::Coding::br || coding == relay::Coding::zstd;
+  return rare ? relay::Coding::gzip : relay::Coding::identity;
 }
 
 std::string_view coding_word(relay::Coding coding) {
@@ -239,10 +240,12 @@ void Destination::on_wait(Shipment shipment, const Answer& answer, const std::st
 
 void Destination::on_recode(Shipment shipment, const Answer& answer) {
   if (shipment.coding == relay::Coding::identity) return refuse(shipment, answer.status, answer.body);
-  if (shipment.coding != coding_) {
+  // What is too large for brotli is gzip.
+  const bool large = coding_ == relay::Coding::br && shipment.coding == relay::Coding::gzip && !takes_stored_;
+  if (shipment.coding != coding_ && !large) {
     takes_stored_ = false;
   } else {
-    coding_ = plainer(coding_);
+    coding_ = plainer(shipment.coding);
     log(Level::info, "upstream", "does not take this compression; going on with a plainer one",
         {{"destination", config_.name}, {"compression", coding_word(coding_)}});
   }

@@ -1,16 +1,19 @@
 // What lives at the other end of a link, run there by its own process:
-//   node far_host.mjs FILE ADDRESS [STRANGER]
-// An upstream at ADDRESS that takes every envelope and writes a line about each into FILE; with STRANGER also a captive portal at that
+//   node far_host.mjs FILE ADDRESS [STRANGER | CERTIFICATE.pem]
+// An upstream at ADDRESS that takes every envelope and writes a line about each into FILE, with a certificate over TLS; with STRANGER also a captive portal at that
 // address and the same port, a name server and a proxy at ADDRESS. Each line of input is JSON, changes what they do, and is answered by
 // "did N": {"answers": "whole"|"cut"|"html"|"login"|"captive"|"silence", "every": N, "name": address|"nxdomain"|"silence", "proxy": true|false}.
 // Ends with its input.
 import { createSocket } from "node:dgram";
-import { appendFileSync } from "node:fs";
+import { appendFileSync, readFileSync } from "node:fs";
 import { createServer, request as ask } from "node:http";
+import { createServer as createSecureServer } from "node:https";
 import { createInterface } from "node:readline";
 import { gunzipSync } from "node:zlib";
 
-const [file, address, stranger] = process.argv.slice(2);
+const [file, address, other] = process.argv.slice(2);
+const pem = other?.endsWith(".pem") ? readFileSync(other) : null;
+const stranger = pem ? undefined : other;
 const told = { answers: "whole", every: 1, name: address };
 const portal = "<!DOCTYPE html><html><body>Welcome to the harbour's network. Please log in.</body></html>";
 let arrivals = 0;
@@ -29,21 +32,22 @@ function note(body, coding, answer) {
   return header.event_id;
 }
 
-const server = createServer((request, response) => {
+function take(request, response) {
   const parts = [];
   request.on("data", (part) => parts.push(part));
   request.on("error", () => {});
   request.on("end", () => {
-    const other = ++arrivals % told.every === 0 ? told.answers : "whole";
-    if (pages[other]) return pages[other](response);
-    const id = note(Buffer.concat(parts), request.headers["content-encoding"], other);
-    if (other === "silence") return;
+    const answer = ++arrivals % told.every === 0 ? told.answers : "whole";
+    if (pages[answer]) return pages[answer](response);
+    const id = note(Buffer.concat(parts), request.headers["content-encoding"], answer);
+    if (answer === "silence") return;
     const said = Buffer.from(JSON.stringify({ id }));
     response.writeHead(200, { "Content-Type": "application/json", "Content-Length": said.length });
-    if (other === "whole") return response.end(said);
+    if (answer === "whole") return response.end(said);
     response.write(said.subarray(0, 10), () => setTimeout(() => request.socket.resetAndDestroy(), 5));
   });
-});
+}
+const server = pem ? createSecureServer({ key: pem, cert: pem }, take) : createServer(take);
 
 // The query's own question, and an address for it; the first 12 bytes of a message are its header.
 function nameAnswer(query) {

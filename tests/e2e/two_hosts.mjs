@@ -100,13 +100,25 @@ export async function makeWeather(seconds, seed = 1) {
   return { skip: false, tell: (wish) => weather.tell(wish) };
 }
 
+// Of the far address, with its key, in one file.
+function makeCertificate() {
+  const [key, whole] = ["key", "both.pem"].map((name) => join(tempFolder(), name));
+  const words = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=far", "-addext", `subjectAltName=IP:${farAddress}`, "-keyout", key];
+  const made = spawnSync("openssl", words, { encoding: "utf8" });
+  if (made.status !== 0) throw new Error(`openssl: ${made.stderr}`);
+  writeFileSync(whole, readFileSync(key, "utf8") + made.stdout);
+  return whole;
+}
+
 export class FarHost extends Told {
-  // With `whole`, everything that lives there, not just the upstream.
-  constructor({ whole = false } = {}) {
+  // With `whole`, everything that lives there, not just the upstream; with `secure`, that over TLS.
+  constructor({ whole = false, secure = false } = {}) {
     const file = join(tempFolder(), "arrived");
     const script = join(import.meta.dirname, "far_host.mjs");
-    super("ip", ["netns", "exec", there, process.execPath, script, file, farAddress, ...(whole ? [strangerAddress] : [])]);
+    const certificate = secure ? makeCertificate() : null;
+    super("ip", ["netns", "exec", there, process.execPath, script, file, farAddress, ...(whole ? [strangerAddress] : []), ...(secure ? [certificate] : [])]);
     this.file = file;
+    this.certificate = certificate;
     this.told = 0;
   }
   async start() {
@@ -115,7 +127,7 @@ export class FarHost extends Told {
     return this;
   }
   dsnAt(host) {
-    return `http://${"ab".repeat(16)}@${host}:${this.port}/7`;
+    return `${this.certificate ? "https" : "http"}://${"ab".repeat(16)}@${host}:${this.port}/7`;
   }
   async does(wish) {
     this.tell(wish);
@@ -136,7 +148,7 @@ export async function stage(lines = "", { host = {}, by = farAddress, through } 
   const upstream = await new FarHost(host).start();
   const config = join(tempFolder(), "picket.toml");
   const proxy = lines.replace("PROXY", `http://${farAddress}:${upstream.proxyPort}`);
-  writeFileSync(config, `[[upstream]]\nname = "far"\ndsn = "${upstream.dsnAt(by)}"\ncompression = "gzip"\n${proxy}\n`);
+  writeFileSync(config, `[[upstream]]\nname = "far"\ndsn = "${upstream.dsnAt(by)}"\ncompression = "gzip"\n${upstream.certificate ? `ca_file = "${upstream.certificate}"\n` : ""}${proxy}\n`);
   const edge = await new Picket({ config, through }).start();
   const sent = new Map();
   const send = async (count, type = "event") => {
