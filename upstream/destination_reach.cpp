@@ -38,8 +38,7 @@ void Destination::look_for_stuck(Steady::time_point now) {
   if (now < next_reach_look_) return;
   next_reach_look_ = now + config_.probe_every;
   for (const auto& [transfer, under_way] : under_way_) {
-    const auto age = now - under_way.began;
-    if (age < patient_for || !transfer->is_stuck(age)) continue;
+    if (now - under_way.began < patient_for || !transfer->is_stuck()) continue;
     unreached_ = under_way.shipment.label.target.origin;
     return;
   }
@@ -52,7 +51,7 @@ void Destination::on_connected(CURLM* multi) {
   std::vector<Transfer*> stuck;
   for (const auto& [transfer, under_way] : under_way_) {
     const auto age = now - under_way.began;
-    if (age < patient_for || transfer->body_bytes() > most_sent_anew || !transfer->is_stuck(age)) continue;
+    if (age < patient_for || transfer->body_bytes() > most_sent_anew || !transfer->is_stuck()) continue;
     // That the last address answers says nothing about the name servers.
     if (probe_.knows_address() && transfer->is_looking_up() && age < patient_with_names) continue;
     stuck.push_back(transfer);

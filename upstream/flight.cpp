@@ -3,20 +3,21 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <cstddef>
 
 namespace picket::upstream {
 namespace {
 
 using namespace std::chrono_literals;
 
-constexpr double first_allowance = 4;
+constexpr double first_allowance = 3;
 constexpr double least_allowance = 2;
-// For so long the fastest answer counts: a way that became longer is taken for a full one until then.
-constexpr std::chrono::minutes remembered(5);
-// So long may requests wait for each other on the shortest way; on longer ways as long as an answer takes.
-constexpr Flight::Micros short_wait = 500ms;
-// However slow the fastest was: it may have waited itself.
-constexpr Flight::Micros longest_wait = 2s;
+// Answers that a round waits for at most; they stand for all of it.
+constexpr std::size_t most_answers = 64;
+// Rounds until what more requests have left on the way is gone.
+constexpr unsigned patience = 4;
+// So long may requests wait for each other on the shortest way; on longer ones a quarter of what an answer takes.
+constexpr Flight::Micros short_wait = 100ms;
 // An upstream whose connections take this long is near by.
 constexpr Flight::Micros nearby = 50ms;
 
@@ -35,43 +36,50 @@ Flight::Flight(std::uint64_t configured)
 }
 
 void Flight::reset() {
-  allowance_ = std::min(first_allowance, static_cast<double>(near_));
-  fastest_ = fastest_before_ = connect_ = connect_before_ = round_fastest_ = Micros::max();
-  while_began_ = round_began_ = {};
+  allowance_ = round_allowance_ = std::min(first_allowance, static_cast<double>(near_));
+  growth_ = 0;
+  steep_ = true;
+  rounds_with_least_ = 0;
+  best_ = connect_ = Micros::max();
+  round_began_ = {};
+  round_.clear();
   full_ = false;
 }
 
 double Flight::most() const {
-  const auto connect = std::min(connect_, connect_before_);
-  const double times = connect == Micros::max() ? 1 : std::max(1.0, static_cast<double>(connect.count()) / static_cast<double>(nearby.count()));
+  const double times = connect_ == Micros::max() ? 1 : std::max(1.0, static_cast<double>(connect_.count()) / static_cast<double>(nearby.count()));
   return std::min(static_cast<double>(near_) * times, static_cast<double>(far_));
 }
 
 void Flight::on_answered(Steady::time_point began, Steady::time_point now, Micros response, Micros connect) {
-  if (now - while_began_ > remembered) {
-    fastest_before_ = fastest_;
-    connect_before_ = connect_;
-    fastest_ = connect_ = Micros::max();
-    while_began_ = now;
-  }
-  fastest_ = std::min(fastest_, response);
   if (connect.count() > 0) connect_ = std::min(connect_, connect);
-  round_fastest_ = std::min(round_fastest_, response);
-  if (began >= round_began_) end_round(now);
+  if (full_) allowance_ = std::min({allowance_ + growth_, 2 * round_allowance_, most()});
+  if (began < round_began_) return;
+  round_.push_back(response);
+  // The very first was alone.
+  const auto enough = best_ == Micros::max() ? 1 : std::min(most_answers, allowance() / 4 + 1);
+  if (round_.size() >= enough) end_round(now);
 }
 
 void Flight::end_round(Steady::time_point now) {
-  const auto fastest = std::min({fastest_, fastest_before_, longest_wait});
-  const auto waits = std::max(round_fastest_ - fastest, Micros(0));
-  const auto bearable = std::max(fastest, short_wait);
-  if (waits > 2 * bearable) {
-    allowance_ = std::max(least_allowance, allowance_ * 0.7);
-  } else if (full_ && waits <= bearable) {
-    allowance_ *= waits < bearable / 4 ? 2 : 1.25;
+  const auto quarter = round_.begin() + static_cast<std::ptrdiff_t>(round_.size() / 4);
+  std::nth_element(round_.begin(), quarter, round_.end());
+  const auto typical = *quarter;
+  best_ = std::min(best_, typical);
+  const auto waits = typical - best_;
+  const auto bearable = std::max(best_ / 4, short_wait);
+  steep_ = steep_ && waits <= bearable / 4;
+  growth_ = waits > bearable / 2 ? 0 : steep_ ? 1 : 0.25;
+  rounds_with_least_ = allowance_ > least_allowance ? 0 : rounds_with_least_ + 1;
+  if (waits > bearable && allowance_ > least_allowance) {
+    allowance_ = std::max(least_allowance, allowance_ * (waits > 2 * bearable ? 0.7 : 0.9));
+  } else if (waits > 2 * bearable && rounds_with_least_ >= patience) {
+    best_ = typical;
+    connect_ = Micros::max();
   }
-  allowance_ = std::min(allowance_, most());
+  round_allowance_ = allowance_;
   round_began_ = now;
-  round_fastest_ = Micros::max();
+  round_.clear();
   full_ = false;
 }
 

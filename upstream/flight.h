@@ -1,8 +1,9 @@
 // How many requests may be under way at once to one destination: as many as keep its link busy, and no more.
 //
-// A round is as long as a request takes that is begun in it. While its fastest answer took hardly longer than the fastest ever, nothing
-// waits on the link for anything else: there may be more. When it took much longer, requests wait for each other: there may be fewer.
-// A packet that is lost delays one request and not the fastest, so a link that loses is not taken for one that is full.
+// A round is over when a part of the requests that were begun in it are answered; its quicker ones say how long an answer takes now. While
+// that is hardly longer than in the best round, nothing waits for anything else, and each answer makes room for one more. When it is
+// longer, requests wait for each other: there are no more, or fewer. When it stays longer with two, it is the way that is longer.
+// A packet that is lost delays some of the requests and not the quicker ones, so a link that loses is not taken for one that is full.
 //
 // INVARIANT  Never fewer than two, unless the operator says one; never more than the operator says. Where nothing is said, 64 to an
 //            upstream near by, in proportion to the round trip up to 1,024 to one far away.
@@ -12,6 +13,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 namespace picket::upstream {
 
@@ -46,14 +48,15 @@ class Flight {
   const std::uint64_t near_;
   const std::uint64_t far_;
   double allowance_;
-  // The fastest answer, and the fastest connection, of this while and of the one before.
-  Micros fastest_, fastest_before_;
-  Micros connect_, connect_before_;
-  Steady::time_point while_began_{};
+  double round_allowance_;  // when the round began: it doubles at most
+  double growth_;           // with each answer
+  Micros best_;     // round's answer
+  Micros connect_;  // the fastest connection
   Steady::time_point round_began_{};
-  Micros round_fastest_;
+  std::vector<Micros> round_;        // its answers
+  unsigned rounds_with_least_ = 0;
+  bool steep_ = true;  // the link was never full
   bool full_ = false;  // in this round
 };
-
 
 }  // namespace picket::upstream

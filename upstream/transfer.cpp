@@ -3,7 +3,7 @@
 #include "upstream/curl_options.h"
 #include "upstream/destination.h"
 
-#include <linux/tcp.h>
+#include <netinet/tcp.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -17,8 +17,6 @@ namespace {
 
 constexpr std::size_t kept_answer_bytes = 1'000;
 constexpr std::size_t most_answer_bytes = std::size_t{1} << 20;
-// A handshake over a slow link takes as long as its certificates need.
-constexpr std::chrono::seconds longest_handshake(15);
 constexpr long name_kept_seconds = 60;
 
 bool is_unreached(CURLcode code) {
@@ -44,6 +42,8 @@ Transfer::Transfer(const DestinationConfig& config, Destination& owner, WireMete
   set_option(easy_.get(), CURLOPT_WRITEDATA, static_cast<void*>(this));
   set_option(easy_.get(), CURLOPT_READFUNCTION, &Transfer::on_read);
   set_option(easy_.get(), CURLOPT_READDATA, static_cast<void*>(this));
+  set_option(easy_.get(), CURLOPT_OPENSOCKETFUNCTION, &Transfer::on_open);
+  set_option(easy_.get(), CURLOPT_OPENSOCKETDATA, static_cast<void*>(this));
   set_option(easy_.get(), CURLOPT_SEEKFUNCTION, &Transfer::on_seek);
   set_option(easy_.get(), CURLOPT_SEEKDATA, static_cast<void*>(this));
 }
@@ -64,13 +64,19 @@ std::chrono::microseconds Transfer::duration_of(CURLINFO what) const {
   return std::chrono::microseconds(micros);
 }
 
-bool Transfer::is_stuck(std::chrono::steady_clock::duration age) const {
-  if (!has_connection()) return duration_of(CURLINFO_CONNECT_TIME_T).count() == 0 || age > longest_handshake;
-  curl_socket_t socket = CURL_SOCKET_BAD;
+// A handshake may take as long as it likes: over a slow link it takes as long as its certificates.
+bool Transfer::is_stuck() const {
+  if (is_looking_up()) return true;
+  curl_socket_t socket = opened_;
   tcp_info info{};
   socklen_t size = sizeof info;
-  return curl_easy_getinfo(easy_.get(), CURLINFO_ACTIVESOCKET, &socket) == CURLE_OK && socket != CURL_SOCKET_BAD &&
-         ::getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 && info.tcpi_retransmits >= 3;
+  if (socket == CURL_SOCKET_BAD) curl_easy_getinfo(easy_.get(), CURLINFO_ACTIVESOCKET, &socket);
+  if (socket == CURL_SOCKET_BAD || ::getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return false;
+  return info.tcpi_state == TCP_SYN_SENT || info.tcpi_retransmits >= 3;
+}
+
+curl_socket_t Transfer::on_open(void* self, curlsocktype, curl_sockaddr* address) {
+  return static_cast<Transfer*>(self)->opened_ = ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
 std::string Transfer::address() const {
@@ -120,6 +126,7 @@ void Transfer::start(CURLM* multi, Request request, Way way) {
   body_.clear();
   answer_bytes_ = 0;
   error_[0] = '\0';
+  opened_ = CURL_SOCKET_BAD;
   curl_slist* list = nullptr;
   for (const std::string& header : request_.headers) {
     curl_slist* longer = curl_slist_append(list, header.c_str());

@@ -34,10 +34,10 @@ class Transfer final : public CurlTask {
   Answer finish(CURLM* multi, CURLcode code);
   void on_finished(CURLM* multi, CURLcode code) override;
   void abandon(CURLM* multi);
-  // Nothing gets through on one that is `age` old: no connection yet, or one that has repeated what it sent three times and more.
-  bool is_stuck(std::chrono::steady_clock::duration age) const;
+  // Nothing gets through: no connection yet, or one that has repeated what it sent three times and more.
+  bool is_stuck() const;
   // The name is still being asked for.
-  bool is_looking_up() const { return duration_of(CURLINFO_NAMELOOKUP_TIME_T).count() == 0; }
+  bool is_looking_up() const { return !has_connection() && opened_ == CURL_SOCKET_BAD; }
   // Where that leads: an address; empty with a proxy.
   std::string address() const;
   // After grant() gave nothing: asks it again.
@@ -50,6 +50,7 @@ class Transfer final : public CurlTask {
  private:
   static std::size_t on_body(char* bytes, std::size_t size, std::size_t count, void* self);
   static std::size_t on_read(char* into, std::size_t size, std::size_t count, void* self);
+  static curl_socket_t on_open(void* self, curlsocktype purpose, curl_sockaddr* address);
   static int on_seek(void* self, curl_off_t offset, int origin);
   bool has_connection() const;
   std::chrono::microseconds duration_of(CURLINFO what) const;
@@ -59,6 +60,7 @@ class Transfer final : public CurlTask {
   std::unique_ptr<CURL, CloseEasy> easy_;
   std::unique_ptr<curl_slist, FreeList> headers_;
   Request request_;
+  curl_socket_t opened_ = CURL_SOCKET_BAD;  // for this request; bad: it has none yet, or one that was there
   bool paced_ = false;               // the owner grants each piece
   bool by_proxy_ = false;
   std::size_t read_bytes_ = 0;       // of a large or paced request, given to libcurl

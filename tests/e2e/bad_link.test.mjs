@@ -65,11 +65,15 @@ under("800 ms away, a backlog by classes", { latency: 400, open: false }, async 
 
 // Each connection takes longer than one is usually waited for, and a handshake longer than a connection.
 under("2 s away, over TLS", { latency: 1_000 }, async () => {
-  const staged = await stage("max_in_flight = 4", { host: { secure: true } });
-  await staged.send(12);
+  const staged = await stage("max_in_flight = 2", { host: { secure: true } });
+  await staged.send(8);
+  await until(() => waiting(staged.edge) === 0, { within: 100_000, every: 100, what: "nothing waiting" });
+  const connections = await staged.upstream.does({});
   const twice = await assertAllCame(staged);
   assert.equal(twice, 0);
-  return "12 sent";
+  // Those that ask whether there is a link come beside the two.
+  assert.ok(connections <= 12, `${connections} connections`);
+  return `8 over ${connections} connections`;
 });
 
 under("20 % loss both ways", { latency: 20, jitter: 10, loss: 0.2 }, async () => {

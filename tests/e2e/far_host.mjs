@@ -2,7 +2,7 @@
 //   node far_host.mjs FILE ADDRESS [STRANGER | CERTIFICATE.pem]
 // An upstream at ADDRESS that takes every envelope and writes a line about each into FILE, with a certificate over TLS; with STRANGER also a captive portal at that
 // address and the same port, a name server and a proxy at ADDRESS. Each line of input is JSON, changes what they do, and is answered by
-// "did N": {"answers": "whole"|"cut"|"html"|"login"|"captive"|"silence", "every": N, "name": address|"nxdomain"|"silence", "proxy": true|false}.
+// "did N: CONNECTIONS" that the upstream had so far: {"answers": "whole"|"cut"|"html"|"login"|"captive"|"silence", "every": N, "name": address|"nxdomain"|"silence", "proxy": true|false}.
 // Ends with its input.
 import { createSocket } from "node:dgram";
 import { appendFileSync, readFileSync } from "node:fs";
@@ -47,7 +47,9 @@ function take(request, response) {
     response.write(said.subarray(0, 10), () => setTimeout(() => request.socket.resetAndDestroy(), 5));
   });
 }
+let connections = 0;
 const server = pem ? createSecureServer({ key: pem, cert: pem }, take) : createServer(take);
+server.on("connection", () => ++connections);
 
 // The query's own question, and an address for it; the first 12 bytes of a message are its header.
 function nameAnswer(query) {
@@ -112,6 +114,6 @@ input.on("line", async (line) => {
     proxy = null;
   }
   if (wish.proxy === true && !proxy) await listening(proxy = makeProxy(), proxyPort, address);
-  console.log(`did ${++did}`);
+  console.log(`did ${++did}: ${connections}`);
 });
 setTimeout(() => process.exit(0), 600_000).unref();

@@ -129,9 +129,10 @@ export class FarHost extends Told {
   dsnAt(host) {
     return `${this.certificate ? "https" : "http"}://${"ab".repeat(16)}@${host}:${this.port}/7`;
   }
+  // Returns how many connections its upstream had.
   async does(wish) {
     this.tell(wish);
-    await this.heard(new RegExp(`^did ${++this.told}$`, "m"), `the far host to do ${JSON.stringify(wish)}`);
+    return Number((await this.heard(new RegExp(`^did ${++this.told}: (\\d+)$`, "m"), `the far host to do ${JSON.stringify(wish)}`))[1]);
   }
   arrived() {
     return existsSync(this.file) ? readFileSync(this.file, "utf8").split("\n").filter(Boolean).map((line) => JSON.parse(line)) : [];
