@@ -50,10 +50,10 @@ class Flight {
   double allowance_;
   double round_allowance_;  // when the round began: it doubles at most
   double growth_;           // with each answer
-  Micros best_;     // round's answer
-  Micros connect_;  // the fastest connection
+  Micros best_;             // round's answer
+  Micros connect_;          // the fastest connection
   Steady::time_point round_began_{};
-  std::vector<Micros> round_;        // its answers
+  std::vector<Micros> round_;  // its answers
   unsigned rounds_with_least_ = 0;
   bool steep_ = true;  // the link was never full
   bool full_ = false;  // in this round
