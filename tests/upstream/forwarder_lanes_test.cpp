@@ -124,19 +124,6 @@ TEST_F(LanesTest, CountsWhatIsDamagedRecycledOrNoEnvelopeOnce) {
   EXPECT_EQ(status().depth, 0U);
 }
 
-TEST_F(LanesTest, SaysWhatWasLostNoLaterThanThatNothingWaits) {
-  post_backlog(150);
-  upstream.answer_with({.status = 503});
-  start({by_class()});
-  ASSERT_TRUE(soon([&] { return row().link().lanes_waiting() > 0; }));
-  ASSERT_TRUE(journal.recycle_before(101));
-  // Something is still under way when the last class has looked through all.
-  upstream.answer_with({.delay = 100ms});
-  ASSERT_TRUE(all_written_in_time()) << describe();
-  EXPECT_EQ(row().forwarded() + row().expired(), 150U);
-  EXPECT_GE(row().expired(), 90U);
-}
-
 TEST_F(LanesTest, LosesNothingAndRepeatsLittleOverRestartsAndCrashes) {
   std::mt19937 random(11);
   post_backlog(1'500);
