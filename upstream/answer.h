@@ -19,7 +19,8 @@ struct Answer {
   std::string retry_after;
   std::string rate_limits;  // X-Sentry-Rate-Limits, several joined by commas
   std::string location;
-  std::string body;  // the first 1,000 bytes
+  std::string batch_offer;  // X-Picket-Batch
+  std::string body;  // the first 1,000 bytes; of an answer to a batch, more
 };
 
 enum class Verdict {

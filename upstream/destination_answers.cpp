@@ -28,11 +28,17 @@ void Destination::on_finished(CURLM* multi, Transfer& transfer, CURLcode code) {
   release(transfer, found->second);
   // A name server may be gone with the link: where it was reached last is known then.
   if (code == CURLE_OK && (backoff_.failing() || !probe_.knows_address())) probe_.remember_address(transfer.address());
+  const Duration round_trip = transfer.round_trip();
   const Answer answer = transfer.finish(multi, code);
-  Shipment shipment = std::move(found->second.shipment);
-  free_.push_back(std::move(found->second.transfer));
+  UnderWay ended = std::move(found->second);
+  free_.push_back(std::move(ended.transfer));
   under_way_.erase(found);
+  if (ended.batch) return on_batch_answered(*ended.batch, answer, {ended.began, Steady::now(), round_trip, ended.batch->full}, bytes);
+  if (answer.status / 100 == 2 && answer.failure.empty()) offers_.note(ended.shipment.label.target.origin, answer.batch_offer, Steady::now());
+  on_answered(std::move(ended.shipment), answer, bytes);
+}
 
+void Destination::on_answered(Shipment shipment, const Answer& answer, std::uint64_t bytes) {
   note_limits(answer, shipment.label);
   const Judgement judgement = judge(answer);
   if (shipment.report) return on_report_answered(judgement.verdict);

@@ -9,18 +9,26 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <cstdlib>
+#include <optional>
 #include <utility>
 
 namespace picket::upstream {
 namespace {
 
-constexpr std::size_t kept_answer_bytes = 1'000;
-constexpr std::size_t most_answer_bytes = std::size_t{1} << 20;
-
 bool is_unreached(CURLcode code) {
   return code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY || code == CURLE_COULDNT_CONNECT ||
          code == CURLE_OPERATION_TIMEDOUT;
+}
+
+std::optional<tcp_info> connection_info(CURL* easy) {
+  curl_socket_t socket = CURL_SOCKET_BAD;
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  const bool there = curl_easy_getinfo(easy, CURLINFO_ACTIVESOCKET, &socket) == CURLE_OK && socket != CURL_SOCKET_BAD &&
+                     ::getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size) == 0;
+  return there ? std::optional(info) : std::nullopt;
 }
 
 }  // namespace
@@ -57,11 +65,14 @@ bool Transfer::has_connection() const {
 
 bool Transfer::is_stuck() const {
   if (!has_connection()) return true;
-  curl_socket_t socket = CURL_SOCKET_BAD;
-  tcp_info info{};
-  socklen_t size = sizeof info;
-  return curl_easy_getinfo(easy_.get(), CURLINFO_ACTIVESOCKET, &socket) == CURLE_OK && socket != CURL_SOCKET_BAD &&
-         ::getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 && info.tcpi_retransmits >= 3;
+  const auto info = connection_info(easy_.get());
+  return info && info->tcpi_retransmits >= 3;
+}
+
+Duration Transfer::round_trip() const {
+  const auto info = connection_info(easy_.get());
+  if (!info || info->tcpi_min_rtt == UINT32_MAX) return Duration(0);  // none was measured
+  return std::chrono::duration_cast<Duration>(std::chrono::microseconds(info->tcpi_min_rtt));
 }
 
 std::string Transfer::address() const {
@@ -73,10 +84,10 @@ std::string Transfer::address() const {
 std::size_t Transfer::on_body(char* bytes, std::size_t size, std::size_t count, void* self) {
   auto& transfer = *static_cast<Transfer*>(self);
   const std::size_t arrived = size * count;
-  const std::size_t room = kept_answer_bytes - transfer.body_.size();
+  const std::size_t room = transfer.request_.kept_answer_bytes - transfer.body_.size();
   transfer.body_.append(bytes, std::min(room, arrived));
   transfer.answer_bytes_ += arrived;
-  return transfer.answer_bytes_ > most_answer_bytes ? 0 : arrived;  // 0 ends the transfer
+  return transfer.answer_bytes_ > transfer.request_.most_answer_bytes ? 0 : arrived;  // 0 ends the transfer
 }
 
 // A large body stays in its file until libcurl asks for the next piece.
@@ -150,6 +161,7 @@ Answer Transfer::finish(CURLM* multi, CURLcode code) {
   answer.retry_after = find_header("Retry-After");
   answer.rate_limits = find_header("X-Sentry-Rate-Limits");
   answer.location = find_header("Location");
+  answer.batch_offer = find_header("X-Picket-Batch");
   answer.body = std::move(body_);
   body_.clear();
   abandon(multi);

@@ -32,6 +32,8 @@ class Transfer final : public CurlTask {
   void abandon(CURLM* multi);
   // Nothing gets through: no connection yet, or one that has repeated what it sent three times and more.
   bool is_stuck() const;
+  // Of a packet, at best; 0 when nothing is known of it.
+  Duration round_trip() const;
   // Where that leads: an address; empty with a proxy.
   std::string address() const;
   // After grant() gave nothing: asks it again.
