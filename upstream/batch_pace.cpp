@@ -7,6 +7,8 @@ namespace {
 
 constexpr std::size_t least_under_way = std::size_t{64} << 10;
 constexpr std::size_t most_under_way = std::size_t{8} << 20;
+// Smaller ones compress less well: ten events of one application, perhaps.
+constexpr std::size_t worthwhile_batch = std::size_t{128} << 10;
 constexpr std::size_t largest_batch = std::size_t{2} << 20;
 constexpr std::size_t quick_link = std::size_t{1} << 20;
 // Beside two and four round trips of a packet, which TCP may need for a batch on a young connection.
@@ -18,7 +20,8 @@ constexpr int thorough_level = 9;
 }  // namespace
 
 std::size_t BatchPace::batch_bytes() const {
-  return std::min(most_bytes_ / 4, largest_batch);
+  const auto quarter = std::clamp(most_bytes_ / 4, worthwhile_batch, largest_batch);
+  return std::min(quarter, most_bytes_ / 2);
 }
 
 int BatchPace::level(std::uint64_t configured) const {

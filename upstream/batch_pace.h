@@ -2,7 +2,7 @@
 // how long the last ones took. What waits in the link's queue is kept to a few seconds, so that a
 // crash that comes now does not wait behind megabytes.
 //
-//   bytes under way   64 KiB … 8 MiB, unpacked; a batch a quarter of it, within what one may be
+//   bytes under way   64 KiB … 8 MiB, unpacked; a batch a quarter of it, but 128 KiB where half of it allows that
 //
 // THREADS    Belongs to the forwarder's worker.
 #pragma once
