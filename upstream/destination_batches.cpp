@@ -18,6 +18,9 @@ constexpr std::size_t request_bytes = 1'024;
 constexpr std::size_t answer_bytes = 1'000;
 constexpr std::size_t line_bytes = 1'500;
 
+// Somebody on the way who will be gone, as a captive portal is, is asked again so soon.
+constexpr Duration portal_pause = std::chrono::seconds(30);
+
 // What belongs to the request as a whole, not to each envelope.
 bool is_frame_header(const std::string& header) {
   return !header.starts_with("Content-Type:") && !header.starts_with("Content-Encoding:") && !header.starts_with("Expect:");
@@ -33,6 +36,10 @@ bool refuses_batches(const Answer& answer) {
   if (!answer.failure.empty()) return false;
   if (answer.status == 408 || answer.status == 421 || answer.status == 425 || answer.status == 429) return false;
   return answer.status < 500 || answer.status == 501;
+}
+
+bool is_portal(const Answer& answer) {
+  return answer.status / 100 == 3 || answer.content_type.find("html") != std::string::npos;
 }
 
 }  // namespace
@@ -134,7 +141,8 @@ void Destination::settle_batch(Batch& batch, const Answer& answer, std::uint64_t
 void Destination::refuse_batch(Batch& batch, const Answer& answer) {
   // Somebody on the way takes smaller ones, perhaps.
   const bool smaller = answer.status == 413 && batch.full && pace_.batch_bytes() < batch.all_bytes;
-  if (!smaller && offers_.refuse(batch.origin, Steady::now() + config_.hold_probe)) {
+  const Duration pause = is_portal(answer) ? std::min(portal_pause, config_.hold_probe) : config_.hold_probe;
+  if (!smaller && offers_.refuse(batch.origin, Steady::now() + pause)) {
     log(Level::warning, "upstream", "batches are not taken; going on with single envelopes",
         {{"destination", config_.name}, {"origin", batch.origin}, {"status", answer.status}});
   }

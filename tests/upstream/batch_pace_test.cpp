@@ -14,21 +14,21 @@ using namespace std::chrono_literals;
 
 TEST(BatchOffers, AreBelievedUntilRefused) {
   BatchOffers offers;
-  const BatchOffers::Steady::time_point now{std::chrono::hours(1)};
+  const BatchOffers::Steady::time_point start{std::chrono::hours(1)};
   EXPECT_FALSE(offers.any());
-  offers.note("https://a", "", now);
+  offers.note("https://a", "", start);
   EXPECT_FALSE(offers.taken_by("https://a"));
-  offers.note("https://a", "1", now);
+  offers.note("https://a", "1", start);
   EXPECT_TRUE(offers.taken_by("https://a"));
   EXPECT_FALSE(offers.taken_by("https://b"));
-  EXPECT_TRUE(offers.refuse("https://a", now + 5s));
+  EXPECT_TRUE(offers.refuse("https://a", start + 5s));
   EXPECT_FALSE(offers.any());
-  EXPECT_FALSE(offers.refuse("https://a", now + 5s));
-  offers.note("https://a", "1", now + 4s);
+  EXPECT_FALSE(offers.refuse("https://a", start + 5s));
+  offers.note("https://a", "1", start + 4s);
   EXPECT_FALSE(offers.taken_by("https://a"));
-  offers.note("https://a", "1", now + 5s);
+  offers.note("https://a", "1", start + 5s);
   EXPECT_TRUE(offers.taken_by("https://a"));
-  offers.note("https://a", "", now + 6s);
+  offers.note("https://a", "", start + 6s);
   EXPECT_FALSE(offers.any());
 }
 
@@ -46,15 +46,15 @@ TEST(BatchOffers, MayNameSeveralVersions) {
 
 TEST(BatchPace, GrowsWhileBatchesAreQuickAndFull) {
   BatchPace pace;
-  const BatchPace::Steady::time_point now{std::chrono::hours(1)};
+  const BatchPace::Steady::time_point start{std::chrono::hours(1)};
   const auto before = pace.most_bytes();
-  pace.note({now, now + 100ms, 0ms, false});
+  pace.note({start, start + 100ms, 0ms, false});
   EXPECT_EQ(pace.most_bytes(), before);
-  pace.note({now, now + 2s, 0ms, true});
+  pace.note({start, start + 2s, 0ms, true});
   EXPECT_EQ(pace.most_bytes(), before);
-  pace.note({now, now + 2s, 800ms, true});
+  pace.note({start, start + 2s, 800ms, true});
   EXPECT_GT(pace.most_bytes(), before);
-  for (int i = 0; i < 100; ++i) pace.note({now, now + 100ms, 0ms, true});
+  for (int i = 0; i < 100; ++i) pace.note({start, start + 100ms, 0ms, true});
   EXPECT_EQ(pace.most_bytes(), std::size_t{8} << 20);
   EXPECT_LE(pace.batch_bytes(), std::size_t{2} << 20);
   EXPECT_EQ(pace.level(1), 1);
@@ -63,15 +63,15 @@ TEST(BatchPace, GrowsWhileBatchesAreQuickAndFull) {
 
 TEST(BatchPace, ShrinksOnceForWhatWasUnderWayTogether) {
   BatchPace pace;
-  const BatchPace::Steady::time_point now{std::chrono::hours(1)};
+  const BatchPace::Steady::time_point start{std::chrono::hours(1)};
   const auto before = pace.most_bytes();
-  pace.note({now, now + 10s, 0ms, true});
+  pace.note({start, start + 10s, 0ms, true});
   EXPECT_EQ(pace.most_bytes(), before / 2);
-  pace.note({now + 1s, now + 11s, 0ms, true});
+  pace.note({start + 1s, start + 11s, 0ms, true});
   EXPECT_EQ(pace.most_bytes(), before / 2);
-  pace.shrink(now + 10s, now + 12s);
+  pace.shrink(start + 10s, start + 12s);
   EXPECT_EQ(pace.most_bytes(), before / 4);
-  for (int i = 20; i < 40; ++i) pace.shrink(now + std::chrono::seconds(i), now + std::chrono::seconds(i));
+  for (int i = 20; i < 40; ++i) pace.shrink(start + std::chrono::seconds(i), start + std::chrono::seconds(i));
   EXPECT_GE(pace.batch_bytes(), std::size_t{16} << 10);
   EXPECT_GT(pace.level(1), 1);
 }

@@ -28,8 +28,8 @@ TEST_F(BatchesTest, StayWithinTheBytesOfADay) {
   post_and_start(1, config);
   for (std::uint64_t i = 2; i <= 200; ++i) post_noise(i, 2'000);
   ASSERT_TRUE(soon([&] {
-    const auto now = status();
-    return now.in_flight == 0 && (now.deferred > 0 || now.link.waits_until);
+    const auto seen = status();
+    return seen.in_flight == 0 && (seen.deferred > 0 || seen.link.waits_until);
   })) << describe();
   EXPECT_GE(batches, 1U);
   const auto wire = status().link.wire;

@@ -181,7 +181,13 @@ TEST_F(BatchesTest, SaysInEachLineThatTheDiskIsFull) {
 
 TEST_F(BatchesTest, CountsEachAgainstItsQuota) {
   IngestConfig config;
-  config.quotas = {{.id = "two", .categories = {"error"}, .project = 1, .limit = 2, .window = std::chrono::hours(1)}};
+  QuotaConfig quota;
+  quota.id = "two";
+  quota.categories = {"error"};
+  quota.project = 1;
+  quota.limit = 2;
+  quota.window = std::chrono::hours(1);
+  config.quotas = {quota};
   ingest = std::make_unique<Ingest>(journal, *tables, clock, config);
   const auto answered = lines({{.body = numbered(1)}, {.body = numbered(2)}, {.body = numbered(3)},
                                {.project = "2", .key = std::string(other_key), .body = numbered(4)}});
