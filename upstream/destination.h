@@ -163,6 +163,7 @@ class Destination {
   void settle_batch(Batch& batch, const Answer& answer, std::uint64_t bytes);
   void refuse_batch(Batch& batch, const Answer& answer);
   void take_back_batch(Batch& batch);
+  void take_back(Shipment shipment);
 
   // What the tables say: destination_stored.cpp.
   void start_anew(const buffer::Tables& tables);

@@ -51,7 +51,7 @@ bool Destination::may_pack(const Parcel& parcel, const Shipment& shipment) const
          parcel.label.stored_bytes <= most_packed_envelope_bytes;
 }
 
-// True when the shipment is on its way in a batch; false, and all as it was, when it is to go alone.
+// True when the shipment is in a batch, or waits for room in the next; false, and all as it was, when it is to go alone.
 bool Destination::pack(CURLM* multi, const Parcel& parcel, Shipment& shipment) {
   if (!may_pack(parcel, shipment)) return false;
   auto request = render_request(parcel, clock_.now(), {relay::Coding::identity, 1, false});
@@ -67,8 +67,11 @@ bool Destination::pack(CURLM* multi, const Parcel& parcel, Shipment& shipment) {
   if (link_.capped()) {
     const auto most = batch_writer_->most_packed_bytes() + request->body.size() + request->head_bytes() + request_bytes;
     if (link_.admit(most, Steady::now()) != Link::Admission::go) {
+      // Alone it may fit, now or in a moment.
+      if (!open_batch_) return false;
       send_batch(multi);
-      return false;
+      take_back(std::move(shipment));
+      return true;
     }
   }
   if (!open_batch_) {
@@ -151,13 +154,12 @@ void Destination::refuse_batch(Batch& batch, const Answer& answer) {
 
 // As if it had not been sent.
 void Destination::take_back_batch(Batch& batch) {
-  for (Shipment& shipment : batch.shipments) {
-    if (shipment.deferred) {
-      put_off(std::move(shipment), clock_.now());
-    } else {
-      retries_.push_back(std::move(shipment));
-    }
-  }
+  for (Shipment& shipment : batch.shipments) take_back(std::move(shipment));
+}
+
+void Destination::take_back(Shipment shipment) {
+  if (shipment.deferred) return put_off(std::move(shipment), clock_.now());
+  retries_.push_back(std::move(shipment));
 }
 
 }  // namespace picket::upstream

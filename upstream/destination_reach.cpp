@@ -72,8 +72,7 @@ void Destination::take_back(CURLM* multi, Transfer& transfer) {
   }
   auto& shipment = under_way.shipment;
   if (shipment.report) return unsent_.put_back(clock_.now());
-  if (shipment.deferred) return put_off(std::move(shipment), clock_.now());
-  retries_.push_back(std::move(shipment));
+  take_back(std::move(shipment));
 }
 
 }  // namespace picket::upstream
