@@ -185,6 +185,7 @@ class Destination {
   bool lane_may_go(SendClass send_class, Time now) const;
   bool lanes_may_go() const;
   bool ship_lane(CURLM* multi);
+  bool look_along_lanes(CURLM* multi);
   bool load_lane_batch(SendClass send_class);
   Look look_along(CURLM* multi, SendClass send_class);
   SequenceRange hole_at(buffer::Sequence sequence, bool newest) const;

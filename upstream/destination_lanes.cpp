@@ -77,6 +77,13 @@ bool Destination::lanes_may_go() const {
 
 bool Destination::ship_lane(CURLM* multi) {
   if (!lanes_may_go()) return false;
+  const bool more = look_along_lanes(multi);
+  // In the change that says they are empty.
+  settle_lost();
+  return more;
+}
+
+bool Destination::look_along_lanes(CURLM* multi) {
   const Time now = clock_.now();
   bool looked = false;
   for (const SendClass send_class : link_.order()) {
@@ -89,7 +96,6 @@ bool Destination::ship_lane(CURLM* multi) {
       if (!under_way_.empty()) return true;
     }
   }
-  settle_lost();
   return looked;
 }
 

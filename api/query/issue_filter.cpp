@@ -4,6 +4,7 @@
 #include "api/digest/issue_state.h"
 #include "api/query/issue_free_text.h"
 #include "api/query/issue_names.h"
+#include "api/query/issue_stack_terms.h"
 #include "api/query/issue_states.h"
 #include "api/query/people.h"
 #include "api/query/search_values.h"
@@ -14,8 +15,6 @@
 
 #include <algorithm>
 #include <bitset>
-#include <cctype>
-#include <charconv>
 #include <set>
 #include <utility>
 
@@ -43,18 +42,6 @@ IssueTest by_texts(bool negate, TextsTest test, std::function<bool(std::string_v
     return test(IssueTexts(render_texts(buffer::parse_row<schema::Issue>(*bytes))));
   };
   return made;
-}
-
-// The longest part of a text that is the same in every encoding that rows use.
-std::string plain_run(std::string_view text) {
-  std::string_view longest;
-  for (std::size_t from = 0; from < text.size(); ++from) {
-    auto to = from;
-    while (to < text.size() && (std::isalnum(static_cast<unsigned char>(text[to])) != 0 || text[to] == '_' || text[to] == '.')) ++to;
-    if (to - from > longest.size()) longest = text.substr(from, to - from);
-    from = to;
-  }
-  return std::string(longest);
 }
 
 IssueTest by_row(bool negate, RowTest test) {
@@ -270,7 +257,7 @@ std::optional<std::uint32_t> priority_number(std::string_view word) {
 }
 
 // Columns for what every issue says of itself; everything else is a tag.
-Made match_has(const Compiler&, const Condition& term) {
+Made match_has(const Compiler& compiler, const Condition& term) {
   const auto& key = term.field.name;
   if (term.field.explicit_tag) return by_tag(term.negated, {.key = term.field.name, .exact = {}, .matches = {}});
   const auto has_word = [&](std::uint32_t IssueColumn::*field) {
@@ -281,6 +268,7 @@ Made match_has(const Compiler&, const Condition& term) {
       return issue.assigned_user != 0 || issue.assigned_team != 0;
     });
   }
+  if (names_part_of_frame(key)) return has_stack_test(compiler.reader, compiler.scope, term.negated);
   if (key == "platform" || key == "platform.name") return has_word(&IssueColumn::platform);
   if (key == "logger") return has_word(&IssueColumn::logger);
   if (key == "first_release" || key == "firstRelease" || key == "first-release") {
@@ -322,24 +310,30 @@ Made match_release_word(const Compiler& compiler, const Condition& term) {
   return match_word(compiler, named, &IssueColumn::first_release);
 }
 
+Made match_stack(const Compiler& compiler, const Condition& term) {
+  return stack_test(compiler.reader, compiler.scope, term);
+}
+
+Made match_first_seen(const Compiler& compiler, const Condition& term) {
+  return match_time(compiler, term, &IssueColumn::first_seen_ms);
+}
+Made match_last_seen(const Compiler& compiler, const Condition& term) {
+  return match_time(compiler, term, &IssueColumn::last_seen_ms);
+}
+Made match_times_seen(const Compiler& compiler, const Condition& term) {
+  return match_count(compiler, term, [](const IssueColumn& issue) { return static_cast<double>(issue.times_seen); });
+}
+
 Handler handler_of(std::string_view key) {
   using Pair = std::pair<std::string_view, Handler>;
   static const std::vector<Pair> handlers = {
       {"assigned", match_assigned}, {"assigned_to", match_assigned}, {"assigned_or_suggested", match_assigned},
       {"bookmarks", match_mark}, {"subscribed", match_mark},
       {"first_release", match_release_word}, {"firstRelease", match_release_word}, {"first-release", match_release_word},
-      {"age", [](const Compiler& c, const Condition& t) { return match_time(c, t, &IssueColumn::first_seen_ms); }},
-      {"first_seen", [](const Compiler& c, const Condition& t) { return match_time(c, t, &IssueColumn::first_seen_ms); }},
-      {"firstSeen", [](const Compiler& c, const Condition& t) { return match_time(c, t, &IssueColumn::first_seen_ms); }},
-      {"last_seen", [](const Compiler& c, const Condition& t) { return match_time(c, t, &IssueColumn::last_seen_ms); }},
-      {"lastSeen", [](const Compiler& c, const Condition& t) { return match_time(c, t, &IssueColumn::last_seen_ms); }},
+      {"age", match_first_seen}, {"first_seen", match_first_seen}, {"firstSeen", match_first_seen},
+      {"last_seen", match_last_seen}, {"lastSeen", match_last_seen},
       {"date", match_event_time}, {"timestamp", match_event_time}, {"event.timestamp", match_event_time},
-      {"times_seen", [](const Compiler& c, const Condition& t) {
-         return match_count(c, t, [](const IssueColumn& issue) { return static_cast<double>(issue.times_seen); });
-       }},
-      {"timesSeen", [](const Compiler& c, const Condition& t) {
-         return match_count(c, t, [](const IssueColumn& issue) { return static_cast<double>(issue.times_seen); });
-       }},
+      {"times_seen", match_times_seen}, {"timesSeen", match_times_seen},
       {"level", [](const Compiler& c, const Condition& t) { return match_numbers(c, t, &IssueColumn::level, level_number); }},
       {"issue.priority", [](const Compiler& c, const Condition& t) { return match_numbers(c, t, &IssueColumn::priority, priority_number); }},
       {"status", match_is}, {"logger", [](const Compiler& c, const Condition& t) { return match_word(c, t, &IssueColumn::logger); }},
@@ -347,6 +341,7 @@ Handler handler_of(std::string_view key) {
       {"platform.name", [](const Compiler& c, const Condition& t) { return match_word(c, t, &IssueColumn::platform); }},
       {"event.type", [](const Compiler& c, const Condition& t) { return match_word(c, t, &IssueColumn::type); }},
       {"message", match_message},
+      {"stack.function", match_stack}, {"stack.filename", match_stack}, {"stack.abs_path", match_stack}, {"stack.module", match_stack},
       {"title", [](const Compiler& c, const Condition& t) { return match_text(c, t, TextField::title); }},
       {"culprit", [](const Compiler& c, const Condition& t) { return match_text(c, t, TextField::culprit); }},
       {"error.type", [](const Compiler& c, const Condition& t) { return match_text(c, t, TextField::error_type); }},

@@ -43,36 +43,42 @@ std::vector<std::uint64_t> issues_of_user(const buffer::Reader& reader, const Se
   return issues;
 }
 
-bool held_in_texts(const buffer::Reader& reader, std::uint64_t issue, const Pattern& pattern) {
+// A test of an issue's row of texts, in its bytes as they are stored.
+using TextsRowTest = std::function<bool(std::string_view row)>;
+
+bool texts_pass(const buffer::Reader& reader, std::uint64_t issue, const TextsRowTest& passes) {
   const auto row = reader.get(Table::issue_texts, Key().u64(issue));
-  // Decoded only where the pattern stands somewhere in the row's bytes.
-  if (!row || !pattern.found_in_lower(*row)) return false;
-  const auto texts = buffer::parse_row<schema::IssueTexts>(*row);
-  return pattern.found_in_lower(texts.frames()) || pattern.found_in_lower(texts.values()) || pattern.found_in_lower(texts.urls());
+  return row && passes(*row);
 }
 
-// The texts of the issues whose signature may hold the pattern, read once all else has left few of them.
-IssueTest held_where_signed(const Pattern& pattern, const digest::TextSequences& sequences) {
+// The texts of the issues whose signature may hold the sequences: read once all else has left few of them, or while
+// the issues are looked at one after another.
+IssueTest held_where_signed(const buffer::Reader& reader, const SearchScope& scope, digest::TextSequences sequences, TextsRowTest passes) {
+  if (scope.texts_at_once) {
+    IssueTest test{.kind = IssueTest::Kind::column};
+    test.column = [&reader, sequences = std::move(sequences), passes = std::move(passes)](const ColumnSet& set, const IssueColumn& issue) {
+      return set.may_hold(issue, sequences) && texts_pass(reader, issue.id, passes);
+    };
+    return test;
+  }
   IssueTest both{.kind = IssueTest::Kind::all};
   auto& signed_so = both.parts.emplace_back();
   signed_so.kind = IssueTest::Kind::column;
-  signed_so.column = [sequences](const ColumnSet& set, const IssueColumn& issue) { return set.may_hold(issue, sequences); };
+  signed_so.column = [sequences = std::move(sequences)](const ColumnSet& set, const IssueColumn& issue) { return set.may_hold(issue, sequences); };
   auto& held = both.parts.emplace_back();
   held.kind = IssueTest::Kind::row;
-  held.row = [pattern](const buffer::Reader& reader, const Candidate& issue) { return held_in_texts(reader, issue.id, pattern); };
+  held.row = [passes = std::move(passes)](const buffer::Reader& at, const Candidate& issue) { return texts_pass(at, issue.id, passes); };
   return both;
 }
 
-// The same, read while the issues are looked at one after another.
-IssueTest held_at_once(const buffer::Reader& reader, const Pattern& pattern, const digest::TextSequences& sequences) {
-  IssueTest test{.kind = IssueTest::Kind::column};
-  test.column = [&reader, pattern, sequences](const ColumnSet& set, const IssueColumn& issue) {
-    return set.may_hold(issue, sequences) && held_in_texts(reader, issue.id, pattern);
-  };
-  return test;
-}
-
 }  // namespace
+
+IssueTest held_in_texts(const buffer::Reader& reader, const SearchScope& scope, digest::TextSequences sequences,
+                        std::function<bool(const schema::IssueTexts&)> passes) {
+  return held_where_signed(reader, scope, std::move(sequences), [passes = std::move(passes)](std::string_view row) {
+    return passes(buffer::parse_row<schema::IssueTexts>(row));
+  });
+}
 
 digest::TextSequences sequences_of(const Pattern& pattern) {
   return digest::TextSequences(pattern.pieces());
@@ -92,8 +98,13 @@ IssueTest free_text_test(const buffer::Reader& reader, const SearchScope& scope,
       };
     }
   }
-  if (const auto sequences = sequences_of(pattern); !sequences.empty()) {
-    anywhere.parts.push_back(scope.texts_at_once ? held_at_once(reader, pattern, sequences) : held_where_signed(pattern, sequences));
+  if (auto sequences = sequences_of(pattern); !sequences.empty()) {
+    anywhere.parts.push_back(held_where_signed(reader, scope, std::move(sequences), [pattern](std::string_view row) {
+      // Decoded only where the pattern stands somewhere in the row's bytes.
+      if (!pattern.found_in_lower(row)) return false;
+      const auto texts = buffer::parse_row<schema::IssueTexts>(row);
+      return pattern.found_in_lower(texts.frames()) || pattern.found_in_lower(texts.values()) || pattern.found_in_lower(texts.urls());
+    }));
   }
   if (text.find('/') != std::string::npos) anywhere.parts.push_back(found_in_tag("url", pattern));
   if (text.find('@') != std::string::npos || looks_like_address(text)) anywhere.parts.push_back(found_in_tag("user", pattern));

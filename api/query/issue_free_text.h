@@ -14,6 +14,10 @@ namespace picket::query {
 // REQUIRES: a free text. The test reads through `reader`.
 IssueTest free_text_test(const buffer::Reader& reader, const SearchScope& scope, const Condition& term, IssueTest in_texts);
 
+// Issues whose IssueTexts pass; they are read where the signature says that they may have all of `sequences`.
+IssueTest held_in_texts(const buffer::Reader& reader, const SearchScope& scope, digest::TextSequences sequences,
+                        std::function<bool(const schema::IssueTexts&)> passes);
+
 // What an issue's signature must have for its texts to hold the pattern; nothing (all too short) means that
 // the texts are not looked at.
 digest::TextSequences sequences_of(const Pattern& pattern);

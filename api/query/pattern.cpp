@@ -5,6 +5,7 @@
 #endif
 
 #include <bit>
+#include <cctype>
 #include <cstring>
 #include <utility>
 
@@ -106,6 +107,17 @@ bool Pattern::pieces_match(std::string_view text, bool anchored) const {
     text.remove_prefix(found + pieces_[i].size());
   }
   return true;
+}
+
+std::string plain_run(std::string_view text) {
+  std::string_view longest;
+  for (std::size_t from = 0; from < text.size(); ++from) {
+    auto to = from;
+    while (to < text.size() && (std::isalnum(static_cast<unsigned char>(text[to])) != 0 || text[to] == '_' || text[to] == '.')) ++to;
+    if (to - from > longest.size()) longest = text.substr(from, to - from);
+    from = to;
+  }
+  return std::string(longest);
 }
 
 }  // namespace picket::query

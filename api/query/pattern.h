@@ -8,6 +8,8 @@
 namespace picket::query {
 
 std::string lower_ascii(std::string_view text);
+// The longest part of a text that is the same in every encoding that rows use.
+std::string plain_run(std::string_view text);
 
 // Matches in time linear in pattern and text (greedy, no backtracking over more than one star), so
 // that no query can be made expensive by its stars.

@@ -154,6 +154,8 @@ TEST_F(IssueTables, TextsThatAnIssueDoesNotShowAreFoundBothWays) {
     EXPECT_EQ(find(*each, request("NEEDLE color:red")), needles);
     EXPECT_EQ(find(*each, request("find_needle !color:blue")), (Ids{40, 36, 32, 28, 24, 20, 16, 12, 8, 4}));
     EXPECT_EQ(find(*each, request("find_needle OR title:needle*")), needles);
+    EXPECT_EQ(find(*each, request("stack.function:find_needle")), (Ids{40, 36, 32, 28, 24, 20, 16, 12, 8, 4}));
+    EXPECT_EQ(find(*each, request("!stack.function:find_needle color:red has:stack.filename")), (Ids{38, 34, 30, 26, 22, 18, 14, 10, 6, 2}));
     EXPECT_EQ(find(*each, request("(needle) color:blue")), Ids{});
     EXPECT_EQ(find(*each, request("find*stack.py is:unresolved")).size(), 40U);
     EXPECT_EQ(find(*each, request("ne")), (Ids{40, 30, 20, 10}));  // too short for what is not shown

@@ -47,6 +47,36 @@ TEST_F(FreeText, ReachesEveryFrameOfTheApplication) {
   EXPECT_EQ(found("!message:x+(settle_invoice+OR+run.py)"), (Titles{"Beta", "Alpha"}));
 }
 
+TEST_F(FreeText, ConditionsOnFramesTakeThatPartOfThem) {
+  trace("Alpha", R"({"function":"handle_order","module":"shop.orders","filename":"src/shop/orders.py","in_app":true},)"
+                 R"({"function":"Cart.add","module":"com.acme.Cart","filename":"Cart.java","in_app":true},)"
+                 R"({"function":"urlopen","filename":"urllib3/pool.py","in_app":false})");
+  trace("Beta", R"__({"function":"operator new(unsigned long)","in_app":true},{"function":"render page","abs_path":"/srv/my app/page.js","in_app":true})__");
+  receive(R"({"message":"no stack at all"})");
+  digest();
+  const Titles alpha{"Alpha"};
+  const Titles beta{"Beta"};
+  for (const auto* text : {"stack.function:handle_order", "stack.function:HANDLE_ORDER", "stack.function:handle*", "stack.function:*order", "stack.function:Cart.add",
+                           "stack.filename:src/shop/orders.py", "stack.filename:*orders.py", "stack.filename:Cart.java", "stack.module:shop.orders",
+                           "stack.module:com.acme.Cart", "stack.module:com.acme.*", "stack.abs_path:/home/me/src/shop/orders.py",
+                           "stack.abs_path:*/orders.py", "stack.abs_path:*/src/shop/orders.py", "stack.function:[handle_order,nothing]",
+                           "stack.function:handle_order+stack.filename:Cart.java", "!stack.filename:*page.js+has:stack.function"}) {
+    EXPECT_EQ(found(text), alpha) << text;
+  }
+  for (const auto* text : {"stack.function:%22operator+new(unsigned+long)%22", "stack.function:operator*", "stack.function:%22render+page%22",
+                           "stack.filename:*page.js", "stack.filename:%22/srv/my+app/page.js%22", "stack.abs_path:%22/srv/my+app/page.js%22"}) {
+    EXPECT_EQ(found(text), beta) << text;
+  }
+  for (const auto* text : {"stack.function:order", "stack.function:orders.py", "stack.function:*orders.py", "stack.function:urlopen", "stack.filename:orders.py",
+                           "stack.filename:handle_order", "stack.filename:*handle_order*", "stack.module:handle_order", "stack.abs_path:/home/me/orders.py",
+                           "stack.abs_path:*/shop/cart.py", "stack.function:nowhere"}) {
+    EXPECT_EQ(found(text), Titles{}) << text;
+  }
+  EXPECT_EQ(found("!has:stack.function"), Titles{"no stack at all"});
+  EXPECT_EQ(found("!stack.function:handle_order"), (Titles{"no stack at all", "Beta"}));
+  EXPECT_EQ(found("stack.function:handle_order+OR+no"), (Titles{"no stack at all", "Alpha"}));
+}
+
 TEST_F(FreeText, TakesWhatIsNotExcludedWhereNothingIsMarked) {
   trace("Alpha", R"({"function":"outer_call","filename":"a.js"},{"function":"library_call","filename":"b.js","in_app":false},{"function":"top","filename":"c.js"})");
   EXPECT_EQ(found("outer_call"), Titles{"Alpha"});
