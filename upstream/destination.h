@@ -212,7 +212,7 @@ class Destination {
   void estimate();
 
   // What came of it: destination_answers.cpp; of resends and reports: destination_extras.cpp.
-  void note_way(const std::string& address, const Answer& answer);
+  void note_answerer(const std::string& address, const Answer& answer);
   void on_answered(Shipment shipment, const Answer& answer, std::uint64_t bytes);
   void settle(const Shipment& shipment, Settled settled);
   void count(const Settled& settled);

@@ -34,7 +34,7 @@ void Destination::on_finished(CURLM* multi, Transfer& transfer, CURLcode code) {
   under_way_.erase(found);
   // What only a long link needs is not kept.
   if (free_.size() < flight_.near()) free_.push_back(std::move(ended.transfer));
-  note_way(address, answer);
+  note_answerer(address, answer);
   const auto now = Steady::now();
   if (ended.batch) return on_batch_answered(*ended.batch, answer, {ended.began, now, round_trip, ended.batch->full}, bytes);
   if (answer.failure.empty()) flight_.on_answered(ended.began, now, answer.took, answer.connecting);
@@ -43,7 +43,7 @@ void Destination::on_finished(CURLM* multi, Transfer& transfer, CURLcode code) {
 }
 
 // Whether it was the upstream that answered; and where it was reached, for when name servers are gone with the link.
-void Destination::note_way(const std::string& address, const Answer& answer) {
+void Destination::note_answerer(const std::string& address, const Answer& answer) {
   const bool stranger = answer.content_type != relay::batch_answer_type && judge(answer).stranger;
   if (stranger) misled_ = Steady::now();
   if (!address.empty() && !stranger && (backoff_.failing() || !probe_.knows_address())) probe_.remember_address(address);
