@@ -20,7 +20,8 @@ struct Answer {
   std::string retry_after;
   std::string rate_limits;  // X-Sentry-Rate-Limits, several joined by commas
   std::string location;
-  std::string body;  // the first 1,000 bytes
+  std::string batch_offer;  // X-Picket-Batch
+  std::string body;  // the first 1,000 bytes; of an answer to a batch, more
   std::chrono::microseconds took{0};        // from the request's first byte to the answer's last
   std::chrono::microseconds connecting{0};  // before that; 0: on a connection that was there
 };

@@ -42,6 +42,7 @@ void bind(Settings& settings, DestinationConfig& config) {
   settings.duration("hold_probe", config.hold_probe, milliseconds(1), hours(24));
   settings.text("compression", config.compression);
   settings.number("compression_level", config.compression_level, 1, 19);
+  settings.text("batch", config.batch);
   settings.flag("backfill", config.backfill);
   bind(settings, config.link);
   settings.text("status_sync", config.status_sync);
@@ -84,6 +85,7 @@ std::string problem_of(const DestinationConfig& config) {
   if (config.compression != "zstd" && config.compression != "br" && config.compression != "gzip" && config.compression != "identity") {
     return "compression must be zstd, br, gzip or identity";
   }
+  if (config.batch != "auto" && config.batch != "never") return "batch must be auto or never";
   if (config.mode != "mirror" && config.mode != "forward-only") return "mode must be mirror or forward-only";
   if (config.retry_max < config.retry_min) return "retry_max must not be less than retry_min";
   if (config.name.find_first_of("\"\\\n\r\t /") != std::string::npos || config.name.size() > 100) {

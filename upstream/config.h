@@ -83,6 +83,9 @@ struct DestinationConfig {
   // 1 to 19; of br to 11. Price: level 1 costs 30 µs for 6 KB, zstd's level 9 about ten times that for a tenth fewer bytes,
   // br's level 5 0.2 ms for 8 KB and less than that, level 11 some 10 ms for the least.
   std::uint64_t compression_level = 1;
+  // Whether a Picket there gets many envelopes in one request: auto (once it has said that it takes them) or
+  // never. Price: what a broken connection makes go twice is a batch, where it was one envelope.
+  std::string batch = "auto";
   // Whether a new name starts with the oldest record in the journal, or with the next to arrive.
   bool backfill = true;
 

@@ -15,6 +15,9 @@ constexpr std::size_t batch_records = 128;
 constexpr std::uint64_t max_unwritten = 4'096;
 // Of one destination before the others get their turn.
 constexpr int steps_per_turn = 64;
+constexpr int batched_steps_per_turn = 512;
+// Under way in batches: as many as a link of some Mbit/s carries in 800 ms.
+constexpr std::size_t batched_window_records = 2'000;
 // What a metered link does not carry is looked at again at its end, and this often.
 constexpr Duration metered_look = std::chrono::hours(1);
 
@@ -55,7 +58,8 @@ Destination::Destination(DestinationConfig config, const buffer::Journal& journa
 }
 
 std::size_t Destination::window_records() const {
-  return std::clamp<std::size_t>(std::max(flight_.near() * 8, flight_.far() * 2), 64, 4'096);
+  const auto single = std::clamp<std::size_t>(std::max(flight_.near() * 8, flight_.far() * 2), 64, 4'096);
+  return batching() ? std::max(single, batched_window_records) : single;
 }
 
 void Destination::forget_batch() {
@@ -70,7 +74,7 @@ std::optional<Time> Destination::all_limited_until(Time now) const {
 
 bool Destination::may_start(Time now) const {
   return !paused_ && !backoff_.waits(Steady::now()) && under_way_.size() < backoff_.allowance() && flight_.has_room(under_way_.size()) &&
-         bytes_under_way_ < max_bytes_under_way && ledger_.settled() + being_written_ < max_unwritten &&
+         bytes_under_way_ < max_bytes_under_way && (!batching() || pace_.may_begin(batch_bytes_)) && ledger_.settled() + being_written_ < max_unwritten &&
          !all_limited_until(now) && !link_.wait(now, Steady::now(), unsent_bytes());
 }
 
@@ -94,10 +98,11 @@ void Destination::pump(CURLM* multi) {
   probe(multi);
   consider_lanes();
   if (!deferred_full()) no_fresh_before_ = {};
-  for (int step = 0; step < steps_per_turn && may_start(clock_.now()); ++step) {
-    if (!ship_next(multi)) return;
-  }
-  if (!flight_.has_room(under_way_.size())) flight_.note_full();
+  const int steps = batching() ? batched_steps_per_turn : steps_per_turn;
+  bool more = true;
+  for (int step = 0; step < steps && more && may_start(clock_.now()); ++step) more = ship_next(multi);
+  send_batch(multi);
+  if (more && !flight_.has_room(under_way_.size())) flight_.note_full();
 }
 
 // What has failed often goes last, so that an envelope that only the upstream cannot stand does not
@@ -295,6 +300,8 @@ void Destination::send(CURLM* multi, const Parcel& parcel, Shipment shipment) {
   const Time now = clock_.now();
   shipment.epoch = backoff_.epoch();
   shipment.retry_generation = retry_generation_;
+  if (pack(multi, parcel, shipment)) return;
+  if (link_.capped()) send_batch(multi);  // what it takes is reserved first
   const Packing packing{coding_, static_cast<int>(config_.compression_level), takes_stored_};
   auto request = render_request(parcel, now, packing);
   if (!request && shipment.report) return unsent_.put_back(now);
@@ -302,6 +309,10 @@ void Destination::send(CURLM* multi, const Parcel& parcel, Shipment shipment) {
   if (!request) return refuse_unreadable(std::move(shipment), request.error().detail);
   if (!admit(shipment, *request)) return;
   shipment.coding = request->coding;
+  start(multi, *std::move(request), UnderWay{{}, nullptr, std::move(shipment)});
+}
+
+void Destination::start(CURLM* multi, Request request, UnderWay under_way) {
   std::unique_ptr<Transfer> transfer;
   if (free_.empty()) {
     transfer = std::make_unique<Transfer>(config_, *this, *meter_);
@@ -310,13 +321,14 @@ void Destination::send(CURLM* multi, const Parcel& parcel, Shipment shipment) {
     free_.pop_back();
   }
   Transfer* const started = transfer.get();
-  bytes_under_way_ += request->body_bytes();
-  const std::uint64_t reserved = request->wire_bytes();
-  link_.begin(reserved, request->head_bytes(), Steady::now());
-  said_.last_attempt = now;
-  const auto steady = Steady::now();
-  started->start(multi, *std::move(request), way(steady));
-  under_way_.emplace(started, UnderWay{steady, std::move(transfer), std::move(shipment), reserved});
+  bytes_under_way_ += request.body_bytes();
+  under_way.bytes = request.wire_bytes();
+  under_way.began = Steady::now();
+  link_.begin(under_way.bytes, request.head_bytes(), under_way.began);
+  said_.last_attempt = clock_.now();
+  started->start(multi, std::move(request), way(under_way.began));
+  under_way.transfer = std::move(transfer);
+  under_way_.emplace(started, std::move(under_way));
 }
 
 void Destination::end(CURLM* multi) {
@@ -335,7 +347,7 @@ void Destination::abandon(CURLM* multi) {
   look_at_link(clock_.now());
   // What was granted and not used is given back.
   if (config_.link.max_bytes_per_day > 0 || config_.link.max_bytes_per_month > 0) ledger_.touch();
-  bytes_under_way_ = 0;
+  bytes_under_way_ = batch_bytes_ = 0;
 }
 
 std::optional<Duration> Destination::wakes_in() const {

@@ -15,7 +15,10 @@
 #include "buffer/clock.h"
 #include "buffer/journal.h"
 #include "buffer/tables.h"
+#include "relay/protocol/envelope_batch.h"
 #include "upstream/backoff.h"
+#include "upstream/batch_offers.h"
+#include "upstream/batch_pace.h"
 #include "upstream/config.h"
 #include "upstream/deferred.h"
 #include "upstream/flight.h"
@@ -108,11 +111,20 @@ class Destination {
     std::uint64_t epoch = 0;  // of the backoff, when it was sent
     std::uint64_t retry_generation = 0;  // the destination's, when it was sent
   };
+  // Shipments that go in one request, in the order of its frames.
+  struct Batch {
+    std::string origin;
+    std::vector<Shipment> shipments;
+    std::vector<std::size_t> bytes;  // of each, unpacked
+    std::size_t all_bytes = 0;
+    bool full = false;
+  };
   struct UnderWay {
     Steady::time_point began{};
     std::unique_ptr<Transfer> transfer;
-    Shipment shipment;
+    Shipment shipment;  // of a batch only its target's origin
     std::uint64_t bytes = 0;  // that the link has reserved
+    std::unique_ptr<Batch> batch = {};  // none: the shipment goes by itself
   };
 
   // Sending: destination.cpp. Each ship_…() is true when it got something out of the way.
@@ -139,8 +151,20 @@ class Destination {
   bool load_batch();
   const buffer::StoredRecord* next_record();
   void send(CURLM* multi, const Parcel& parcel, Shipment shipment);
+  void start(CURLM* multi, Request request, UnderWay under_way);
   void forget_batch();
   std::optional<Duration> starts_in(Time now) const;
+
+  // Many in one request, to a Picket that takes them: destination_batches.cpp.
+  bool batching() const { return offers_.any() && config_.batch == "auto"; }
+  bool may_pack(const Parcel& parcel, const Shipment& shipment) const;
+  bool pack(CURLM* multi, const Parcel& parcel, Shipment& shipment);
+  void send_batch(CURLM* multi);
+  void on_batch_answered(Batch& batch, const Answer& answer, const BatchPace::Ended& ended, std::uint64_t bytes);
+  void settle_batch(Batch& batch, const Answer& answer, std::uint64_t bytes);
+  void refuse_batch(Batch& batch, const Answer& answer);
+  void take_back_batch(Batch& batch);
+  void take_back(Shipment shipment);
 
   // What the tables say: destination_stored.cpp.
   void start_anew(const buffer::Tables& tables);
@@ -188,6 +212,8 @@ class Destination {
   void estimate();
 
   // What came of it: destination_answers.cpp; of resends and reports: destination_extras.cpp.
+  void note_answerer(const std::string& address, const Answer& answer);
+  void on_answered(Shipment shipment, const Answer& answer, std::uint64_t bytes);
   void settle(const Shipment& shipment, Settled settled);
   void count(const Settled& settled);
   void refuse(const Shipment& shipment, unsigned status, std::string answer);
@@ -241,6 +267,11 @@ class Destination {
   std::unordered_map<Transfer*, UnderWay> under_way_;
   std::vector<std::unique_ptr<Transfer>> free_;
   std::vector<Shipment> retries_;
+  BatchOffers offers_;
+  BatchPace pace_;
+  std::optional<relay::EnvelopeBatchWriter> batch_writer_;  // once there was a batch
+  std::unique_ptr<Batch> open_batch_;  // within pump() only
+  std::size_t batch_bytes_ = 0;        // of batches under way, unpacked
   buffer::ReadBatch batch_;
   std::size_t next_in_batch_ = 0;
   std::size_t bytes_under_way_ = 0;

@@ -27,20 +27,31 @@ void Destination::on_finished(CURLM* multi, Transfer& transfer, CURLcode code) {
   const auto bytes = transfer.body_bytes();
   bytes_under_way_ -= bytes;
   release(transfer, found->second);
-  const auto now = Steady::now();
   const std::string address = code == CURLE_OK ? transfer.address() : std::string();
+  const Duration round_trip = transfer.round_trip();
   const Answer answer = transfer.finish(multi, code);
-  const Judgement judgement = judge(answer);
-  // A name server may be gone with the link: where it was reached last is known then.
-  if (!address.empty() && !judgement.stranger && (backoff_.failing() || !probe_.knows_address())) probe_.remember_address(address);
-  if (judgement.stranger) misled_ = now;
-  if (answer.failure.empty()) flight_.on_answered(found->second.began, now, answer.took, answer.connecting);
-  Shipment shipment = std::move(found->second.shipment);
-  auto spare = std::move(found->second.transfer);
+  UnderWay ended = std::move(found->second);
   under_way_.erase(found);
   // What only a long link needs is not kept.
-  if (free_.size() < flight_.near()) free_.push_back(std::move(spare));
+  if (free_.size() < flight_.near()) free_.push_back(std::move(ended.transfer));
+  note_answerer(address, answer);
+  const auto now = Steady::now();
+  if (ended.batch) return on_batch_answered(*ended.batch, answer, {ended.began, now, round_trip, ended.batch->full}, bytes);
+  if (answer.failure.empty()) flight_.on_answered(ended.began, now, answer.took, answer.connecting);
+  if (answer.status / 100 == 2 && answer.failure.empty()) offers_.note(ended.shipment.label.target.origin, answer.batch_offer, now);
+  on_answered(std::move(ended.shipment), answer, bytes);
+}
+
+// Whether it was the upstream that answered; and where it was reached, for when name servers are gone with the link.
+void Destination::note_answerer(const std::string& address, const Answer& answer) {
+  const bool stranger = answer.content_type != relay::batch_answer_type && judge(answer).stranger;
+  if (stranger) misled_ = Steady::now();
+  if (!address.empty() && !stranger && (backoff_.failing() || !probe_.knows_address())) probe_.remember_address(address);
+}
+
+void Destination::on_answered(Shipment shipment, const Answer& answer, std::uint64_t bytes) {
   note_limits(answer, shipment.label);
+  const Judgement judgement = judge(answer);
   if (shipment.report) return on_report_answered(judgement.verdict);
   switch (judgement.verdict) {
     case Verdict::delivered: return on_delivered(shipment, bytes);

@@ -20,7 +20,8 @@ void Destination::give_up_resend() {
 
 // What arrives goes first, and finds three quarters of the requests free.
 bool Destination::resend_may_go() const {
-  return resend_.may_look() && !resend_.stuck() && resending_ < std::max<std::uint64_t>(1, flight_.near() / 4) &&
+  const auto room = batching() ? window_records() : flight_.near();
+  return resend_.may_look() && !resend_.stuck() && resending_ < std::max<std::uint64_t>(1, room / 4) &&
          Steady::now() >= journal_failed_until_;
 }
 

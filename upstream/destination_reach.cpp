@@ -86,10 +86,13 @@ void Destination::take_back(CURLM* multi, Transfer& transfer) {
   release(transfer, under_way);
   transfer.abandon(multi);
   free_.push_back(std::move(under_way.transfer));
+  if (under_way.batch) {
+    pace_.shrink(under_way.began, Steady::now());
+    return take_back_batch(*under_way.batch);
+  }
   auto& shipment = under_way.shipment;
   if (shipment.report) return unsent_.put_back(clock_.now());
-  if (shipment.deferred) return put_off(std::move(shipment), clock_.now());
-  retries_.push_back(std::move(shipment));
+  take_back(std::move(shipment));
 }
 
 }  // namespace picket::upstream

@@ -98,6 +98,8 @@ struct Request {
   std::string body;                                // its beginning, or all of it
   relay::Coding coding = relay::Coding::identity;  // of the body
   buffer::Bytes rest = {};                         // of a large one: lies in a file
+  std::size_t kept_answer_bytes = 1'000;           // more of the answer is not kept
+  std::size_t most_answer_bytes = std::size_t{1} << 20;  // more of it ends the transfer
 
   std::size_t body_bytes() const { return body.size() + rest.size(); }
   // Of the head, about: what libcurl adds itself is left to the meter.

@@ -3,25 +3,34 @@
 #include "upstream/curl_options.h"
 #include "upstream/destination.h"
 
-#include <netinet/tcp.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <cstdlib>
+#include <optional>
 #include <utility>
 
 namespace picket::upstream {
 namespace {
 
-constexpr std::size_t kept_answer_bytes = 1'000;
-constexpr std::size_t most_answer_bytes = std::size_t{1} << 20;
 constexpr long name_kept_seconds = 60;
+// <netinet/tcp.h> names it, which does not go with <linux/tcp.h>.
+constexpr std::uint8_t tcp_syn_sent = 2;
 
 bool is_unreached(CURLcode code) {
   return code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY || code == CURLE_COULDNT_CONNECT ||
          code == CURLE_OPERATION_TIMEDOUT;
+}
+
+std::optional<tcp_info> connection_info(curl_socket_t socket) {
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  const bool there = socket != CURL_SOCKET_BAD && ::getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size) == 0;
+  return there ? std::optional(info) : std::nullopt;
 }
 
 }  // namespace
@@ -67,12 +76,20 @@ std::chrono::microseconds Transfer::duration_of(CURLINFO what) const {
 // A handshake may take as long as it likes: over a slow link it takes as long as its certificates.
 bool Transfer::is_stuck() const {
   if (is_looking_up()) return true;
+  const auto info = connection_info(socket());
+  return info && (info->tcpi_state == tcp_syn_sent || info->tcpi_retransmits >= 3);
+}
+
+Duration Transfer::round_trip() const {
+  const auto info = connection_info(socket());
+  if (!info || info->tcpi_min_rtt == UINT32_MAX) return Duration(0);  // none was measured
+  return std::chrono::duration_cast<Duration>(std::chrono::microseconds(info->tcpi_min_rtt));
+}
+
+curl_socket_t Transfer::socket() const {
   curl_socket_t socket = opened_;
-  tcp_info info{};
-  socklen_t size = sizeof info;
   if (socket == CURL_SOCKET_BAD) curl_easy_getinfo(easy_.get(), CURLINFO_ACTIVESOCKET, &socket);
-  if (socket == CURL_SOCKET_BAD || ::getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return false;
-  return info.tcpi_state == TCP_SYN_SENT || info.tcpi_retransmits >= 3;
+  return socket;
 }
 
 curl_socket_t Transfer::on_open(void* self, curlsocktype, curl_sockaddr* address) {
@@ -88,10 +105,10 @@ std::string Transfer::address() const {
 std::size_t Transfer::on_body(char* bytes, std::size_t size, std::size_t count, void* self) {
   auto& transfer = *static_cast<Transfer*>(self);
   const std::size_t arrived = size * count;
-  const std::size_t room = kept_answer_bytes - transfer.body_.size();
+  const std::size_t room = transfer.request_.kept_answer_bytes - transfer.body_.size();
   transfer.body_.append(bytes, std::min(room, arrived));
   transfer.answer_bytes_ += arrived;
-  return transfer.answer_bytes_ > most_answer_bytes ? 0 : arrived;  // 0 ends the transfer
+  return transfer.answer_bytes_ > transfer.request_.most_answer_bytes ? 0 : arrived;  // 0 ends the transfer
 }
 
 // A large body stays in its file until libcurl asks for the next piece.
@@ -173,6 +190,7 @@ Answer Transfer::finish(CURLM* multi, CURLcode code) {
   answer.retry_after = find_header("Retry-After");
   answer.rate_limits = find_header("X-Sentry-Rate-Limits");
   answer.location = find_header("Location");
+  answer.batch_offer = find_header("X-Picket-Batch");
   answer.body = std::move(body_);
   body_.clear();
   abandon(multi);

@@ -38,6 +38,8 @@ class Transfer final : public CurlTask {
   bool is_stuck() const;
   // The name is still being asked for.
   bool is_looking_up() const { return !has_connection() && opened_ == CURL_SOCKET_BAD; }
+  // Of a packet, at best; 0 when nothing is known of it.
+  Duration round_trip() const;
   // Where that leads: an address; empty with a proxy.
   std::string address() const;
   // After grant() gave nothing: asks it again.
@@ -53,6 +55,7 @@ class Transfer final : public CurlTask {
   static curl_socket_t on_open(void* self, curlsocktype purpose, curl_sockaddr* address);
   static int on_seek(void* self, curl_off_t offset, int origin);
   bool has_connection() const;
+  curl_socket_t socket() const;  // bad: there is none
   std::chrono::microseconds duration_of(CURLINFO what) const;
   std::string find_header(const char* name) const;
 

@@ -119,6 +119,8 @@ constexpr std::array rules{
     // Takes nothing in by itself, and answers for itself: upload_endpoint.h.
     EndpointRule{.endpoint = Endpoint::upload, .pattern = "api/{project}/upload", .methods = ""},
     EndpointRule{.endpoint = Endpoint::upload, .pattern = "api/{project}/upload/{name}", .methods = ""},
+    // Likewise: batch_endpoint.h.
+    EndpointRule{.endpoint = Endpoint::batch, .pattern = "api/picket/batch", .methods = ""},
     EndpointRule{.endpoint = Endpoint::error_page,
                  .pattern = "api/embed/error-page",
                  .convert = convert_error_page,

@@ -6,6 +6,7 @@
 #include "relay/ingest/replies.h"
 #include "relay/ingest/route.h"
 #include "relay/ingest/upload_claims.h"
+#include "relay/protocol/envelope_batch.h"
 
 #include <chrono>
 #include <exception>
@@ -158,9 +159,13 @@ Ingest::Ingest(buffer::Journal& journal,
                                      return refuses_all() ? std::optional(make_outage(sender)) : std::nullopt;
                                    })
                              : nullptr),
+      batches_(std::make_unique<BatchEndpoint>(ledger_, [this](http::Request request, http::Responder responder) {
+        take_in(request, std::move(responder), with_time_);
+      })),
       thread_([this](const std::stop_token& stop) { keep_up(stop); }) {}
 
 Ingest::~Ingest() {
+  batches_->stop();
   if (pool_) pool_->stop();
   if (uploads_) uploads_->stop();
   thread_.request_stop();
@@ -194,6 +199,7 @@ http::Admission Ingest::admit(const http::RequestHead& head) {
   constexpr std::size_t ignored_body_bytes = 64 * 1024;
   const auto route = find_route(head.path);
   if (uploads_ && route.endpoint == Endpoint::upload) return uploads_->admit(head, route);
+  if (route.endpoint == Endpoint::batch) return batches_->admit(head);
   const auto* rule = find_rule(route, head);
   if (rule == nullptr || !allows(*rule, head.method)) {
     // Answered by handle(), so that the connection lives on. Other rooms' metrics may take their
@@ -215,6 +221,7 @@ void Ingest::handle(http::Request request, http::Responder responder) {
   const auto& method = request.head.method;
   if (uploads_ && route.endpoint == Endpoint::upload)
     return uploads_->handle(std::move(request), std::move(responder));
+  if (route.endpoint == Endpoint::batch) return batches_->handle(std::move(request), std::move(responder));
   if (const auto* rule = find_rule(route, request.head)) {
     if (allows(*rule, method)) {
       const bool at_once = !pool_ || (!rule->takes_long && request.body.size() <= at_once_.most_bytes);
@@ -282,6 +289,7 @@ void Ingest::take_in_on_pool(http::Request& request, http::Responder responder) 
 void Ingest::on_refused(const http::RequestHead& head, http::Response& response) {
   const auto route = find_route(head.path);
   if (uploads_ && route.endpoint == Endpoint::upload) return uploads_->on_refused(head, route, response);
+  if (route.endpoint == Endpoint::batch) return batches_->on_refused(response);
   const auto* rule = find_rule(route, head);
   if (rule == nullptr || !allows(*rule, head.method)) return;
   auto refusal = response.status == 413   ? too_large("the body exceeds the size limit")
@@ -320,6 +328,9 @@ void Ingest::take_in(http::Request& request, http::Responder responder, const Wo
   if (!taken.record && !taken.uploads.empty()) upload_store_->use_up(std::move(taken.uploads));
   ledger_->drop(taken.sender, taken.dropped, clock_.now());
   auto reply = std::move(taken.answer);
+  // Only another Picket says what its envelopes have come through.
+  if (request.head.headers.contains("X-Picket-Via"))
+    reply.headers.add(std::string(relay::batch_offer_header), std::string(relay::batch_version));
   auto parts = take_in_more(request.head, route, std::move(taken.more));
   if (taken.record) parts.push_back(std::move(taken));
   if (parts.empty()) return respond(route.endpoint, std::move(responder), std::move(reply));

@@ -13,6 +13,7 @@
 #include "buffer/tables.h"
 #include "relay/http/message.h"
 #include "relay/http/worker_pool.h"
+#include "relay/ingest/batch_endpoint.h"
 #include "relay/ingest/config.h"
 #include "relay/ingest/gate.h"
 #include "relay/ingest/intake.h"
@@ -118,6 +119,7 @@ class Ingest {
   std::vector<std::function<void(std::string&)>> sections_;  // guarded by mutex_
   std::unique_ptr<http::WorkerPool> pool_;  // for large bodies; none without a spool
   std::unique_ptr<UploadEndpoint> uploads_;  // none without a store
+  std::unique_ptr<BatchEndpoint> batches_;
   std::jthread thread_;                                      // last: ends before what it uses
 };
 

@@ -78,6 +78,7 @@ std::string_view endpoint_name(Endpoint endpoint) {
     case Endpoint::error_page: return "error_page";
     case Endpoint::js_loader: return "js_loader";
     case Endpoint::js_bundle: return "js_bundle";
+    case Endpoint::batch: return "batch";
     case Endpoint::live: return "live";
     case Endpoint::ready: return "ready";
     case Endpoint::metrics: return "metrics";

@@ -23,6 +23,7 @@ enum class Endpoint : std::uint8_t {
   error_page,   // /api/embed/error-page/
   js_loader,    // /js-sdk-loader/{key}.js
   js_bundle,    // /js-sdk-bundle/bundle.js
+  batch,        // /api/picket/batch/
   live,         // /api/relay/healthcheck/live/
   ready,        // /api/relay/healthcheck/ready/
   metrics,      // /metrics
