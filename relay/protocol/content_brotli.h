@@ -6,7 +6,7 @@
 
 namespace picket::relay {
 
-// `level` 0 to 11, above is taken for 11: some 15 ms for an event of 8 KB.
+// `level` 0 to 11, above is taken for 11: some 10 ms for an event of 8 KB, where 5 takes 0.2 ms and gives a tenth more.
 std::string encode_brotli(std::string_view bytes, int level);
 
 }  // namespace picket::relay
