@@ -73,9 +73,15 @@ std::optional<Time> Destination::all_limited_until(Time now) const {
 }
 
 bool Destination::may_start(Time now) const {
-  return !paused_ && !backoff_.waits(Steady::now()) && under_way_.size() < backoff_.allowance() && flight_.has_room(under_way_.size()) &&
-         bytes_under_way_ < max_bytes_under_way && (!batching() || pace_.may_begin(batch_bytes_)) && ledger_.settled() + being_written_ < max_unwritten &&
+  return !paused_ && !backoff_.waits(Steady::now()) && has_room() && ledger_.settled() + being_written_ < max_unwritten &&
          !all_limited_until(now) && !link_.wait(now, Steady::now(), unsent_bytes());
+}
+
+// For one more request. Batches have a measure of their own: how long they take says nothing of single ones.
+bool Destination::has_room() const {
+  const auto requests = under_way_.size();
+  const bool fits = batching() ? requests < flight_.near() && pace_.may_begin(batch_bytes_) : flight_.has_room(requests);
+  return fits && requests < backoff_.allowance() && bytes_under_way_ < max_bytes_under_way;
 }
 
 // The window may hold as many again that are on their way into the list.
@@ -102,7 +108,7 @@ void Destination::pump(CURLM* multi) {
   bool more = true;
   for (int step = 0; step < steps && more && may_start(clock_.now()); ++step) more = ship_next(multi);
   send_batch(multi);
-  if (more && !flight_.has_room(under_way_.size())) flight_.note_full();
+  if (more && !batching() && !flight_.has_room(under_way_.size())) flight_.note_full();
 }
 
 // What has failed often goes last, so that an envelope that only the upstream cannot stand does not

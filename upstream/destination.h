@@ -129,6 +129,7 @@ class Destination {
 
   // Sending: destination.cpp. Each ship_…() is true when it got something out of the way.
   bool may_start(Time now) const;
+  bool has_room() const;
   std::optional<Time> all_limited_until(Time now) const;
   bool fresh_may_go(Time now) const;
   std::optional<Time> waits_until(const Label& label) const;
