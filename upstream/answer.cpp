@@ -7,8 +7,9 @@
 namespace picket::upstream {
 namespace {
 
-// A captive portal answers 200 with its login page. Trackers answer with a JSON object, or nothing.
+// A captive portal answers 200 with its login page, or as RFC 8908 says to machines. Trackers answer with a JSON object, or nothing.
 bool acknowledges(const Answer& answer) {
+  if (answer.content_type.find("captive+json") != std::string::npos) return false;
   const auto start = answer.body.find_first_not_of(" \t\r\n");
   if (start == std::string::npos) return true;
   return answer.body[start] == '{' && answer.content_type.find("html") == std::string::npos;
@@ -59,12 +60,13 @@ Judgement judge(const Answer& answer) {
   const unsigned status = answer.status;
   if (status >= 200 && status < 300) {
     if (acknowledges(answer)) return {Verdict::delivered, {}};
-    return {Verdict::retry, said(answer) + " is no acknowledgement (a captive portal?)"};
+    return {Verdict::retry, said(answer) + " is no acknowledgement (a captive portal?)", true};
   }
   if (status >= 300 && status < 400) {
     return {Verdict::retry, "answer " + std::to_string(status) + " redirects" +
                                 (answer.location.empty() ? "" : " to " + printable(answer.location, 200)) +
-                                "; redirects are not followed: configure the final address"};
+                                "; redirects are not followed: configure the final address",
+            true};
   }
   switch (status) {
     case 408: case 421: case 425: return {Verdict::retry, said(answer)};

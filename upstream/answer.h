@@ -4,6 +4,7 @@
 #include "buffer/clock.h"
 #include "relay/protocol/rate_limits.h"
 
+#include <chrono>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -21,6 +22,8 @@ struct Answer {
   std::string location;
   std::string batch_offer;  // X-Picket-Batch
   std::string body;  // the first 1,000 bytes; of an answer to a batch, more
+  std::chrono::microseconds took{0};        // from the request's first byte to the answer's last
+  std::chrono::microseconds connecting{0};  // before that; 0: on a connection that was there
 };
 
 enum class Verdict {
@@ -35,6 +38,7 @@ enum class Verdict {
 struct Judgement {
   Verdict verdict = Verdict::retry;
   std::string reason;  // for people; empty when delivered
+  bool stranger = false;  // it was not the upstream that answered
 };
 Judgement judge(const Answer& answer);
 

@@ -33,7 +33,7 @@ void bind(Settings& settings, DestinationConfig& config) {
   settings.flag("insecure", config.insecure);
   settings.text("client_certificate", config.client_certificate);
   settings.text("client_key", config.client_key);
-  settings.number("max_in_flight", config.max_in_flight, 1, 1'000);
+  settings.number("max_in_flight", config.max_in_flight, 0, 1'024);
   settings.duration("connect_timeout", config.connect_timeout, milliseconds(100), hours(1));
   settings.duration("stall_timeout", config.stall_timeout, seconds(1), hours(24));
   settings.duration("retry_min", config.retry_min, milliseconds(1), hours(1));
@@ -82,8 +82,8 @@ std::string problem_of(const DestinationConfig& config) {
   if (config.client_certificate.empty() != config.client_key.empty()) {
     return "client_certificate and client_key go together: set both or none";
   }
-  if (config.compression != "zstd" && config.compression != "gzip" && config.compression != "identity") {
-    return "compression must be zstd, gzip or identity";
+  if (config.compression != "zstd" && config.compression != "br" && config.compression != "gzip" && config.compression != "identity") {
+    return "compression must be zstd, br, gzip or identity";
   }
   if (config.batch != "auto" && config.batch != "never") return "batch must be auto or never";
   if (config.mode != "mirror" && config.mode != "forward-only") return "mode must be mirror or forward-only";

@@ -23,6 +23,7 @@ constexpr Duration metered_look = std::chrono::hours(1);
 
 relay::Coding parse_coding(const std::string& name) {
   if (name == "identity") return relay::Coding::identity;
+  if (name == "br") return relay::Coding::br;
   return name == "gzip" ? relay::Coding::gzip : relay::Coding::zstd;
 }
 
@@ -49,14 +50,15 @@ Destination::Destination(DestinationConfig config, const buffer::Journal& journa
       link_(config_.link),
       lanes_(link_.newest_first()),
       unsent_(config_.report_unsent),
-      backoff_(config_.retry_min, config_.retry_max, config_.max_in_flight),
+      flight_(config_.max_in_flight),
+      backoff_(config_.retry_min, config_.retry_max, flight_.far()),
       probe_(config_, *meter_),
       coding_(parse_coding(config_.compression)) {
   said_.name = config_.name;
 }
 
 std::size_t Destination::window_records() const {
-  const auto single = std::clamp<std::size_t>(config_.max_in_flight * 8, 64, 4'096);
+  const auto single = std::clamp<std::size_t>(std::max(flight_.near() * 8, flight_.far() * 2), 64, 4'096);
   return batching() ? std::max(single, batched_window_records) : single;
 }
 
@@ -71,7 +73,7 @@ std::optional<Time> Destination::all_limited_until(Time now) const {
 }
 
 bool Destination::may_start(Time now) const {
-  return !paused_ && !backoff_.waits(Steady::now()) && under_way_.size() < backoff_.allowance() &&
+  return !paused_ && !backoff_.waits(Steady::now()) && under_way_.size() < backoff_.allowance() && flight_.has_room(under_way_.size()) &&
          bytes_under_way_ < max_bytes_under_way && (!batching() || pace_.may_begin(batch_bytes_)) && ledger_.settled() + being_written_ < max_unwritten &&
          !all_limited_until(now) && !link_.wait(now, Steady::now(), unsent_bytes());
 }
@@ -97,10 +99,10 @@ void Destination::pump(CURLM* multi) {
   consider_lanes();
   if (!deferred_full()) no_fresh_before_ = {};
   const int steps = batching() ? batched_steps_per_turn : steps_per_turn;
-  for (int step = 0; step < steps && may_start(clock_.now()); ++step) {
-    if (!ship_next(multi)) break;
-  }
+  bool more = true;
+  for (int step = 0; step < steps && more && may_start(clock_.now()); ++step) more = ship_next(multi);
   send_batch(multi);
+  if (more && !flight_.has_room(under_way_.size())) flight_.note_full();
 }
 
 // What has failed often goes last, so that an envelope that only the upstream cannot stand does not
@@ -324,7 +326,7 @@ void Destination::start(CURLM* multi, Request request, UnderWay under_way) {
   under_way.began = Steady::now();
   link_.begin(under_way.bytes, request.head_bytes(), under_way.began);
   said_.last_attempt = clock_.now();
-  started->start(multi, std::move(request), oldest_connection(under_way.began));
+  started->start(multi, std::move(request), way(under_way.began));
   under_way.transfer = std::move(transfer);
   under_way_.emplace(started, std::move(under_way));
 }

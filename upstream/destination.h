@@ -21,6 +21,7 @@
 #include "upstream/batch_pace.h"
 #include "upstream/config.h"
 #include "upstream/deferred.h"
+#include "upstream/flight.h"
 #include "upstream/lanes.h"
 #include "upstream/ledger.h"
 #include "upstream/link.h"
@@ -199,7 +200,7 @@ class Destination {
   void look_for_stuck(Steady::time_point now);
   void on_connected(CURLM* multi);
   void take_back(CURLM* multi, Transfer& transfer);
-  std::chrono::seconds oldest_connection(Steady::time_point now) const;
+  Transfer::Way way(Steady::time_point now) const;
 
   // The link: destination_link.cpp.
   void look_at_link(Time now);
@@ -211,6 +212,7 @@ class Destination {
   void estimate();
 
   // What came of it: destination_answers.cpp; of resends and reports: destination_extras.cpp.
+  void note_answerer(const std::string& address, const Answer& answer);
   void on_answered(Shipment shipment, const Answer& answer, std::uint64_t bytes);
   void settle(const Shipment& shipment, Settled settled);
   void count(const Settled& settled);
@@ -255,11 +257,13 @@ class Destination {
   // Delivered behind the cursor, while the tables may still say that they never were.
   std::set<buffer::Sequence> delivered_lately_;
   std::set<buffer::Sequence> delivered_being_written_;
+  Flight flight_;
   Backoff backoff_;
   LinkProbe probe_;
   std::string unreached_;  // the origin, when no connection can be made
   Steady::time_point next_reach_look_{};
   std::optional<Steady::time_point> reached_again_;
+  std::optional<Steady::time_point> misled_;  // when a stranger answered in the destination's place
   std::unordered_map<Transfer*, UnderWay> under_way_;
   std::vector<std::unique_ptr<Transfer>> free_;
   std::vector<Shipment> retries_;

@@ -11,7 +11,8 @@ namespace {
 constexpr std::size_t kept_answer_bytes = 1'000;
 
 relay::Coding plainer(relay::Coding coding) {
-  return coding == relay::Coding::zstd ? relay::Coding::gzip : relay::Coding::identity;
+  const bool rare = coding == relay::Coding::br || coding == relay::Coding::zstd;
+  return rare ? relay::Coding::gzip : relay::Coding::identity;
 }
 
 std::string_view coding_word(relay::Coding coding) {
@@ -26,16 +27,26 @@ void Destination::on_finished(CURLM* multi, Transfer& transfer, CURLcode code) {
   const auto bytes = transfer.body_bytes();
   bytes_under_way_ -= bytes;
   release(transfer, found->second);
-  // A name server may be gone with the link: where it was reached last is known then.
-  if (code == CURLE_OK && (backoff_.failing() || !probe_.knows_address())) probe_.remember_address(transfer.address());
+  const std::string address = code == CURLE_OK ? transfer.address() : std::string();
   const Duration round_trip = transfer.round_trip();
   const Answer answer = transfer.finish(multi, code);
   UnderWay ended = std::move(found->second);
-  free_.push_back(std::move(ended.transfer));
   under_way_.erase(found);
-  if (ended.batch) return on_batch_answered(*ended.batch, answer, {ended.began, Steady::now(), round_trip, ended.batch->full}, bytes);
-  if (answer.status / 100 == 2 && answer.failure.empty()) offers_.note(ended.shipment.label.target.origin, answer.batch_offer, Steady::now());
+  // What only a long link needs is not kept.
+  if (free_.size() < flight_.near()) free_.push_back(std::move(ended.transfer));
+  note_answerer(address, answer);
+  const auto now = Steady::now();
+  if (ended.batch) return on_batch_answered(*ended.batch, answer, {ended.began, now, round_trip, ended.batch->full}, bytes);
+  if (answer.failure.empty()) flight_.on_answered(ended.began, now, answer.took, answer.connecting);
+  if (answer.status / 100 == 2 && answer.failure.empty()) offers_.note(ended.shipment.label.target.origin, answer.batch_offer, now);
   on_answered(std::move(ended.shipment), answer, bytes);
+}
+
+// Whether it was the upstream that answered; and where it was reached, for when name servers are gone with the link.
+void Destination::note_answerer(const std::string& address, const Answer& answer) {
+  const bool stranger = answer.content_type != relay::batch_answer_type && judge(answer).stranger;
+  if (stranger) misled_ = Steady::now();
+  if (!address.empty() && !stranger && (backoff_.failing() || !probe_.knows_address())) probe_.remember_address(address);
 }
 
 void Destination::on_answered(Shipment shipment, const Answer& answer, std::uint64_t bytes) {
@@ -208,6 +219,7 @@ void Destination::on_retry(Shipment shipment, const Answer& answer, const std::s
     log(Level::warning, "upstream", "not delivered; trying again", {{"destination", config_.name}, {"reason", reason}});
   }
   if (shipment.epoch == backoff_.epoch()) unreached_ = answer.unreached ? shipment.label.target.origin : std::string();
+  if (!answer.failure.empty()) flight_.reset();
   backoff_.on_failure(shipment.epoch, at_least, Steady::now());
   ++said_.failures;
   said_.last_error = reason;
@@ -239,10 +251,12 @@ void Destination::on_wait(Shipment shipment, const Answer& answer, const std::st
 
 void Destination::on_recode(Shipment shipment, const Answer& answer) {
   if (shipment.coding == relay::Coding::identity) return refuse(shipment, answer.status, answer.body);
-  if (shipment.coding != coding_) {
+  // What is too large for brotli is gzip.
+  const bool large = coding_ == relay::Coding::br && shipment.coding == relay::Coding::gzip && !takes_stored_;
+  if (shipment.coding != coding_ && !large) {
     takes_stored_ = false;
   } else {
-    coding_ = plainer(coding_);
+    coding_ = plainer(shipment.coding);
     log(Level::info, "upstream", "does not take this compression; going on with a plainer one",
         {{"destination", config_.name}, {"compression", coding_word(coding_)}});
   }

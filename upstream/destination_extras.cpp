@@ -20,7 +20,7 @@ void Destination::give_up_resend() {
 
 // What arrives goes first, and finds three quarters of the requests free.
 bool Destination::resend_may_go() const {
-  const auto room = batching() ? window_records() : config_.max_in_flight;
+  const auto room = batching() ? window_records() : flight_.near();
   return resend_.may_look() && !resend_.stuck() && resending_ < std::max<std::uint64_t>(1, room / 4) &&
          Steady::now() >= journal_failed_until_;
 }

@@ -72,7 +72,7 @@ bool Destination::lane_may_go(SendClass send_class, Time now) const {
 bool Destination::lanes_may_go() const {
   if (lanes_.empty() || deferred_full() || Steady::now() < journal_failed_until_) return false;
   // While it fails, what was taken is tried again rather than more.
-  return !backoff_.failing() || deferred_.size() < config_.max_in_flight;
+  return !backoff_.failing() || deferred_.size() < flight_.near();
 }
 
 bool Destination::ship_lane(CURLM* multi) {

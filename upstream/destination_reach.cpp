@@ -1,6 +1,7 @@
 // Whether the destination can be reached at all, and what is done when it can be again.
 #include "upstream/destination.h"
 
+#include <algorithm>
 #include <chrono>
 #include <string>
 #include <utility>
@@ -13,6 +14,10 @@ namespace {
 constexpr std::chrono::milliseconds patient_for(1'500);
 // What is larger has perhaps come far, and goes on when TCP tries again.
 constexpr std::size_t most_sent_anew = std::size_t{256} << 10;
+// Name servers that do not answer are passed over by then: what asks them is not begun anew before.
+constexpr std::chrono::seconds patient_with_names(12);
+// Longer than libcurl keeps a connection that is not used.
+constexpr std::chrono::minutes distrusted_for(2);
 
 }  // namespace
 
@@ -45,18 +50,33 @@ void Destination::on_connected(CURLM* multi) {
   const auto now = Steady::now();
   std::vector<Transfer*> stuck;
   for (const auto& [transfer, under_way] : under_way_) {
-    if (now - under_way.began >= patient_for && transfer->body_bytes() <= most_sent_anew && transfer->is_stuck()) stuck.push_back(transfer);
+    const auto age = now - under_way.began;
+    if (age < patient_for || transfer->body_bytes() > most_sent_anew || !transfer->is_stuck()) continue;
+    // That the last address answers says nothing about the name servers.
+    if (probe_.knows_address() && transfer->is_looking_up() && age < patient_with_names) continue;
+    stuck.push_back(transfer);
   }
+  const bool was_away = !stuck.empty() || backoff_.failing();
   for (auto* const transfer : stuck) take_back(multi, *transfer);
   unreached_.clear();
-  reached_again_ = now;
+  if (was_away) reached_again_ = now;
   backoff_.hurry();
 }
 
-// Those from before the link was gone may be stuck for as long again.
-std::chrono::seconds Destination::oldest_connection(Steady::time_point now) const {
-  if (!reached_again_ || now - *reached_again_ > std::chrono::minutes(1)) return std::chrono::seconds(0);
-  return std::chrono::seconds(1) + std::chrono::duration_cast<std::chrono::seconds>(now - *reached_again_);
+// Connections from before the link was gone may be stuck for as long again; those from before a stranger answered lead to him.
+Transfer::Way Destination::way(Steady::time_point now) const {
+  using std::chrono::seconds;
+  Transfer::Way way;
+  way.look_up_anew = backoff_.failing();
+  if (reached_again_ && now - *reached_again_ <= std::chrono::minutes(1)) {
+    way.oldest = seconds(1) + std::chrono::duration_cast<seconds>(now - *reached_again_);
+  }
+  if (misled_ && now - *misled_ <= distrusted_for) {
+    // libcurl counts an age in whole seconds.
+    const auto since = std::chrono::duration_cast<seconds>(now - *misled_);
+    way.oldest = std::min(way.oldest, since < seconds(2) ? seconds(0) : since - seconds(1));
+  }
+  return way;
 }
 
 void Destination::take_back(CURLM* multi, Transfer& transfer) {

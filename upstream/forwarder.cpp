@@ -108,7 +108,7 @@ Forwarder::Forwarder(buffer::Journal& journal,
   std::uint64_t connections = 0;
   impl_->configs = destinations;
   for (DestinationConfig& config : destinations) {
-    connections += config.max_in_flight;
+    connections += Flight(config.max_in_flight).far();
     impl_->destinations.push_back(std::make_unique<Destination>(std::move(config), journal, clock));
     impl_->meters.push_back(impl_->destinations.back()->meter());
   }

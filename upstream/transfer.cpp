@@ -17,17 +17,19 @@
 namespace picket::upstream {
 namespace {
 
+constexpr long name_kept_seconds = 60;
+// <netinet/tcp.h> names it, which does not go with <linux/tcp.h>.
+constexpr std::uint8_t tcp_syn_sent = 2;
+
 bool is_unreached(CURLcode code) {
   return code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_COULDNT_RESOLVE_PROXY || code == CURLE_COULDNT_CONNECT ||
          code == CURLE_OPERATION_TIMEDOUT;
 }
 
-std::optional<tcp_info> connection_info(CURL* easy) {
-  curl_socket_t socket = CURL_SOCKET_BAD;
+std::optional<tcp_info> connection_info(curl_socket_t socket) {
   tcp_info info{};
   socklen_t size = sizeof info;
-  const bool there = curl_easy_getinfo(easy, CURLINFO_ACTIVESOCKET, &socket) == CURLE_OK && socket != CURL_SOCKET_BAD &&
-                     ::getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size) == 0;
+  const bool there = socket != CURL_SOCKET_BAD && ::getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size) == 0;
   return there ? std::optional(info) : std::nullopt;
 }
 
@@ -49,6 +51,8 @@ Transfer::Transfer(const DestinationConfig& config, Destination& owner, WireMete
   set_option(easy_.get(), CURLOPT_WRITEDATA, static_cast<void*>(this));
   set_option(easy_.get(), CURLOPT_READFUNCTION, &Transfer::on_read);
   set_option(easy_.get(), CURLOPT_READDATA, static_cast<void*>(this));
+  set_option(easy_.get(), CURLOPT_OPENSOCKETFUNCTION, &Transfer::on_open);
+  set_option(easy_.get(), CURLOPT_OPENSOCKETDATA, static_cast<void*>(this));
   set_option(easy_.get(), CURLOPT_SEEKFUNCTION, &Transfer::on_seek);
   set_option(easy_.get(), CURLOPT_SEEKDATA, static_cast<void*>(this));
 }
@@ -63,16 +67,33 @@ bool Transfer::has_connection() const {
   return head_bytes > 0;
 }
 
+std::chrono::microseconds Transfer::duration_of(CURLINFO what) const {
+  curl_off_t micros = 0;
+  curl_easy_getinfo(easy_.get(), what, &micros);
+  return std::chrono::microseconds(micros);
+}
+
+// A handshake may take as long as it likes: over a slow link it takes as long as its certificates.
 bool Transfer::is_stuck() const {
-  if (!has_connection()) return true;
-  const auto info = connection_info(easy_.get());
-  return info && info->tcpi_retransmits >= 3;
+  if (is_looking_up()) return true;
+  const auto info = connection_info(socket());
+  return info && (info->tcpi_state == tcp_syn_sent || info->tcpi_retransmits >= 3);
 }
 
 Duration Transfer::round_trip() const {
-  const auto info = connection_info(easy_.get());
+  const auto info = connection_info(socket());
   if (!info || info->tcpi_min_rtt == UINT32_MAX) return Duration(0);  // none was measured
   return std::chrono::duration_cast<Duration>(std::chrono::microseconds(info->tcpi_min_rtt));
+}
+
+curl_socket_t Transfer::socket() const {
+  curl_socket_t socket = opened_;
+  if (socket == CURL_SOCKET_BAD) curl_easy_getinfo(easy_.get(), CURLINFO_ACTIVESOCKET, &socket);
+  return socket;
+}
+
+curl_socket_t Transfer::on_open(void* self, curlsocktype, curl_sockaddr* address) {
+  return static_cast<Transfer*>(self)->opened_ = ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
 std::string Transfer::address() const {
@@ -113,12 +134,16 @@ int Transfer::on_seek(void* self, curl_off_t offset, int origin) {
   return CURL_SEEKFUNC_OK;
 }
 
-void Transfer::start(CURLM* multi, Request request, std::chrono::seconds oldest_connection) {
-  set_option(easy_.get(), CURLOPT_MAXLIFETIME_CONN, static_cast<long>(oldest_connection.count()));
+void Transfer::start(CURLM* multi, Request request, Way way) {
+  const bool any = way.oldest == std::chrono::seconds::max();
+  set_option(easy_.get(), CURLOPT_MAXLIFETIME_CONN, any ? 0L : static_cast<long>(way.oldest.count()));
+  set_option(easy_.get(), CURLOPT_FRESH_CONNECT, way.oldest.count() == 0 ? 1L : 0L);
+  set_option(easy_.get(), CURLOPT_DNS_CACHE_TIMEOUT, way.look_up_anew ? 0L : name_kept_seconds);
   request_ = std::move(request);
   body_.clear();
   answer_bytes_ = 0;
   error_[0] = '\0';
+  opened_ = CURL_SOCKET_BAD;
   curl_slist* list = nullptr;
   for (const std::string& header : request_.headers) {
     curl_slist* longer = curl_slist_append(list, header.c_str());
@@ -157,6 +182,10 @@ Answer Transfer::finish(CURLM* multi, CURLcode code) {
     answer.failure = error_[0] != '\0' ? std::string(error_.c_str()) : std::string(curl_easy_strerror(code));
   }
   answer.unreached = is_unreached(code) && !has_connection();
+  long connections = 0;
+  curl_easy_getinfo(easy_.get(), CURLINFO_NUM_CONNECTS, &connections);
+  answer.took = duration_of(CURLINFO_TOTAL_TIME_T) - duration_of(CURLINFO_PRETRANSFER_TIME_T);
+  if (connections > 0) answer.connecting = duration_of(CURLINFO_CONNECT_TIME_T) - duration_of(CURLINFO_NAMELOOKUP_TIME_T);
   answer.content_type = find_header("Content-Type");
   answer.retry_after = find_header("Retry-After");
   answer.rate_limits = find_header("X-Sentry-Rate-Limits");

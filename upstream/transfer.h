@@ -24,14 +24,20 @@ class Transfer final : public CurlTask {
  public:
   Transfer(const DestinationConfig& config, Destination& owner, WireMeter& meter);
 
-  // On a connection of that age at most; 0: of any.
-  void start(CURLM* multi, Request request, std::chrono::seconds oldest_connection);
+  // On which connection a request may go.
+  struct Way {
+    std::chrono::seconds oldest = std::chrono::seconds::max();  // 0: a new one
+    bool look_up_anew = false;  // what name servers said before counts no longer
+  };
+  void start(CURLM* multi, Request request, Way way);
   // The answer, once libcurl has reported the end of the transfer.
   Answer finish(CURLM* multi, CURLcode code);
   void on_finished(CURLM* multi, CURLcode code) override;
   void abandon(CURLM* multi);
   // Nothing gets through: no connection yet, or one that has repeated what it sent three times and more.
   bool is_stuck() const;
+  // The name is still being asked for.
+  bool is_looking_up() const { return !has_connection() && opened_ == CURL_SOCKET_BAD; }
   // Of a packet, at best; 0 when nothing is known of it.
   Duration round_trip() const;
   // Where that leads: an address; empty with a proxy.
@@ -46,14 +52,18 @@ class Transfer final : public CurlTask {
  private:
   static std::size_t on_body(char* bytes, std::size_t size, std::size_t count, void* self);
   static std::size_t on_read(char* into, std::size_t size, std::size_t count, void* self);
+  static curl_socket_t on_open(void* self, curlsocktype purpose, curl_sockaddr* address);
   static int on_seek(void* self, curl_off_t offset, int origin);
   bool has_connection() const;
+  curl_socket_t socket() const;  // bad: there is none
+  std::chrono::microseconds duration_of(CURLINFO what) const;
   std::string find_header(const char* name) const;
 
   Destination& owner_;
   std::unique_ptr<CURL, CloseEasy> easy_;
   std::unique_ptr<curl_slist, FreeList> headers_;
   Request request_;
+  curl_socket_t opened_ = CURL_SOCKET_BAD;  // for this request; bad: it has none yet, or one that was there
   bool paced_ = false;               // the owner grants each piece
   bool by_proxy_ = false;
   std::size_t read_bytes_ = 0;       // of a large or paced request, given to libcurl

@@ -79,6 +79,8 @@ export class Picket {
     this.keepStorage = options.storage !== undefined;
     this.env = { PICKET_SERVER_LISTEN: "127.0.0.1:0", PICKET_STORAGE_PATH: this.storage, ...options.env };
     this.config = options.config;
+    // What is to start the process, and becomes it in the end: a program and its arguments.
+    this.through = options.through ?? [];
     const made = picket(["init", "--storage", this.storage, "--json"], { env: this.env });
     if (made.code !== 0) throw new Error(`init failed (${made.code}): ${made.err}`);
     Object.assign(this, JSON.parse(made.out)); // organization, project, project_id, public_key, dsn, token
@@ -96,7 +98,8 @@ export class Picket {
     const from = this.log.length;
     const began = Date.now();
     const file = openSync(this.logFile, "a");
-    this.process = watched(spawn(binary, args, { env: { ...process.env, ...this.env }, stdio: ["ignore", "ignore", file] }));
+    const [program, ...words] = [...this.through, binary, ...args];
+    this.process = watched(spawn(program, words, { env: { ...process.env, ...this.env }, stdio: ["ignore", "ignore", file] }));
     closeSync(file);
     this.exited = new Promise((done) => this.process.once("exit", (code, signal) => done({ code, signal })));
     let gone = null;

@@ -1,5 +1,7 @@
 #include "forwarder_fixture.h"
 
+#include <set>
+
 namespace picket::upstream {
 namespace {
 
@@ -189,6 +191,22 @@ TEST_F(ForwarderTest, FallsBackToGzipAndThenToIdentityOn415AndRemembersIt) {
   std::vector<std::string> codings;
   for (const Received& received : upstream.received()) codings.push_back(received.coding);
   EXPECT_EQ(codings, (std::vector<std::string>{"zstd", "gzip", "", ""}));
+}
+
+TEST_F(ForwarderTest, SendsBrotliWhereToldToAndGzipToThoseThatDoNotReadIt) {
+  upstream.answer([](const Received& received) { return received.path.find("/42/") != std::string::npos ? Reply{} : Reply{.status = received.coding == "gzip" ? 200U : 415U}; });
+  auto reads = destination(upstream, "reads");
+  auto plain = destination(upstream, "plain");
+  plain.dsn = upstream.dsn(43);
+  reads.compression = plain.compression = "br";
+  reads.compression_level = 11;
+  post();
+  start({reads, plain});
+  ASSERT_TRUE(upstream.wait_for_accepted(2));
+  std::multiset<std::string> codings;
+  for (const Received& received : upstream.received()) codings.insert(std::to_string(received.project) + " " + received.coding);
+  EXPECT_EQ(codings, (std::multiset<std::string>{"42 br", "43 br", "43 gzip"}));
+  for (const Received& received : upstream.received()) EXPECT_NE(received.envelope.find(event_id(1)), std::string::npos);
 }
 
 TEST_F(ForwarderTest, QuarantinesWhatIsUnsupportedEvenUncompressed) {

@@ -1,0 +1,181 @@
+#include "upstream/flight.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <functional>
+#include <queue>
+#include <random>
+#include <tuple>
+#include <vector>
+
+namespace picket::upstream {
+namespace {
+
+using namespace std::chrono_literals;
+using Steady = Flight::Steady;
+using Micros = Flight::Micros;
+
+// A link that carries one request after the other, each on a connection of its own for as long as it takes.
+struct Way {
+  double bytes_per_second = 0;
+  Micros round_trip{};
+  double loss = 0;  // of requests
+  Micros server{};  // how long the upstream thinks
+};
+
+struct Seen {
+  double use = 0;        // of the link, after the first fifth of the time
+  double overflown = 0;  // part of what was sent for which the modem had no room
+  Micros slowest{};      // answer, in the same time
+  std::size_t most_under_way = 0;
+};
+
+struct Sent {
+  Steady::time_point began, left;
+  Micros connect;
+  int tries = 0;
+};
+
+class Simulation {
+ public:
+  Simulation(Flight& flight, const Way& way, double request_bytes)
+      : flight_(flight), way_(way), request_bytes_(request_bytes), room_(std::max(15'000.0, way.bytes_per_second / 2)) {}
+
+  Seen run(Micros lasts) {
+    const auto start = now_;
+    while (now_ < start + lasts) {
+      // The back-off lets the first go alone.
+      while (flight_.has_room(under_way_) && (answered_ > 0 || under_way_ == 0)) begin();
+      seen_.most_under_way = std::max(seen_.most_under_way, under_way_);
+      flight_.note_full();
+      const auto [at, number, answers] = events_.top();
+      events_.pop();
+      now_ = at;
+      if (!answers) {
+        enter(number);
+        continue;
+      }
+      const auto response = std::chrono::duration_cast<Micros>(now_ - sent_[number].left);
+      --under_way_;
+      ++answered_;
+      flight_.on_answered(sent_[number].began, now_, response, sent_[number].connect);
+      if (now_ < start + lasts / 5) continue;
+      seen_.use += request_bytes_ / way_.bytes_per_second / std::chrono::duration<double>(lasts * 4 / 5).count();
+      seen_.slowest = std::max(seen_.slowest, response);
+    }
+    seen_.overflown = static_cast<double>(overflown_) / static_cast<double>(entered_);
+    return seen_;
+  }
+
+ private:
+  static Micros micros(double seconds) { return Micros(static_cast<Micros::rep>(seconds * 1e6)); }
+
+  void begin() {
+    const bool is_new = under_way_++ >= connections_;
+    connections_ += is_new ? 1 : 0;
+    const Micros connect = is_new ? way_.round_trip : Micros(0);
+    sent_.push_back({now_, now_ + connect, connect});
+    events_.emplace(now_ + connect, sent_.size() - 1, false);
+  }
+
+  // What finds no room, or is lost on the way, is sent again as TCP does.
+  void enter(std::size_t number) {
+    ++entered_;
+    const Micros again = std::max<Micros>(300ms, way_.round_trip * 3 / 2) * (1 << std::min(sent_[number].tries++, 4));
+    const double before = std::max(0.0, std::chrono::duration<double>(free_at_ - now_).count()) * way_.bytes_per_second;
+    if (before + request_bytes_ > room_) {
+      ++overflown_;
+      events_.emplace(now_ + again, number, false);
+      return;
+    }
+    free_at_ = std::max(free_at_, now_) + micros(request_bytes_ / way_.bytes_per_second);
+    const bool lost = std::uniform_real_distribution<>(0, 1)(random_) < way_.loss;
+    events_.emplace(free_at_ + (lost ? again : way_.round_trip + way_.server), number, !lost);
+  }
+
+  using Event = std::tuple<Steady::time_point, std::size_t, bool>;  // when, which, and whether it is the answer
+
+  Flight& flight_;
+  const Way way_;
+  const double request_bytes_;
+  const double room_;  // in the modem
+  std::mt19937 random_{7};  // NOLINT: the same each time
+  std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
+  std::vector<Sent> sent_;
+  Steady::time_point now_{1h};
+  Steady::time_point free_at_{1h};
+  std::size_t under_way_ = 0;
+  std::size_t connections_ = 0;
+  std::size_t answered_ = 0;
+  std::size_t entered_ = 0;
+  std::size_t overflown_ = 0;
+  Seen seen_;
+};
+
+Seen send_for(Flight& flight, const Way& way, Micros lasts, double request_bytes = 3'400) {
+  return Simulation(flight, way, request_bytes).run(lasts);
+}
+
+constexpr double kbit = 1'000.0 / 8;
+
+TEST(Flight, KeepsALinkBusyAndNoFullerThanItsModem) {
+  for (const double rate : {64 * kbit, 1'000 * kbit, 20'000 * kbit}) {
+    for (const Micros round_trip : {Micros(1ms), Micros(100ms), Micros(800ms)}) {
+      for (const double loss : {0.0, 0.05, 0.2}) {
+        Flight flight(0);
+        const auto seen = send_for(flight, {rate, round_trip, loss}, rate > 1e5 ? 100s : 10min);
+        // What is lost took its time on the link, too.
+        EXPECT_GE(seen.use, 0.9 * (1 - loss)) << rate << " B/s, " << round_trip.count() << " us, loss " << loss;
+        EXPECT_LE(seen.overflown, 0.05) << rate << " B/s, " << round_trip.count() << " us, loss " << loss;
+      }
+    }
+  }
+}
+
+TEST(Flight, LetsRequestsNotWaitLongForEachOther) {
+  for (const double rate : {9.6 * kbit, 64 * kbit, 1'000 * kbit}) {
+    for (const Micros round_trip : {Micros(1ms), Micros(100ms), Micros(800ms)}) {
+      Flight flight(0);
+      const auto seen = send_for(flight, {rate, round_trip}, rate > 1e5 ? 3min : 30min, 1'200);
+      EXPECT_GE(seen.use, 0.9);
+      EXPECT_LE(seen.slowest, 6s) << rate << " B/s, " << round_trip.count() << " us";
+    }
+  }
+}
+
+TEST(Flight, GivesAnUpstreamNearbySixtyFourHoweverLongItThinks) {
+  Flight flight(0);
+  const auto seen = send_for(flight, {1e9, 1ms, 0, 2s}, 10min);
+  EXPECT_EQ(seen.most_under_way, 64U);
+  EXPECT_EQ(flight.allowance(), 64U);
+}
+
+TEST(Flight, TakesAWayThatBecameLongerForWhatItIs) {
+  Flight flight(0);
+  send_for(flight, {1e9, 1ms, 0, 5ms}, 10s);
+  EXPECT_EQ(flight.allowance(), 64U);
+  const auto seen = send_for(flight, {1e9, 1ms, 0, 900ms}, 10min);
+  EXPECT_EQ(flight.allowance(), 64U);
+  EXPECT_EQ(seen.most_under_way, 64U);
+}
+
+TEST(Flight, GivesNoMoreThanTheOperatorSays) {
+  for (const std::uint64_t most : {1U, 2U, 7U}) {
+    Flight flight(most);
+    const auto seen = send_for(flight, {1e9, 800ms}, 5min);
+    EXPECT_EQ(seen.most_under_way, most);
+  }
+}
+
+TEST(Flight, FindsItsMeasureAnewAfterALinkHasChanged) {
+  Flight flight(0);
+  EXPECT_GE(send_for(flight, {20'000 * kbit, 800ms}, 2min).use, 0.8);
+  EXPECT_GT(flight.allowance(), 300U);
+  flight.reset();
+  EXPECT_LE(flight.allowance(), 4U);
+  EXPECT_LE(send_for(flight, {9.6 * kbit, 100ms}, 10min, 1'200).slowest, 12s);
+}
+
+}  // namespace
+}  // namespace picket::upstream

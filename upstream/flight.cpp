@@ -1,0 +1,86 @@
+#include "upstream/flight.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <cstddef>
+
+namespace picket::upstream {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr double first_allowance = 3;
+constexpr double least_allowance = 2;
+// Answers that a round waits for at most; they stand for all of it.
+constexpr std::size_t most_answers = 64;
+// Rounds until what more requests have left on the way is gone.
+constexpr unsigned patience = 4;
+// So long may requests wait for each other on the shortest way; on longer ones a quarter of what an answer takes.
+constexpr Flight::Micros short_wait = 100ms;
+// An upstream whose connections take this long is near by.
+constexpr Flight::Micros nearby = 50ms;
+
+}  // namespace
+
+std::uint64_t far_in_flight() {
+  constexpr std::uint64_t far = 1'024;
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur == RLIM_INFINITY) return far;
+  return std::clamp<std::uint64_t>(files.rlim_cur / 8, near_in_flight, far);
+}
+
+Flight::Flight(std::uint64_t configured)
+    : near_(configured > 0 ? configured : near_in_flight), far_(configured > 0 ? configured : far_in_flight()) {
+  reset();
+}
+
+void Flight::reset() {
+  allowance_ = round_allowance_ = std::min(first_allowance, static_cast<double>(near_));
+  growth_ = 0;
+  steep_ = true;
+  rounds_with_least_ = 0;
+  best_ = connect_ = Micros::max();
+  round_began_ = {};
+  round_.clear();
+  full_ = false;
+}
+
+double Flight::most() const {
+  const double times = connect_ == Micros::max() ? 1 : std::max(1.0, static_cast<double>(connect_.count()) / static_cast<double>(nearby.count()));
+  return std::min(static_cast<double>(near_) * times, static_cast<double>(far_));
+}
+
+void Flight::on_answered(Steady::time_point began, Steady::time_point now, Micros response, Micros connect) {
+  if (connect.count() > 0) connect_ = std::min(connect_, connect);
+  if (full_) allowance_ = std::min({allowance_ + growth_, 2 * round_allowance_, most()});
+  if (began < round_began_) return;
+  round_.push_back(response);
+  // The very first was alone.
+  const auto enough = best_ == Micros::max() ? 1 : std::min(most_answers, allowance() / 4 + 1);
+  if (round_.size() >= enough) end_round(now);
+}
+
+void Flight::end_round(Steady::time_point now) {
+  const auto quarter = round_.begin() + static_cast<std::ptrdiff_t>(round_.size() / 4);
+  std::nth_element(round_.begin(), quarter, round_.end());
+  const auto typical = *quarter;
+  best_ = std::min(best_, typical);
+  const auto waits = typical - best_;
+  const auto bearable = std::max(best_ / 4, short_wait);
+  steep_ = steep_ && waits <= bearable / 4;
+  growth_ = waits > bearable / 2 ? 0 : steep_ ? 1 : 0.25;
+  rounds_with_least_ = allowance_ > least_allowance ? 0 : rounds_with_least_ + 1;
+  if (waits > bearable && allowance_ > least_allowance) {
+    allowance_ = std::max(least_allowance, allowance_ * (waits > 2 * bearable ? 0.7 : 0.9));
+  } else if (waits > 2 * bearable && rounds_with_least_ >= patience) {
+    best_ = typical;
+    connect_ = Micros::max();
+  }
+  round_allowance_ = allowance_;
+  round_began_ = now;
+  round_.clear();
+  full_ = false;
+}
+
+}  // namespace picket::upstream

@@ -1,0 +1,62 @@
+// How many requests may be under way at once to one destination: as many as keep its link busy, and no more.
+//
+// A round is over when a part of the requests that were begun in it are answered; its quicker ones say how long an answer takes now. While
+// that is hardly longer than in the best round, nothing waits for anything else, and each answer makes room for one more. When it is
+// longer, requests wait for each other: there are no more, or fewer. When it stays longer with two, it is the way that is longer.
+// A packet that is lost delays some of the requests and not the quicker ones, so a link that loses is not taken for one that is full.
+//
+// INVARIANT  Never fewer than two, unless the operator says one; never more than the operator says. Where nothing is said, 64 to an
+//            upstream near by, in proportion to the round trip up to 1,024 to one far away.
+// THREADS    Belongs to the forwarder's worker.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace picket::upstream {
+
+constexpr std::uint64_t near_in_flight = 64;
+// To an upstream far away, as far as the process may open so many files.
+std::uint64_t far_in_flight();
+
+class Flight {
+ public:
+  using Steady = std::chrono::steady_clock;
+  using Micros = std::chrono::microseconds;
+
+  // What the operator says; 0: nothing.
+  explicit Flight(std::uint64_t configured);
+
+  bool has_room(std::size_t under_way) const { return under_way < allowance(); }
+  std::uint64_t allowance() const { return static_cast<std::uint64_t>(allowance_); }
+  std::uint64_t near() const { return near_; }
+  std::uint64_t far() const { return far_; }
+  // More would have gone.
+  void note_full() { full_ = true; }
+
+  // A request begun at `began` was answered `response` after it left, and had to connect for `connect` (zero: it had not to).
+  void on_answered(Steady::time_point began, Steady::time_point now, Micros response, Micros connect);
+  // What was known of the link may hold no longer.
+  void reset();
+
+ private:
+  double most() const;
+  void end_round(Steady::time_point now);
+
+  const std::uint64_t near_;
+  const std::uint64_t far_;
+  double allowance_;
+  double round_allowance_;  // when the round began: it doubles at most
+  double growth_;           // with each answer
+  Micros best_;             // round's answer
+  Micros connect_;          // the fastest connection
+  Steady::time_point round_began_{};
+  std::vector<Micros> round_;  // its answers
+  unsigned rounds_with_least_ = 0;
+  bool steep_ = true;  // the link was never full
+  bool full_ = false;  // in this round
+};
+
+}  // namespace picket::upstream
