@@ -21,9 +21,9 @@ constexpr std::size_t line_bytes = 1'500;
 // Somebody on the way who will be gone, as a captive portal is, is asked again so soon.
 constexpr Duration portal_pause = std::chrono::seconds(30);
 
-// What belongs to the request as a whole, not to each envelope.
+// Not what belongs to the request as a whole, nor what only tells libcurl to leave out a header of its own.
 bool is_frame_header(const std::string& header) {
-  return !header.starts_with("Content-Type:") && !header.starts_with("Content-Encoding:") && !header.starts_with("Expect:");
+  return !header.starts_with("Content-Type:") && !header.starts_with("Content-Encoding:") && !header.ends_with(':');
 }
 
 bool answers_batch(const Answer& answer) {
@@ -100,7 +100,7 @@ void Destination::send_batch(CURLM* multi) {
   Request request;
   request.url = batch.origin + std::string(relay::batch_path);
   request.headers = {"Content-Type: " + std::string(relay::batch_content_type), "Content-Encoding: zstd", "User-Agent: picket/" PICKET_VERSION,
-                     "Expect:"};
+                     "Expect:", "Accept:"};
   request.body = batch_writer_->end();
   request.coding = relay::Coding::zstd;
   request.kept_answer_bytes = request.most_answer_bytes = answer_bytes + line_bytes * batch.shipments.size();
