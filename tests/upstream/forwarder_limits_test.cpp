@@ -143,14 +143,14 @@ TEST_F(ForwarderTest, StopsItsCursorWhenTheDeferredListIsFull) {
   for (std::size_t i = 0; i < Deferred::capacity + 500; ++i) post({.types = {"transaction"}});
   post();
   start();
-  ASSERT_TRUE(soon([&] { return row().deferred_size() > 3'000; }));
+  ASSERT_TRUE(soon([&] { return row().deferred_size() > 3'000; }, 120s)) << row().deferred_size();
   std::this_thread::sleep_for(200ms);
   EXPECT_LE(row().deferred_size(), static_cast<int>(Deferred::capacity));
   EXPECT_LT(cursor(), Deferred::capacity + 10);
   EXPECT_EQ(upstream.accepted(), 0U);
   upstream.answer_with({});
   clock.advance(61s);
-  ASSERT_TRUE(soon([&] { return row().forwarded() == Deferred::capacity + 501; }, 30s)) << row().forwarded();
+  ASSERT_TRUE(soon([&] { return row().forwarded() == Deferred::capacity + 501; }, 120s)) << row().forwarded();
   EXPECT_TRUE(all_written());
 }
 
