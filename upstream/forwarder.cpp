@@ -223,7 +223,7 @@ void Forwarder::Impl::write(Steady::time_point now) {
   auto changes = take_changes();
   if (changes.empty()) return;
   next_write = now + options.write_every;
-  next_publish = now;
+  publish();  // first: who has read of it in the tables finds no older state here
   writing = true;
   scribe->write(std::move(changes));
 }
