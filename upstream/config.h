@@ -62,7 +62,7 @@ struct DestinationConfig {
   std::string client_key;
 
   // Requests under way at once; 0: as many as keep the link busy (flight.h), at most 64 to an upstream near by, which
-  // carry some 8,000 envelopes/s over 5 ms, and at most 1,024 to one far away, which carry some 1,000/s over 800 ms. With 1
+  // carry some 8,000 envelopes/s over 5 ms, and at most 1,024 to one far away, which carry 700/s over 800 ms and 20 Mbit/s. With 1
   // what does not fail arrives in the order of sending. Price: that many connections, and up to 8 MiB of bodies in memory.
   std::uint64_t max_in_flight = 0;
   // To a connection, TLS included. Price of more: an address that swallows packets is noticed later.

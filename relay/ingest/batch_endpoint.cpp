@@ -4,7 +4,6 @@
 #include "relay/ingest/replies.h"
 #include "relay/protocol/envelope_batch.h"
 
-#include <algorithm>
 #include <array>
 #include <exception>
 #include <mutex>
@@ -22,10 +21,6 @@ constexpr std::size_t batches_waiting = 64;
 // What a frame may say beside its body; the rest belongs to newer versions.
 constexpr std::array<std::string_view, 7> known_headers{
     "X-Sentry-Auth", "Content-Type", "Content-Encoding", "User-Agent", "Origin", "X-Forwarded-For", "X-Picket-Via"};
-
-bool same_name(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return (x | 0x20) == (y | 0x20); });
-}
 
 // Why the body is not even read; nothing when it is.
 std::optional<http::Response> refusal_of(const http::RequestHead& head) {
@@ -45,9 +40,10 @@ http::Request make_request(const http::RequestHead& head, const relay::BatchFram
   request.head.target = request.head.path;
   request.head.peer = head.peer;
   request.head.tls = head.tls;
-  for (const auto& [name, value] : frame.headers) {
-    const bool known = std::any_of(known_headers.begin(), known_headers.end(), [&](auto one) { return same_name(one, name); });
-    if (known) request.head.headers.add(std::string(name), std::string(value));
+  http::Headers said;
+  for (const auto& [name, value] : frame.headers) said.add(std::string(name), std::string(value));
+  for (const auto name : known_headers) {
+    if (said.contains(name)) request.head.headers.add(std::string(name), std::string(said.find(name)));
   }
   request.body = std::string(frame.body);
   return request;
