@@ -11,13 +11,19 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 #include <iomanip>
 #include <sstream>
+#include <thread>
 
 namespace picket::api {
 namespace {
 
 namespace json = boost::json;
+
+// A running Picket is a few records ahead of its digest whenever it is busy.
+constexpr std::chrono::seconds digest_patience{10};
+constexpr std::chrono::milliseconds digest_poll{50};
 
 constexpr std::string_view help =
     "usage: picket ledger [--by WORDS] [--hours N] [--project ID] [--check] [--json] [--storage DIR]\n\n"
@@ -28,7 +34,8 @@ constexpr std::string_view help =
     "  --by WORDS     any of hour,project,key,category, with commas (default: category)\n"
     "  --hours N      the last N hours (default: all that is kept)\n"
     "  --project ID   one project\n"
-    "  --check        say whether it balances: exit code 1 when it does not\n\n"
+    "  --check        say whether it balances: exit code 1 when it does not. Waits up to ten seconds for\n"
+    "                 records that are not digested yet; exit code 69 when some still are not\n\n"
     "Example: picket ledger --by project,category --hours 24\n";
 
 // Nothing for a word that is none of the four.
@@ -106,7 +113,7 @@ void print_report(std::ostream& out, const query::LedgerReport& report, const qu
 
 ExitCode check(CommandLine& line, const query::LedgerReport& report) {
   if (report.undigested > 0) {
-    line.err << "picket ledger: " << report.undigested << " records are not digested yet; try again in a moment\n";
+    line.err << "picket ledger: " << report.undigested << " records are still not digested after ten seconds; try again later\n";
     return ExitCode::unavailable;
   }
   const auto wrong = query::check_ledger(report);
@@ -135,10 +142,18 @@ ExitCode run(CommandLine& line) {
 
   auto opened = rest::open_tables(line, true);
   if (const auto* code = std::get_if<ExitCode>(&opened)) return *code;
-  const auto journal = buffer::Journal::open({.folder = line.storage / "journal", .read_only = true}, clock);
-  if (!journal) return rest::fail(line, ExitCode::io, journal.error().detail);
-  const auto snapshot = std::get<std::unique_ptr<buffer::Tables>>(opened)->snapshot();
-  const auto report = query::collect_ledger(snapshot, **journal, request);
+  const auto& tables = *std::get<std::unique_ptr<buffer::Tables>>(opened);
+  const auto patient_until = std::chrono::steady_clock::now() + (line.has("check") ? digest_patience : std::chrono::seconds(0));
+  query::LedgerReport report;
+  for (;;) {
+    // The journal as it is after the snapshot: it holds whatever the tables count.
+    const auto snapshot = tables.snapshot();
+    const auto journal = buffer::Journal::open({.folder = line.storage / "journal", .read_only = true}, clock);
+    if (!journal) return rest::fail(line, ExitCode::io, journal.error().detail);
+    report = query::collect_ledger(snapshot, **journal, request);
+    if (report.undigested == 0 || std::chrono::steady_clock::now() >= patient_until) break;
+    std::this_thread::sleep_for(digest_poll);
+  }
   if (line.has("check")) return check(line, report);
   if (!line.json()) {
     print_report(line.out, report, *by);

@@ -202,9 +202,7 @@ json::object render_room(const schema::JournalRoom& room) {
 
 }  // namespace
 
-json::object collect_status(const buffer::Tables& tables, const buffer::Journal& journal, Time now) {
-  // The snapshot first: its cursors have not passed what the journal is seen to hold after it.
-  const auto snapshot = tables.snapshot();
+json::object collect_status(const buffer::Reader& snapshot, const buffer::Journal& journal, Time now) {
   const Span span{&journal, journal.use(), now};
   const buffer::JournalUse& use = span.use;
   const auto digested = buffer::find_row<schema::Cursor>(snapshot, Table::cursors, "digest");

@@ -18,7 +18,8 @@ namespace picket::api {
 //  "destinations": [{name, state, waiting, oldest_waiting_s, forwarded, quarantined, expired, …,
 //                    status_sync: null or {mode, state, waiting, told, taken, refused, last_success, last_error}}]}
 // `waiting` counts envelopes; past 50,000 of them it is the number of journal records instead.
-boost::json::object collect_status(const buffer::Tables& tables, const buffer::Journal& journal, Time now);
+// The snapshot is older than the journal is: its cursors have not passed what the journal holds.
+boost::json::object collect_status(const buffer::Reader& snapshot, const buffer::Journal& journal, Time now);
 
 Command status_command();
 

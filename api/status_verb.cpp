@@ -169,9 +169,10 @@ ExitCode run_status(CommandLine& line) {
     return ExitCode::io;
   }
   const auto look = [&]() -> Result<json::object> {
+    const auto snapshot = (*tables)->snapshot();
     const auto journal = buffer::Journal::open({.folder = line.storage / "journal", .read_only = true}, clock);
     if (!journal) return journal.error();
-    return collect_status(**tables, **journal, clock.now());
+    return collect_status(snapshot, **journal, clock.now());
   };
   const auto status = look();
   if (!status) {

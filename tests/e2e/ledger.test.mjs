@@ -5,7 +5,7 @@ import { randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { Picket, ScriptedUpstream, assertConserved, envelope, errorEvent, eventId, picket, post, tempFolder, until } from "./lib.mjs";
+import { Picket, ScriptedUpstream, assertConserved, envelope, errorEvent, eventId, picket, picketBeside, post, sleep, tempFolder, until } from "./lib.mjs";
 
 test("what becomes of an item is in its column", async () => {
   const good = await new ScriptedUpstream().start();
@@ -72,6 +72,27 @@ test("what becomes of an item is in its column", async () => {
   await edge.end();
   await good.end();
   await picky.end();
+});
+
+test("the check waits for the digest: it balances while items arrive", async () => {
+  const subject = await new Picket().start();
+  let arriving = true;
+  const arrivals = (async () => {
+    while (arriving) {
+      const id = eventId();
+      await post(subject, envelope(id, [[{ type: "event" }, errorEvent(id)]]));
+      await post(subject, "nonsense"); // a drop: what the digest still has to read is not an envelope
+      await sleep(50);
+    }
+  })();
+  for (let i = 0; i < 10; ++i) {
+    const checked = await picketBeside(["ledger", "--check", "--by", "hour,project,category", "--storage", subject.storage], { env: subject.env });
+    assert.equal(checked.code, 0, checked.out + checked.err);
+  }
+  arriving = false;
+  await arrivals;
+  await assertConserved(assert, subject);
+  await subject.end();
 });
 
 // Until the journal had to let go of what no destination had yet: a minute old, or the oldest of too much.

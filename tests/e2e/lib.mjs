@@ -1,6 +1,6 @@
 // What every end-to-end test needs: a Picket of its own on an ephemeral port with its own folder,
 // stopped by its own process id, and ways to send, to ask and to wait.
-import { spawn, spawnSync } from "node:child_process";
+import { execFile, spawn, spawnSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -55,6 +55,14 @@ export function picket(args, options = {}) {
     cwd: options.cwd,
   });
   return { code: run.status, out: run.stdout, err: run.stderr };
+}
+
+// The same while the test goes on beside it.
+export function picketBeside(args, options = {}) {
+  return new Promise((done) => {
+    execFile(binary, args, { encoding: "utf8", env: { ...process.env, ...options.env }, timeout: options.timeout ?? 60_000 },
+      (error, out, err) => done({ code: error ? error.code : 0, out, err }));
+  });
 }
 
 // Polls `probe` until it returns something truthy; throws with the last result when the time is over.
