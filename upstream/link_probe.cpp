@@ -13,8 +13,8 @@ namespace {
 // One that takes longer was begun while there was no link.
 constexpr std::chrono::milliseconds longest(5'000);
 constexpr std::size_t most = 5;
-// Each may leave a thread behind that waits for a name server.
-constexpr std::size_t most_by_name = 2;
+// Each leaves a thread behind while it waits for a name server.
+constexpr std::ptrdiff_t most_looking_up = 2;
 
 // The same place without TLS, whose handshake costs a hundred times what a connection does.
 std::string plain(const std::string& origin) {
@@ -57,6 +57,11 @@ class LinkProbe::Attempt final : public CurlTask {
   }
 
   CURL* easy() const { return easy_.get(); }
+  bool is_looking_up() const {
+    curl_off_t micros = 0;
+    curl_easy_getinfo(easy_.get(), CURLINFO_NAMELOOKUP_TIME_T, &micros);
+    return micros == 0;
+  }
   void on_finished(CURLM* multi, CURLcode code) override { owner_.on_finished(*this, multi, code == CURLE_OK); }
 
  private:
@@ -73,7 +78,8 @@ void LinkProbe::pump(CURLM* multi, const std::string& origin, Steady::time_point
   connected_ = std::move(connected);
   if (now < next_) return;
   next_ = now + config_.probe_every;
-  if (attempts_.size() >= (knows_address() ? most : most_by_name)) return;
+  const auto looking_up = std::count_if(attempts_.begin(), attempts_.end(), [](const auto& one) { return one->is_looking_up(); });
+  if (attempts_.size() >= most || looking_up >= most_looking_up) return;
   attempts_.push_back(std::make_unique<Attempt>(*this, origin));
   if (curl_multi_add_handle(multi, attempts_.back()->easy()) != CURLM_OK) std::abort();
 }
