@@ -81,7 +81,7 @@ esac
 end_to_end() {
   name=$1
   shift
-  (cd tests/e2e && timeout 2400 node --test --test-concurrency=1 --test-reporter=tap "$@" >"../../$logs/$name" 2>&1)
+  (cd tests/e2e && timeout 2400 node --test --test-concurrency=2 --test-reporter=tap "$@" >"../../$logs/$name" 2>&1)
   good=$(sed -n 's/^# pass \([0-9]*\)$/\1/p' "$logs/$name" | tail -n 1)
   bad=$(sed -n 's/^# fail \([0-9]*\)$/\1/p' "$logs/$name" | tail -n 1)
   if [ -z "$good" ] || [ -z "$bad" ]; then

@@ -2,22 +2,17 @@
 
 An event counts as done only when it was acknowledged, and as served only when the API returns it.
 """
-import http.client
 import json
 import os
-import pathlib
 import random
-import re
-import shutil
-import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = ROOT / "build" / "bench"
+from subject import BUILD, FOLDER, Picket, load, upstream
+
 QUICK = "quick" in sys.argv[1:2]
 WANTED = set(sys.argv[2:])
 SCALE = 0.1 if QUICK else 1.0
@@ -36,107 +31,8 @@ def section(name):
     return decorate
 
 
-class Picket:
-    def __init__(self, storage=None, **env):
-        self.storage = pathlib.Path(storage or tempfile.mkdtemp(prefix="picket-bench-", dir=os.environ.get("PICKET_BENCH_DIR", "/var/tmp")))
-        self.env = {**os.environ, "PICKET_SERVER_LISTEN": "127.0.0.1:0", "PICKET_STORAGE_PATH": str(self.storage),
-                    "PICKET_STORAGE_JOURNAL_MAX_BYTES": "40GiB", **env}
-        out = subprocess.run([BUILD / "picket", "init", "--storage", self.storage, "--json"], env=self.env, check=True, capture_output=True, text=True).stdout
-        self.made = json.loads(out)
-
-    def start(self):
-        began = time.monotonic()
-        self.process = subprocess.Popen([BUILD / "picket", "serve"], env=self.env, stderr=subprocess.PIPE, text=True)
-        for line in self.process.stderr:
-            found = re.search(r"listening on http://127\.0\.0\.1:(\d+)", line)
-            if found:
-                self.port = int(found[1])
-                break
-        else:
-            raise SystemExit("picket did not start")
-        self.started_in = time.monotonic() - began
-        # The log must not fill the pipe.
-        self.drain = subprocess.Popen(["cat"], stdin=self.process.stderr, stdout=subprocess.DEVNULL)
-        return self
-
-    @property
-    def dsn(self):
-        return f"http://{self.made['public_key']}@127.0.0.1:{self.port}/{self.made['project_id']}"
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(60)
-        self.drain.wait(10)
-
-    def remove(self):
-        shutil.rmtree(self.storage, ignore_errors=True)
-
-    def status(self):
-        return json.loads(subprocess.run([BUILD / "picket", "status", "--storage", self.storage, "--json"], env=self.env, check=True, capture_output=True, text=True).stdout)
-
-    def digest_waiting(self):
-        return self.status()["digest"]["waiting"]
-
-    def wait_digest(self, seconds=600):
-        end = time.monotonic() + seconds
-        while self.digest_waiting() > 0:
-            if time.monotonic() > end:
-                raise SystemExit("the digest did not catch up")
-            time.sleep(0.2)
-
-    def private_mb(self):
-        """Private memory: PSS less the file-backed pages."""
-        text = pathlib.Path(f"/proc/{self.process.pid}/smaps_rollup").read_text()
-        value = lambda name: int(re.search(rf"^{name}:\s+(\d+)", text, re.M)[1])
-        return value("Pss_Anon") / 1024
-
-    def disk_bytes(self):
-        """Used, not preallocated: journal payload as it says, tables' file."""
-        status = self.status()
-        return status["journal"]["used_bytes"], (self.storage / "tables.mdb").stat().st_blocks * 512
-
-    def put(self, path, body):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port)
-        connection.request("PUT", "/api/0/" + path, json.dumps(body),
-                           {"Authorization": "Bearer " + self.made["token"], "Content-Type": "application/json"})
-        answer = connection.getresponse()
-        text = answer.read()
-        connection.close()
-        if answer.status >= 300:
-            raise SystemExit(f"PUT {path}: {answer.status} {text[:300]}")
-
-    def timed_gets(self, paths, count, seconds=60):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port)
-        took = []
-        end = time.monotonic() + seconds
-        for i in range(count):
-            path = paths[i % len(paths)]
-            began = time.perf_counter()
-            connection.request("GET", "/api/0/" + path, headers={"Authorization": "Bearer " + self.made["token"]})
-            answer = connection.getresponse()
-            body = answer.read()
-            took.append((time.perf_counter() - began) * 1000)
-            if answer.status != 200:
-                raise SystemExit(f"{path}: {answer.status} {body[:300]}")
-            if time.monotonic() > end:
-                break
-        connection.close()
-        took.sort()
-        return took[len(took) // 2], took[int(len(took) * 0.95)], json.loads(body)
-
-
-def load(picket, **options):
-    command = [BUILD / "picket_load", "--dsn", picket.dsn]
-    for name, value in options.items():
-        command += ["--" + name.replace("_", "-"), str(value)]
-    run = subprocess.run(command, capture_output=True, text=True)
-    if run.returncode != 0:
-        raise SystemExit(f"picket_load failed: {run.stderr}")
-    return json.loads(run.stdout)
-
-
 def fdatasync_p50_ms():
-    with tempfile.TemporaryDirectory(dir=os.environ.get("PICKET_BENCH_DIR", "/var/tmp")) as folder:
+    with tempfile.TemporaryDirectory(dir=FOLDER) as folder:
         path = os.path.join(folder, "sync")
         file = os.open(path, os.O_CREAT | os.O_RDWR)
         os.write(file, b"\0" * (8 << 20))
@@ -149,11 +45,6 @@ def fdatasync_p50_ms():
             took.append((time.perf_counter() - began) * 1000)
         os.close(file)
         return statistics.median(took)
-
-
-def upstream(*options):
-    process = subprocess.Popen([BUILD / "picket_scripted_upstream", "--port", "0", "--seconds", "3000", *options], stdout=subprocess.PIPE, text=True)
-    return process, re.search(r"(http://\S+)", process.stdout.readline())[1]
 
 
 @section("acks")
