@@ -11,8 +11,11 @@ import { gzipSync } from "node:zlib";
 // A test that fails leaves its processes behind: they must neither keep the file from ending nor
 // outlive it.
 const alive = new Set();
-process.on("exit", () => {
+const folders = [];
+process.on("exit", (code) => {
   for (const child of alive) child.kill("SIGKILL");
+  // After a failure they are kept for a look.
+  if (code === 0 && !process.exitCode) for (const folder of folders) rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
 });
 export function watched(child) {
   alive.add(child);
@@ -41,8 +44,11 @@ export function underFaults(variables) {
 
 export const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
+// Gone at the end of the test file.
 export function tempFolder() {
-  return mkdtempSync(join(tmpdir(), "picket-e2e-"));
+  const folder = mkdtempSync(join(tmpdir(), "picket-e2e-"));
+  folders.push(folder);
+  return folder;
 }
 
 // Runs a verb to its end. Options: env, input, timeout.
