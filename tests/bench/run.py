@@ -4,7 +4,10 @@ An event counts as done only when it was acknowledged, and as served only when t
 """
 import json
 import os
+import pathlib
 import random
+import shutil
+import socket
 import statistics
 import subprocess
 import sys
@@ -45,6 +48,12 @@ def fdatasync_p50_ms():
             took.append((time.perf_counter() - began) * 1000)
         os.close(file)
         return statistics.median(took)
+
+
+def free_port():
+    with socket.socket() as chosen:
+        chosen.bind(("127.0.0.1", 0))
+        return chosen.getsockname()[1]
 
 
 @section("acks")
@@ -185,6 +194,53 @@ def mirror():
     sink.wait()
 
 
+@section("backlog")
+def backlog():
+    """What waits for an upstream that has been away for long: PICKET_BENCH_BACKLOG_GB of it, 50 unless told."""
+    wanted = float(os.environ.get("PICKET_BENCH_BACKLOG_GB", 50)) * SCALE * 2**30
+    if shutil.disk_usage(FOLDER).free < 1.1 * wanted:
+        return row("backlog", "-", "not measured", f"{FOLDER} has no room for {wanted / 2**30:.0f} GB")
+    port = free_port()
+    settings = {"PICKET_UPSTREAM_0_URL": f"http://127.0.0.1:{port}", "PICKET_UPSTREAM_0_NEWEST_FIRST": "errors", "PICKET_UPSTREAM_0_RETRY_MAX": "2s",
+                "PICKET_STORAGE_JOURNAL_MAX_BYTES": "60GiB"}
+
+    def started():
+        picket.start()
+        time.sleep(10)
+        return picket.started_in * 1000, picket.private_mb()
+
+    picket = Picket(**settings)
+    _, empty = started()
+    while picket.status()["journal"]["used_bytes"] < wanted:
+        load(picket, connections=64, count=int(min(100_000, wanted / 20_000)), size="20k", issues=1000, seed=random.randrange(10**9))
+        picket.wait_digest()
+    status = picket.status()
+    waiting, size = status["destinations"][0]["waiting"], status["journal"]["used_bytes"] / 2**30
+    took, memory = [], []
+    for _ in range(3):
+        picket.stop()
+        ready, private = started()
+        took.append(ready)
+        memory.append(private)
+    row(f"start-up with {size:.0f} GB waiting ({waiting:,} envelopes)", "<= 1 s", f"{statistics.median(took):.0f} ms")
+    row("private memory, ten seconds after", "within 10 % of an empty one", f"{statistics.median(memory):.1f} MB", f"{empty:.1f} MB empty")
+    base = f"projects/{picket.made['organization']}/{picket.made['project']}"
+    _, _, newest = picket.timed_gets([f"{base}/events/?per_page=100"], 1)
+    with tempfile.NamedTemporaryFile(dir=FOLDER) as ids:
+        sink, _ = upstream("--port", str(port), "--out", ids.name)
+        time.sleep(20)
+        before, began = picket.status()["destinations"][0]["waiting"], time.monotonic()
+        time.sleep(40 * SCALE + 5)
+        after, ended = picket.status()["destinations"][0]["waiting"], time.monotonic()
+        first = pathlib.Path(ids.name).read_text().split()[:100]
+        sink.terminate()
+        sink.wait()
+    row("of the first 100 that went, how many are among the newest 100", "newest first", f"{len(set(first) & {event['eventID'] for event in newest})}")
+    row("drained over loopback while it lasts, 20 KB events", "-", f"{(before - after) / (ended - began):,.0f}/s", f"private memory {picket.private_mb():.0f} MB")
+    picket.stop()
+    picket.remove()
+
+
 @section("start")
 def start():
     empty = Picket()
@@ -218,7 +274,7 @@ def binary():
 
 def main():
     print(f"{os.cpu_count()} cores, {time.strftime('%Y-%m-%d')}, kernel {os.uname().release}{', quick' if QUICK else ''}", flush=True)
-    for function in (acks, pipeline, sustained, reading, mirror, start, binary):
+    for function in (acks, pipeline, sustained, reading, mirror, start, binary, backlog):
         if WANTED and function.section not in WANTED:
             continue
         print(f"-- {function.section}", flush=True)

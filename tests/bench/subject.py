@@ -115,5 +115,5 @@ def load(picket, **options):
 
 
 def upstream(*options):
-    process = subprocess.Popen([BUILD / "picket_scripted_upstream", "--port", "0", "--seconds", "3000", *options], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([BUILD / "picket_scripted_upstream", *([] if "--port" in options else ["--port", "0"]), "--seconds", "3000", *options], stdout=subprocess.PIPE, text=True)
     return process, re.search(r"(http://\S+)", process.stdout.readline())[1]
