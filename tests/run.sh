@@ -33,7 +33,7 @@ count_ctest() { # preset, ctest's arguments…
   preset=$1
   shift
   log=$logs/$preset.test
-  ctest --preset "$preset" -j2 "$@" >"$log" 2>&1
+  ctest --preset "$preset" -j3 "$@" >"$log" 2>&1
   total=$(sed -n 's/.*tests passed, .* tests failed out of \([0-9]*\).*/\1/p' "$log" | tail -n 1)
   bad=$(sed -n 's/.*tests passed, \([0-9]*\) tests failed out of.*/\1/p' "$log" | tail -n 1)
   [ -n "$total" ] || { broken "ctest" "$log"; return; }
