@@ -130,6 +130,7 @@ JournalFiles::SegmentPtr JournalFiles::newest() const {
 
 // Forgets a segment that turned out to be recycled or damaged.
 void JournalFiles::drop(const SegmentPtr& segment, const Error& why) const {
+  const std::lock_guard exchanging(exchange_mutex_);
   {
     const std::lock_guard lock(segments_mutex_);
     const auto there = std::find(segments_.begin(), segments_.end(), segment);
@@ -180,7 +181,7 @@ std::uint64_t JournalFiles::sealed_bytes_before(Sequence end) const {
   const auto first_kept = std::upper_bound(segments_.begin() + 1, segments_.end(), end, reaches_end);
   // One that was written anew takes less than the others.
   return std::accumulate(segments_.begin(), first_kept - 1, std::uint64_t{0},
-                         [](std::uint64_t sum, const SegmentPtr& segment) { return sum + segment->disk_bytes(); });
+                         [](std::uint64_t sum, const SegmentPtr& segment) { return sum + segment->file_bytes(); });
 }
 
 std::vector<SegmentUse> JournalFiles::segments() const {
@@ -225,6 +226,11 @@ JournalUse JournalFiles::use() const {
   use.commits = commits_;
   use.committed_records = committed_records_;
   use.failed_commits = failed_commits_;
+  use.recompressed_segments = recompressed_segments_;
+  use.recompressed_before_bytes = recompressed_before_bytes_;
+  use.recompressed_after_bytes = recompressed_after_bytes_;
+  const std::uint64_t waited_for = rewrite_room_;
+  use.rewrite_waits = waited_for > 0 && !folder_->room_to_hold(waited_for);
   use.last_commit = time_from_ms(last_commit_ms_);
   use.last_commit_took = std::chrono::duration_cast<Duration>(std::chrono::microseconds(last_commit_us_));
   use.commit_time = std::chrono::microseconds(commit_us_);
