@@ -19,8 +19,12 @@ struct ZSTD_DDict_s;
 
 namespace picket::buffer {
 
-// A dictionary of at most `most_bytes` for what is like the samples, which stand one after another in `samples`.
-// Empty when they are too few for one. Takes the samples' memory once more and 10 MB, and about a second for 4 MB.
+// zstd's, of a Deflater, and for which dictionaries are trained. Above it each level costs half as much again and gains
+// a hundredth (docs/benchmarks.md).
+constexpr int deflate_level = 9;
+
+// A dictionary of at most `most_bytes`, at least a kibibyte, for what is like the samples, which stand one after another in `samples`.
+// Empty when they are too few for one. Takes the samples' memory once more and 10 MB, and less than a tenth of a second for 4 MB.
 std::string train_dictionary(const std::string& samples, const std::vector<std::size_t>& sizes, std::size_t most_bytes);
 
 // By which those who were made with it name it: its CRC-32C, 0 for none.
@@ -61,7 +65,7 @@ class Inflater {
 class Deflater {
  public:
   // `piece_bytes`: how large what is deflated will be, about. REQUIRES: the dictionary's bytes outlive this.
-  Deflater(std::string_view dictionary, int level, std::size_t piece_bytes);
+  Deflater(std::string_view dictionary, std::size_t piece_bytes);
   void deflate(std::string_view bytes, std::string& out);
 
  private:

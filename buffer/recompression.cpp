@@ -118,7 +118,7 @@ bool Recompression::go_on(const std::stop_token& stop) {
                        .processor = processor - processor_began_,
                        .records_came = records != records_before_,
                        .digest_waits = digest_waits()};
-  pause(stop, spare_time_.pause_after(step));
+  pause(stop, pause_after(step));
   records_before_ = records;
   step_began_ = std::chrono::steady_clock::now();
   processor_began_ = processor_time();
@@ -135,7 +135,7 @@ void Recompression::start() {
   if (!on_) return;
   thread_ = std::jthread([this](const std::stop_token& stop) {
     name_thread("recompression");
-    run_when_idle();
+    yield_to_digest();
     while (!stop.stop_requested()) {
       const auto ran = run_once(stop);
       if (!ran && !failing_) log(Level::warning, "buffer", "recompression waits", {{"reason", ran.error().detail}});

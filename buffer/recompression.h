@@ -7,7 +7,7 @@
 // could not read it.
 //
 // INVARIANT  A record is readable at any moment, in the file before or in the one after, and never in both.
-// THREADS    start() runs a thread of its own, courteous (SCHED_IDLE); run_once() from one thread at a time.
+// THREADS    start() runs a thread of its own (nice 10, and pauses: spare_time.h); run_once() from one thread at a time.
 #pragma once
 
 #include "buffer/clock.h"
@@ -38,7 +38,7 @@ class Recompression {
   Result<bool> run_once(const std::stop_token& stop = {});
   // In the background until the object ends, which gives up what is under way. Nothing when switched off.
   void start();
-  // Gives up what is under way without waiting until that is done, which is a second's work of a thread that gives way.
+  // Gives up what is under way without waiting until that is done: a tenth of a second's work of a thread that gives way.
   void stop_soon();
 
  private:
@@ -58,7 +58,6 @@ class Recompression {
   std::optional<Sequence> at_;    // the next one to look at
   bool passed_one_ = false;       // something before at_ is yet to be done
   bool failing_ = false;
-  SpareTime spare_time_;
   std::chrono::steady_clock::time_point step_began_{};
   std::chrono::microseconds processor_began_{};
   std::uint64_t records_before_ = 0;

@@ -86,6 +86,7 @@ Result<void> Segment::find_dictionary() {
     there = true;
     const auto dictionary = parse_dictionary(*entry);
     if (!dictionary) continue;
+    // A copy: a page of a file that is written is used again.
     dictionary_ = *dictionary;
     inflate_.emplace(dictionary_);
     return {};
@@ -96,7 +97,7 @@ Result<void> Segment::find_dictionary() {
 
 void Segment::forget_file() {
   inflate_.reset();
-  dictionary_ = {};
+  dictionary_ = std::string();
   summary_.reset();
   env_.reset();
   open_ = false;
@@ -191,7 +192,7 @@ Result<std::optional<SegmentSummary>> Segment::summary() {
 }
 
 Result<std::string> Segment::dictionary() {
-  return with_env<std::string>([&](const Env&) { return Result<std::string>(std::string(dictionary_)); });
+  return with_env<std::string>([&](const Env&) { return Result<std::string>(dictionary_); });
 }
 
 std::uint64_t Segment::room_bytes() const {

@@ -125,7 +125,7 @@ class Segment {
   Mode mode_;
   bool checked_ = false;     // pages were walked once, and only this process has written since
   bool gone_ = false;
-  std::string_view dictionary_;  // lies in the file
+  std::string dictionary_;
   std::optional<InflateDictionary> inflate_;
   std::optional<SegmentSummary> summary_;
   std::optional<NewestMeta> to_take_back_;  // the committer's alone

@@ -18,8 +18,6 @@ constexpr std::size_t bundle_bytes = std::size_t{256} << 10;
 constexpr std::size_t large_record_bytes = std::size_t{1} << 20;
 // Of one transaction: what LMDB keeps in memory until it commits.
 constexpr std::size_t bytes_at_once = std::size_t{1} << 20;
-// Above it each level costs half as much again and gains a hundredth (docs/benchmarks.md).
-constexpr int level = 9;
 constexpr std::uint64_t page_bytes = 4096;
 
 }  // namespace
@@ -72,7 +70,7 @@ Result<SegmentWriter> SegmentWriter::open(SegmentWriting options) {
   if (!parts.options.bundles) return writer;
   const std::string_view dictionary = parts.options.dictionary;
   parts.dictionary_id = dictionary_id(dictionary);
-  parts.deflater.emplace(dictionary, level, group_bytes);
+  parts.deflater.emplace(dictionary, group_bytes);
   if (dictionary.empty()) {
     parts.inflater.emplace(nullptr);
     return writer;

@@ -4,19 +4,16 @@
 
 namespace picket::buffer {
 
-std::chrono::microseconds SpareTime::pause_after(const StepTaken& step) {
+std::chrono::microseconds pause_after(const StepTaken& step) {
   using namespace std::chrono_literals;
-  constexpr std::chrono::microseconds least_starved = 100ms;
-  constexpr std::chrono::microseconds most_starved = 2s;
-  constexpr std::chrono::microseconds for_digest = 250ms;
   constexpr std::chrono::microseconds waits_for_disk = 20ms;  // in a step, that is no sign of others
-  constexpr int share_while_busy = 4;
-  const bool starved = step.took > 2 * step.processor + waits_for_disk;
-  starved_pause_ = starved ? std::clamp(2 * starved_pause_, least_starved, most_starved) : std::chrono::microseconds(0);
-  auto pause = starved_pause_;
-  if (step.digest_waits) pause = std::max(pause, for_digest);
-  if (step.records_came) pause = std::max(pause, (share_while_busy - 1) * step.took);
-  return pause;
+  constexpr std::chrono::microseconds most_for_disk = 100ms;
+  constexpr int processor_share = 10;
+  constexpr int disk_share = 4;
+  const bool others_want = step.took > 2 * step.processor + waits_for_disk;
+  if (!others_want && !step.records_came && !step.digest_waits) return 0us;
+  // Commits share the disk that a step may have waited for.
+  return std::max((processor_share - 1) * step.processor, std::min((disk_share - 1) * step.took, most_for_disk));
 }
 
 }  // namespace picket::buffer

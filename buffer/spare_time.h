@@ -1,12 +1,12 @@
 // How long work that can wait for ever pauses after each of its steps, so that nobody notices it: not at all while
-// nothing else happens, for three quarters of the time while records come in, longer and longer while others want the
-// processors, and until it is over while the digest has something to do.
+// nothing else happens; for so long that it takes a tenth of a processor while records come in, the digest is behind or
+// others want the processors. A box that is never idle gets it done as well, slowly.
 //
-// THREADS  Belongs to one thread.
+// Its share is kept small by pausing, and not by a priority that starves (SCHED_IDLE, nice 19): it holds locks for
+// moments that the digest and retention wait for, and a stop waits for its step.
 #pragma once
 
 #include <chrono>
-#include <cstdint>
 
 namespace picket::buffer {
 
@@ -17,12 +17,6 @@ struct StepTaken {
   bool digest_waits = false;              // has more to read than it takes at once
 };
 
-class SpareTime {
- public:
-  std::chrono::microseconds pause_after(const StepTaken& step);
-
- private:
-  std::chrono::microseconds starved_pause_{};
-};
+std::chrono::microseconds pause_after(const StepTaken& step);
 
 }  // namespace picket::buffer

@@ -12,7 +12,7 @@ TEST(BundleFormat, BelievesNothingThatWasChanged) {
   for (std::uint64_t number = 1; number <= 6; ++number) records.push_back(record_of(number, 300));
   std::string block(block_bytes(records), '\0');
   pack_block(records, 40, block.data());
-  Deflater deflater({}, 9, block.size());
+  Deflater deflater({}, block.size());
   std::string frame;
   deflater.deflate(block, frame);
   BundleBuilder builder;
