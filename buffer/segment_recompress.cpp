@@ -1,8 +1,11 @@
 #include "buffer/segment_recompress.h"
 
 #include "buffer/crc32c.h"
+#include "buffer/descriptor.h"
 #include "buffer/segment_rewrite.h"
 #include "buffer/segment_writer.h"
+
+#include <fcntl.h>
 
 #include <algorithm>
 #include <string>
@@ -14,6 +17,7 @@ namespace {
 
 // Of stored records, read at once.
 constexpr std::size_t piece_bytes = std::size_t{128} << 10;
+constexpr std::size_t file_step = std::size_t{1} << 20;
 constexpr std::size_t most_sample_bytes = std::size_t{4} << 20;
 constexpr std::uint64_t sample_places = 64;
 // Twice in each segment: at most a 64th of it together.
@@ -122,6 +126,19 @@ Error stopped() {
   return {Fault::unavailable, "told to stop"};
 }
 
+// All of a file before it is read where LMDB maps it: what the disk has lost is an error here, and there the end of the
+// process (SIGBUS), again after each start.
+Result<void> read_through(const std::filesystem::path& path, std::uint64_t bytes, const RecompressWork& work) {
+  const auto file = Descriptor::open(path, O_RDONLY);
+  if (!file) return file.error();
+  for (std::uint64_t at = 0; at < bytes; at += file_step) {
+    if (!work.go_on()) return stopped();
+    const auto read = file->read_at(at, static_cast<std::size_t>(std::min<std::uint64_t>(file_step, bytes - at)));
+    if (!read) return Error{Fault::corrupt, "the disk does not give all of it: " + read.error().detail};
+  }
+  return {};
+}
+
 Record opened(const StoredRecord& stored, const OpenBody& open_body) {
   std::optional<PlainBody> plain;
   if (stored.kind == RecordKind::envelope && !stored.dropped()) plain = open_body(stored);
@@ -208,6 +225,7 @@ Result<ContentSum> sum_of(Segment& segment, BlockKey limit, const RecompressWork
 }
 
 Result<Smaller> write_and_compare(Segment& segment, BlockKey limit, const std::filesystem::path& to, const RecompressWork& work, const SegmentUse& use) {
+  if (auto read = read_through(segment.path(), use.used_bytes, work); !read) return read.error();
   auto dictionary = train_on(segment, limit, use.last, use.used_bytes, work);
   if (!dictionary) return dictionary.error();
   ContentSum sum;
@@ -225,6 +243,7 @@ Result<Smaller> write_and_compare(Segment& segment, BlockKey limit, const std::f
     file_bytes = *finished;
   }
   if (file_bytes > most_recompressed_bytes(use.used_bytes)) return Error{Fault::too_large, "it would hardly be smaller"};
+  if (auto read = read_through(to, file_bytes, work); !read) return Error{Fault::unavailable, read.error().detail};
   Segment copy(to, segment.name(), Segment::Mode::sealed);
   const auto found = sum_of(copy, limit, work);
   if (!found) return found.error();
