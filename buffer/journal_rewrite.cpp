@@ -1,18 +1,11 @@
 // Of the journal on files: a segment exchanged for a smaller one with the same records.
 #include "buffer/journal_files.h"
 #include "buffer/logger.h"
-#include "buffer/segment_file.h"
 
 #include <algorithm>
 
 namespace picket::buffer {
 namespace {
-
-void remove_copy(const std::filesystem::path& file) {
-  std::error_code ignored;
-  std::filesystem::remove(file, ignored);
-  std::filesystem::remove(lock_of(file), ignored);
-}
 
 Recompressed passed_over(Recompressed done, Recompressed::What what, const Error& why = {}) {
   done.what = what;
@@ -73,6 +66,7 @@ Result<Recompressed> JournalFiles::recompress(Sequence from, const Recompressing
                                            .go_on = [&] { return !held.is_in_the_way() && how.go_on(); },
                                            .room = [&](std::uint64_t bytes) { return held.more(bytes); },
                                            .now = clock_.now()});
+  if (!smaller) folder_->discard(file, false);
   if (!smaller && held.refused()) {
     outgrew_ = segment.name();
     rewrite_room_ = most;
@@ -81,7 +75,7 @@ Result<Recompressed> JournalFiles::recompress(Sequence from, const Recompressing
   if (!smaller) return given_up(done, smaller.error());
   const auto prepared = how.before_replacing ? how.before_replacing() : Result<void>();
   if (!prepared) {
-    remove_copy(file);
+    folder_->discard(file, false);
     return passed_over(done, What::no_room, prepared.error());
   }
   if (auto exchanged = exchange(*original, file, held); !exchanged) return passed_over(done, What::no_room, exchanged.error());
@@ -109,7 +103,7 @@ Result<std::optional<Sequence>> JournalFiles::drop_bodies(Sequence from, const P
   HeldRoom held(*folder_);
   const auto rewritten = rewrite_without(segment, place.limit, file, goes, [&](std::uint64_t bytes) { return held.more(bytes); });
   if (!rewritten || rewritten->dropped == 0) {
-    remove_copy(file);
+    folder_->discard(file, false);
     return rewritten || rewritten.error().fault == Fault::corrupt ? Result<std::optional<Sequence>>(next) : rewritten.error();
   }
   if (auto exchanged = exchange(*original, file, held); !exchanged) return exchanged.error();
@@ -128,7 +122,7 @@ Result<void> JournalFiles::exchange(const Original& original, const std::filesys
     there = std::find(segments_.begin(), segments_.end(), segment) != segments_.end() && segments_.back() != segment;
   }
   if (!there || segment->generation() != original.generation) {
-    remove_copy(file);
+    folder_->discard(file, false);
     return Error{Fault::unavailable, "the segment went or changed meanwhile"};
   }
   auto replaced = folder_->replace(segment->name(), file, held.hand_over());

@@ -168,11 +168,12 @@ std::filesystem::path SegmentFolder::path_of(BlockKey name) const {
 }
 
 Result<void> SegmentFolder::take(BlockKey name) {
+  remove_undeleted();
   if (const auto free = take_from_list(); !free.empty()) {
     auto taken = take_free(free, name);
     if (taken) return taken;
     log(Level::info, "buffer", "free segment not usable", {{"reason", taken.error().detail}});
-    remove(free);
+    discard(free, true);
   }
   // The first is small, so that a start in an empty folder is quick though its pages are written.
   const auto others = segments();
@@ -182,7 +183,7 @@ Result<void> SegmentFolder::take(BlockKey name) {
   if (!made) return made.error();
   auto taken = rename_to(*made, name);
   std::error_code ignored;
-  if (!taken && std::filesystem::exists(*made, ignored)) remove(*made);
+  if (!taken && std::filesystem::exists(*made, ignored)) discard(*made, true);
   return taken;
 }
 
@@ -271,7 +272,8 @@ std::filesystem::path SegmentFolder::make_free_name() {
 Result<void> SegmentFolder::replace(BlockKey name, const std::filesystem::path& file, std::uint64_t held) {
   bytes_ += size_of(file) - held;
   auto replaced = rename_to(file, name);
-  if (!replaced && std::filesystem::exists(file)) remove(file);
+  std::error_code ignored;
+  if (!replaced && std::filesystem::exists(file, ignored)) discard(file, true);
   held_ -= held;
   disk_.forget();
   return replaced;

@@ -83,6 +83,9 @@ class SegmentFolder {
   bool room_to_hold(std::uint64_t bytes) const;
   // Puts that file in the segment's place, durably. It is removed when that fails. `held`: let go of with that.
   Result<void> replace(BlockKey name, const std::filesystem::path& file, std::uint64_t held = 0);
+  // Removes a file of no worth, which `counted` says whether file_bytes() has. What cannot be removed now takes room and
+  // is removed later: else what a disk refuses for a while would keep its room until the next start.
+  void discard(const std::filesystem::path& path, bool counted);
   // A segment's file has become so much longer.
   void count_growth(std::uint64_t bytes) { bytes_ += bytes; }
 
@@ -92,7 +95,7 @@ class SegmentFolder {
   void want_spare();
   // Is less than the reserve left on the disk? Asks the file system at most once a second.
   bool disk_low() const;
-  // While it is: gives the disk what free files take.
+  // Removes what could not be removed before and, while the disk is low, free files.
   void give_back_free();
   // What new segments, each of full size, and free files have room for: of the budget and of the disk above its reserve.
   std::uint64_t room_bytes() const;
@@ -120,6 +123,7 @@ class SegmentFolder {
   void prepare(const std::stop_token& stop);
   Result<std::filesystem::path> make_spare();
   bool remove(const std::filesystem::path& path);  // false: it is still there
+  void remove_undeleted();
   void sync_retired() const;
 
   const SegmentFolderOptions options_;
@@ -130,6 +134,9 @@ class SegmentFolder {
   std::atomic<std::uint64_t> held_{0};  // of these, by hold()
   std::atomic<std::uint64_t> next_number_{1};
   DiskGauge disk_;
+
+  std::mutex undeleted_mutex_;
+  std::vector<std::filesystem::path> undeleted_;  // guarded by undeleted_mutex_; counted
 
   mutable std::mutex mutex_;
   std::condition_variable_any wake_;

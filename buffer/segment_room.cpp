@@ -79,7 +79,22 @@ bool SegmentFolder::disk_low() const {
   return options_.disk_reserve_bytes > 0 && disk_.free_bytes() < options_.disk_reserve_bytes;
 }
 
+void SegmentFolder::discard(const std::filesystem::path& path, bool counted) {
+  if (!counted) bytes_ += size_of(path);
+  std::error_code ignored;
+  std::filesystem::remove(lock_of(path), ignored);
+  if (remove(path)) return;
+  const std::lock_guard lock(undeleted_mutex_);
+  undeleted_.push_back(path);
+}
+
+void SegmentFolder::remove_undeleted() {
+  const std::lock_guard lock(undeleted_mutex_);
+  std::erase_if(undeleted_, [this](const std::filesystem::path& path) { return remove(path); });
+}
+
 void SegmentFolder::give_back_free() {
+  remove_undeleted();
   if (!disk_low()) return;
   const std::lock_guard lock(mutex_);
   std::erase_if(free_, [this](const std::filesystem::path& path) {
@@ -127,7 +142,7 @@ Result<std::filesystem::path> SegmentFolder::make_spare() {
   if (!made) return made.error();
   auto free = make_free_name();
   if (auto renamed = rename_durably(*made, free); !renamed) {
-    remove(*made);
+    discard(*made, true);
     return renamed.error();
   }
   return free;
@@ -140,9 +155,9 @@ Result<std::filesystem::path> SegmentFolder::make_file(std::uint64_t bytes, bool
   const auto path = make_temporary_name();
   auto filled = fill(path, bytes, zeros);
   if (filled) return path;
-  std::error_code ignored;
-  std::filesystem::remove(path, ignored);
+  // What is on the disk of it is counted, whatever it was to become.
   bytes_ -= bytes;
+  discard(path, false);
   return filled.error();
 }
 

@@ -19,6 +19,7 @@ once_failed = {
     713: "the same, after a power cut",
     3084: "the process ended: no snapshot was to be had while another thread's commit was failing",
     5085: "the journal did not open: a torn record lay in a segment that was written anew and had no room to remove it",
+    20403: "the journal stayed full: files that could not be removed for a while kept their room until the next start",
 }
 
 build, seeds = os.path.abspath(sys.argv[1]), int(sys.argv[2])
