@@ -9,8 +9,8 @@
 namespace picket::buffer {
 namespace {
 
-// What a reader of one record inflates: 16 µs. Larger ones save next to nothing beside a dictionary.
-constexpr std::size_t group_bytes = std::size_t{32} << 10;
+// What a reader of one record inflates: 6 µs. Of twice the size it is 20, which saves a hundredth (docs/benchmarks.md).
+constexpr std::size_t group_bytes = std::size_t{16} << 10;
 constexpr std::size_t most_group_records = 1024;
 // LMDB gives a value whole pages: half of one is lost on each.
 constexpr std::size_t bundle_bytes = std::size_t{256} << 10;

@@ -44,7 +44,7 @@ test("segments are recompressed, stay readable, are passed on and verified, and 
   const upstream = await new ScriptedUpstream().start();
   const picket = await new Picket({ env }).start();
   const sent = new Map();
-  await send(picket, 1500, sent);
+  await send(picket, 700, sent);
   await until(() => smaller(picket).length >= 2, { within: 900_000, every: 500, what: "two segments made smaller" });
   await assertAllThere(picket, new Map([...sent].slice(0, 100)));
   const status = picket.status();
