@@ -102,7 +102,8 @@ class JournalFiles final : public Journal {
   SegmentPtr newest() const;
   void drop(const SegmentPtr& segment, const Error& why) const;
   void close_surplus() const;
-  std::optional<SegmentUse> describe(const Place& place) const;
+  Result<SegmentUse> describe(const Place& place) const;
+  void set_bounds(const Place& place, SegmentUse& use) const;
   std::uint64_t sealed_bytes_before(Sequence end) const;
 
   const JournalOptions options_;

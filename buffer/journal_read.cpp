@@ -163,13 +163,16 @@ void JournalFiles::close_surplus() const {
   for (const auto& segment : open) segment->try_close();
 }
 
-std::optional<SegmentUse> JournalFiles::describe(const Place& place) const {
+Result<SegmentUse> JournalFiles::describe(const Place& place) const {
   auto use = place.segment->use();
-  if (!use) return std::nullopt;
-  use->first = first_whole(place.segment->name());
+  if (use) set_bounds(place, *use);
+  return use;
+}
+
+void JournalFiles::set_bounds(const Place& place, SegmentUse& use) const {
+  use.first = first_whole(place.segment->name());
   const auto behind = std::min<Sequence>(durable_next_, first_whole(place.limit));
-  use->last = behind > use->first ? behind - 1 : 0;
-  return *use;
+  use.last = behind > use.first ? behind - 1 : 0;
 }
 
 // Of the segments, the newest not among them, all of whose records are before `end`.
@@ -201,12 +204,25 @@ std::vector<SegmentUse> JournalFiles::segments() const {
   return uses;
 }
 
+// What cannot be read must not keep what comes behind it from being recycled, though everybody is past it and nobody
+// else would find out.
 std::optional<SegmentUse> JournalFiles::oldest_sealed() const {
-  const auto place = find({0, 0});
-  if (!place || place->limit == open_end) return std::nullopt;
-  auto use = describe(*place);
-  if (use && use->last == 0) use->last = use->first;
-  return use;
+  for (;;) {
+    const auto place = find({0, 0});
+    if (!place || place->limit == open_end) return std::nullopt;
+    auto use = describe(*place);
+    if (!use && (use.error().fault == Fault::corrupt || use.error().fault == Fault::not_found)) {
+      drop(place->segment, use.error());
+      continue;
+    }
+    if (!use) {
+      // Its bounds are known from names. It has no time, so it goes by room alone.
+      use = SegmentUse{.path = place->segment->path(), .file_bytes = place->segment->file_bytes()};
+      set_bounds(*place, *use);
+    }
+    if (use->last == 0) use->last = use->first;
+    return *use;
+  }
 }
 
 JournalUse JournalFiles::use() const {
