@@ -19,6 +19,7 @@
 #include "buffer/free_memory.h"
 #include "buffer/limits_check.h"
 #include "buffer/logger.h"
+#include "buffer/recompression.h"
 #include "buffer/retention.h"
 #include "buffer/service_manager.h"
 #include "buffer/schema_number.h"
@@ -34,13 +35,13 @@
 #include "relay/ingest/ingest.h"
 #include "relay/ingest/quota_config.h"
 #include "relay/ingest/shedding.h"
+#include "relay/protocol/stored_body.h"
 #include "upstream/config.h"
 #include "upstream/forwarder.h"
 #include "upstream/reach_check.h"
 #include "upstream/send_verb.h"
 #include "upstream/status_sync.h"
 #include "upstream/verbs.h"
-
 
 #include <csignal>
 #include <cstdlib>
@@ -125,15 +126,13 @@ http::Service make_service(ingest::Ingest& ingest, rest::Api& api) {
   return service;
 }
 
-// Events are shown without places rather than not at all: a database that cannot be read is no reason
-// not to start, nor to let go of the one in use.
+// Events are shown without places rather than not at all: a database that cannot be read keeps nothing from starting.
 void load_places(digest::GeoSource& source, const std::string& path) {
   if (const auto loaded = source.load(path); !loaded)
     log(Level::warning, "picket", "geoip.path is not used", {{"reason", loaded.error().detail}});
 }
 
-// Everything that lives while Picket serves, in dependency order: each part may use those above it and
-// is stopped before them.
+// What lives while Picket serves, in dependency order: each part may use those above it and is stopped before them.
 struct Picket {
   SystemClock clock;
   std::shared_ptr<buffer::Spool> spool;
@@ -141,6 +140,7 @@ struct Picket {
   std::unique_ptr<buffer::Tables> tables;
   std::unique_ptr<buffer::Journal> journal;
   std::unique_ptr<buffer::Retention> retention;
+  std::unique_ptr<buffer::Recompression> recompression;
   std::unique_ptr<digest::Digest> digest;
   std::mutex forwarder_mutex;
   std::unique_ptr<upstream::Forwarder> forwarder;  // these two: guarded by forwarder_mutex once served
@@ -159,8 +159,8 @@ std::unique_ptr<upstream::Forwarder> make_forwarder(Picket& picket, const Config
 }
 
 std::unique_ptr<upstream::StatusSync> make_status_sync(Picket& picket, const Config& config) {
-  auto sync = std::make_unique<upstream::StatusSync>(*picket.tables, picket.clock, config.upstreams,
-                                                     upstream::SyncOptions{.own_name = upstream::own_name(config.api.public_url)});
+  const upstream::SyncOptions options{.own_name = upstream::own_name(config.api.public_url)};
+  auto sync = std::make_unique<upstream::StatusSync>(*picket.tables, picket.clock, config.upstreams, options);
   sync->start();
   return sync;
 }
@@ -265,9 +265,10 @@ ExitCode serve(CommandLine& line) {
   }
   Picket picket;
   if (const auto built = build(picket, *config); !built) return refuse_start(line.err, built.error());
-  picket.retention = std::make_unique<buffer::Retention>(*picket.tables, *picket.journal, picket.clock, config->storage,
-                                                          ingest::make_worth_least(config->ingest));
+  picket.retention = std::make_unique<buffer::Retention>(*picket.tables, *picket.journal, picket.clock, config->storage, ingest::make_worth_least(config->ingest));
   picket.retention->start();
+  picket.recompression = std::make_unique<buffer::Recompression>(*picket.tables, *picket.journal, picket.clock, config->storage, relay::open_stored_body);
+  picket.recompression->start();
 
   auto options = http::options_of(config->server);
   if (!options) return refuse_start(line.err, options.error());
@@ -288,6 +289,7 @@ ExitCode serve(CommandLine& line) {
   wait_for_end(picket, file, signals);
   notify_service_manager("STOPPING=1");
   log(Level::info, "picket", "stopping");
+  picket.recompression->stop_soon();
   picket.ingest->drain();
   picket.server->stop();
   return ExitCode::done;
@@ -297,18 +299,9 @@ ExitCode config_check(CommandLine& line) {
   const auto file = config_file(line);
   const auto config = load_config(file);
   if (!config) return refuse_start(line.err, config.error());
-  line.out << (file.empty() ? "no file; the defaults" : file.string()) << ": all is well, " << config->upstreams.size()
-           << " destination(s), data in " << config->storage.path << "\n";
+  const auto name = file.empty() ? "no file; the defaults" : file.string();
+  line.out << name << ": all is well, " << config->upstreams.size() << " destination(s), data in " << config->storage.path << "\n";
   return ExitCode::done;
-}
-
-// Where this machine reaches what `serve` listens on.
-std::string local_origin(const http::ServerOptions& options) {
-  std::string host = options.address;
-  if (host == "0.0.0.0") host = "127.0.0.1";
-  if (host == "::") host = "::1";
-  if (host.find(':') != std::string::npos) host = "[" + host + "]";
-  return (options.certificate_file.empty() ? "http://" : "https://") + host + ":" + std::to_string(options.port);
 }
 
 // Descriptors beside connections: files of the journal and the tables, forwarders, the spool.
@@ -338,7 +331,7 @@ ExitCode doctor(CommandLine& line) {
   const SystemClock clock;
   const auto process = buffer::served_by(config->storage.path);
   const auto options = http::options_of(config->server);
-  if (options && options->port != 0) add({upstream::check_service(local_origin(*options), process > 0)});
+  if (options && options->port != 0) add({upstream::check_service(http::local_origin(*options), process > 0)});
   add(buffer::check_disk(config->storage));
   add(buffer::check_clock_and_data(config->storage.path, clock));
   add(buffer::check_limits(add_up(*config), process));
@@ -363,11 +356,10 @@ std::vector<Command> all_commands() {
        "counts as metered for destinations with metered_signal.\n\n"
        "Example: picket serve --config /etc/picket/picket.toml\n",
        {}, {"listen"}, &serve, true}};
-  for (auto& more : {rest::api_commands(), std::vector<Command>{api::status_command(), api::ledger_command(), api::resend_command(), upstream::send_command(),
-                                                                                 api::export_command(), api::import_command(&journal_import)},
-                     upstream::upstream_commands(), buffer::buffer_commands(), buffer::general_commands(), buffer::version_commands()}) {
+  const std::vector<Command> others = {api::status_command(), api::ledger_command(), api::resend_command(),
+                                       upstream::send_command(), api::export_command(), api::import_command(&journal_import)};
+  for (auto& more : {rest::api_commands(), others, upstream::upstream_commands(), buffer::buffer_commands(), buffer::general_commands(), buffer::version_commands()})
     commands.insert(commands.end(), more.begin(), more.end());
-  }
   commands.push_back({"doctor", "check disk, clock, limits, certificates, destinations, and say what to do",
                       "usage: picket doctor [--json] [--config FILE] [--storage DIR]\n\n"
                       "Looks at what Picket depends on and prints a line for each: ok, warn or fail, and what to do\n"

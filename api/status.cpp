@@ -1,6 +1,7 @@
 #include "api/status.h"
 
 #include "buffer/keys.h"
+#include "buffer/recompression.h"
 #include "buffer/retention.h"
 #include "buffer/rows.h"
 #include "relay/protocol/data_category.h"
@@ -217,6 +218,7 @@ json::object collect_status(const buffer::Reader& snapshot, const buffer::Journa
   const auto room = buffer::read_journal_room(snapshot).value_or(schema::JournalRoom());
   const bool full = journal.full() || room.step() == static_cast<std::uint32_t>(buffer::RoomStep::full);
   const std::uint64_t envelopes = (digested ? digested->envelopes() : 0) + undigested.envelopes;
+  const auto smaller = buffer::read_recompression(snapshot);
   return {{"journal",
            {{"first", use.first},
             {"next", use.next},
@@ -225,7 +227,12 @@ json::object collect_status(const buffer::Reader& snapshot, const buffer::Journa
             {"file_bytes", use.file_bytes},
             {"full", full},
             {"set_aside", json::value_from(journal.set_aside())},
-            {"room", render_room(room)}}},
+            {"room", render_room(room)},
+            {"recompressed",
+             {{"segments", smaller.segments()},
+              {"records", smaller.records()},
+              {"bytes_before", smaller.bytes_before()},
+              {"bytes_after", smaller.bytes_after()}}}}},
           {"digest",
            {{"next", digested ? digested->next_sequence() : 1},
             {"waiting", undigested.envelopes},

@@ -12,7 +12,8 @@
 namespace picket::api {
 
 // {"journal": {first, next, records, used_bytes, file_bytes, full, set_aside: [names of damaged segments],
-//              room: {step: "ample", "low" or "full", since, bytes, disk_free_bytes}},  as the serving process last said
+//              room: {step: "ample", "low" or "full", since, bytes, disk_free_bytes},  as the serving process last said
+//              recompressed: {segments, records, bytes_before, bytes_after}},
 //  "digest": {next, waiting, lag_s},
 //  "envelopes": {stored}, "ledger": {received, stored, dropped, reasons: {…}},
 //  "destinations": [{name, state, waiting, oldest_waiting_s, forwarded, quarantined, expired, …,

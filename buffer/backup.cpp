@@ -74,6 +74,12 @@ Result<std::uint64_t> copy_living(const std::filesystem::path& from,
   return sync_file(to);
 }
 
+bool same_file(const Descriptor& file, const std::filesystem::path& path) {
+  struct stat held {};
+  struct stat named {};
+  return ::fstat(file.number(), &held) == 0 && ::stat(path.c_str(), &named) == 0 && held.st_ino == named.st_ino && held.st_dev == named.st_dev;
+}
+
 class JournalCopy {
  public:
   explicit JournalCopy(std::unique_ptr<SegmentFolder> folder) : folder_(std::move(folder)) {}
@@ -112,6 +118,8 @@ class JournalCopy {
                                     const std::filesystem::path& to) const {
     const auto size = file.size();
     if (!size) return size.error();
+    // Another file in its place means that it was sealed and rewritten since the tables were copied.
+    if (!same_file(file, folder_->path_of(name))) return copy_sealed(file, to);
     auto living = copy_living(folder_->path_of(name), to, *size);
     // Gone means that it is sealed by now, and recycled even; what is held does not change any more.
     if (!living && !std::filesystem::exists(folder_->path_of(name))) return copy_sealed(file, to);

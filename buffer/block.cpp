@@ -2,6 +2,7 @@
 
 #include "buffer/crc32c.h"
 #include "buffer/keys.h"
+#include "buffer/little_endian.h"
 
 #include <algorithm>
 #include <array>
@@ -11,22 +12,6 @@ namespace picket::buffer {
 namespace {
 
 constexpr unsigned char format_version = 1;
-
-template <class Number>
-void store(char* out, Number value) {
-  for (std::size_t i = 0; i < sizeof(Number); ++i) {
-    out[i] = static_cast<char>((static_cast<std::uint64_t>(value) >> (8 * i)) & 0xff);
-  }
-}
-
-template <class Number>
-Number load(const char* in) {
-  std::uint64_t value = 0;
-  for (std::size_t i = 0; i < sizeof(Number); ++i) {
-    value |= std::uint64_t{static_cast<unsigned char>(in[i])} << (8 * i);
-  }
-  return static_cast<Number>(value);
-}
 
 Error wrong_block(std::string_view what) {
   return {Fault::corrupt, "block: " + std::string(what)};

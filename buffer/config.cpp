@@ -15,6 +15,8 @@ void bind(Settings& settings, StorageConfig& config) {
   settings.bytes("spool_max_bytes", config.spool_max_bytes, 16 * mebibyte, most);
   settings.bytes("disk_reserve_bytes", config.disk_reserve_bytes, 0, most);
   settings.bytes("low_room_bytes", config.low_room_bytes, 0, most);
+  settings.flag("recompress", config.recompress);
+  settings.duration("recompress_after", config.recompress_after, Duration(0), std::chrono::hours(24 * 3650));
 }
 
 Result<WhenFull> parse_when_full(std::string_view text) {

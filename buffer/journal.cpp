@@ -219,7 +219,9 @@ Result<void> JournalFiles::write(BlockKey key,
     if (auto withdrawn = folder_->withdraw(*leftover_); !withdrawn) return withdrawn;
     leftover_.reset();
   }
+  const auto before = active_->file_bytes();
   auto written = active_->append(key, bytes, fill);
+  count_growth(*active_, before);
   if (!written) reopen_after_failure();
   return written;
 }
@@ -332,6 +334,7 @@ void JournalFiles::on_commit(std::function<void()> listener) {
 Result<void> JournalFiles::recycle_before(Sequence keep_from) {
   if (options_.read_only) return refused("the journal is open for reading only");
   folder_->give_back_free();
+  const std::lock_guard exchanging(exchange_mutex_);
   keep_from = std::min<Sequence>(keep_from, durable_next_);
   for (;;) {
     SegmentPtr oldest;
@@ -353,29 +356,6 @@ Result<void> JournalFiles::recycle_before(Sequence keep_from) {
     }
   }
   return {};
-}
-
-// By class in as much as somebody picks: what is worth least goes before segments go whole.
-Result<std::optional<Sequence>> JournalFiles::drop_bodies(Sequence from, const PickRecord& goes) {
-  const auto place = find({from, 0});
-  if (!place || !is_settled(*place)) return std::optional<Sequence>();
-  const auto& segment = place->segment;
-  // A record that goes on in the next segment is behind us as well.
-  const std::optional<Sequence> next = place->limit.first + (place->limit.part > 0 ? 1 : 0);
-  if (!folder_->room_for(segment->used_bytes())) return refused("no room for a smaller copy");
-  const auto file = folder_->make_temporary_name();
-  const auto rewritten = rewrite_without(*segment, place->limit, file, goes);
-  if (!rewritten || rewritten->dropped == 0) {
-    std::error_code ignored;
-    std::filesystem::remove(file, ignored);
-    std::filesystem::remove(std::filesystem::path(file) += "-lock", ignored);
-    return rewritten || rewritten.error().fault == Fault::corrupt ? Result<std::optional<Sequence>>(next) : rewritten.error();
-  }
-  if (auto replaced = folder_->replace(segment->name(), file); !replaced) return replaced.error();
-  segment->replaced();
-  log(Level::warning, "buffer", "bodies were dropped for want of room",
-      {{"file", segment->path().string()}, {"records", rewritten->dropped}, {"file_bytes", rewritten->file_bytes}});
-  return next;
 }
 
 }  // namespace picket::buffer

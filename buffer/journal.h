@@ -113,6 +113,7 @@ struct SegmentUse {
   Time newest{};
   std::uint64_t file_bytes = 0;
   std::uint64_t used_bytes = 0;
+  std::uint64_t bytes_before = 0;  // what it took before it was recompressed; 0: it was not
 };
 
 struct JournalUse {
@@ -133,6 +134,46 @@ struct JournalUse {
   bool spare = true;                // when the newest segment is full there will be another
   std::chrono::microseconds commit_time{};  // of all commits since start together
   std::uint64_t failed_commits = 0;         // since start
+  std::uint64_t recompressed_segments = 0;  // since start, as what follows
+  std::uint64_t recompressed_before_bytes = 0;
+  std::uint64_t recompressed_after_bytes = 0;
+  bool rewrite_waits = false;  // recompress() would go on if there were more room
+};
+
+// What recompress() did with a segment.
+struct Recompressed {
+  enum class What : std::uint8_t {
+    nothing,     // no sealed segment from there on
+    done,        // it is smaller now
+    already,     // it was done before
+    not_yet,     // it may not be touched yet, nor may those behind it
+    in_use,      // it may not be touched just now
+    left_alone,  // it is damaged, or would hardly become smaller
+    no_room,     // no room beside it, told to stop, or the like: later
+  };
+  What what = What::nothing;
+  Sequence next = 0;  // where the next call goes on when this segment is to be passed over
+  std::string file = {};
+  std::string reason = {};
+  std::uint64_t records = 0;
+  std::uint64_t bytes_before = 0;
+  std::uint64_t bytes_after = 0;
+};
+
+// A body without the coding that StoredRecord::coding names.
+struct PlainBody {
+  std::string bytes;
+  std::uint8_t coding = 0;  // what it has now
+};
+// Nothing: the body stays as it is. Should not give more than a mebibyte.
+using OpenBody = std::function<std::optional<PlainBody>(const StoredRecord&)>;
+
+struct Recompressing {
+  OpenBody open_body;
+  // `done`: go ahead; `not_yet`, `in_use`: leave it.
+  std::function<Recompressed::What(const SegmentUse&)> may;
+  std::function<bool()> go_on;                     // asked many times a second, may take its time; false: stop
+  std::function<Result<void>()> before_replacing;  // may be empty; when it fails nothing is replaced
 };
 
 class Journal {
@@ -184,6 +225,10 @@ class Journal {
   virtual Result<std::optional<Sequence>> drop_bodies(Sequence /*from*/, const std::function<bool(const StoredRecord&)>& /*goes*/) {
     return std::optional<Sequence>();
   }
+
+  // Writes the oldest sealed segment at or behind `from` anew, smaller, when it may, and puts that in its place.
+  // Readers are given the same records before and after, but for the coding of bodies. One thread at a time, any.
+  virtual Result<Recompressed> recompress(Sequence /*from*/, const Recompressing& /*how*/) { return Recompressed(); }
 
   // Room for whoever opens large bodies that it read here; none where everything stays in memory.
   virtual ByteRoom reading_room() const { return {}; }

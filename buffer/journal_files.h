@@ -1,14 +1,18 @@
 // The journal on segment files: what Journal::open() gives. journal.cpp holds the queue and the
-// committer, journal_read.cpp all that only reads, journal_recover.cpp opening and repair.
+// committer, journal_read.cpp all that only reads, journal_recover.cpp opening and repair, journal_rewrite.cpp
+// the exchange of a segment for a smaller one.
 //
 // THREADS  The committer alone changes next_, adds segments and writes; recycle_before() removes
-//          segments at the other end, never the newest.
+//          segments at the other end, never the newest. Who removes or exchanges a segment's file, or sets it
+//          aside, does so under exchange_mutex_, which neither the committer nor a reader of sound files takes.
 #pragma once
 
 #include "buffer/batch_builder.h"
+#include "buffer/held_room.h"
 #include "buffer/journal.h"
 #include "buffer/segment.h"
 #include "buffer/segment_folder.h"
+#include "buffer/segment_recompress.h"
 #include "buffer/segment_rewrite.h"
 
 #include <atomic>
@@ -46,6 +50,7 @@ class JournalFiles final : public Journal {
   std::optional<SegmentUse> oldest_sealed() const override;
   Result<void> recycle_before(Sequence keep_from) override;
   Result<std::optional<Sequence>> drop_bodies(Sequence from, const PickRecord& goes) override;
+  Result<Recompressed> recompress(Sequence from, const Recompressing& how) override;
   std::vector<std::string> set_aside() const override { return folder_->set_aside_names(); }
   ByteRoom reading_room() const override {
     return {options_.spool, nullptr, Spool::Purpose::reading};
@@ -57,12 +62,19 @@ class JournalFiles final : public Journal {
     SegmentPtr segment;
     BlockKey limit;  // the first key that lies in the next segment
   };
+  // What a copy is made of.
+  struct Original {
+    Place place;
+    std::uint64_t generation;  // of its segment
+  };
 
   // journal_recover.cpp
   Result<void> load_segments();
   Result<void> recover_newest();
   Result<void> find_next(Segment& newest);
   Result<void> discard(Sequence torn);
+  Result<void> cut_back(Segment& newest, Sequence torn);
+  void count_growth(const Segment& segment, std::uint64_t before);
   void reopen_after_failure();
   Result<void> give_back(const SegmentPtr& segment);
 
@@ -79,8 +91,9 @@ class JournalFiles final : public Journal {
   void failed(const Error& error);
   void update_room();
 
-  // Something behind it is durable: it is never written again (discard()), so that a copy of it stays one.
-  bool is_settled(const Place& place) const { return place.limit.first < durable_next_; }
+  // journal_rewrite.cpp
+  std::optional<Original> find_settled(Sequence from) const;
+  Result<void> exchange(const Original& original, const std::filesystem::path& file, HeldRoom& held);
 
   // journal_read.cpp
   BatchBuilder gather(Sequence from, const BatchBuilder::Limits& limits, std::optional<Error>& stopped) const;
@@ -89,7 +102,8 @@ class JournalFiles final : public Journal {
   SegmentPtr newest() const;
   void drop(const SegmentPtr& segment, const Error& why) const;
   void close_surplus() const;
-  std::optional<SegmentUse> describe(const Place& place) const;
+  Result<SegmentUse> describe(const Place& place) const;
+  void set_bounds(const Place& place, SegmentUse& use) const;
   std::uint64_t sealed_bytes_before(Sequence end) const;
 
   const JournalOptions options_;
@@ -117,7 +131,13 @@ class JournalFiles final : public Journal {
   std::atomic<bool> low_{false};
   std::atomic<std::uint64_t> active_room_bytes_{0};
   std::atomic<std::uint64_t> room_bytes_{0};
+  std::atomic<std::uint64_t> rewrite_room_{0};  // that recompress() waits for
+  std::optional<BlockKey> outgrew_;             // recompress()'s own: the segment whose copy came to more than was thought
+  std::atomic<std::uint64_t> recompressed_segments_{0};
+  std::atomic<std::uint64_t> recompressed_before_bytes_{0};
+  std::atomic<std::uint64_t> recompressed_after_bytes_{0};
 
+  mutable std::mutex exchange_mutex_;  // before segments_mutex_ and a segment's own
   mutable std::mutex segments_mutex_;
   mutable std::vector<SegmentPtr> segments_;  // guarded by segments_mutex_; ascending
 

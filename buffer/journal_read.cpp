@@ -130,6 +130,7 @@ JournalFiles::SegmentPtr JournalFiles::newest() const {
 
 // Forgets a segment that turned out to be recycled or damaged.
 void JournalFiles::drop(const SegmentPtr& segment, const Error& why) const {
+  const std::lock_guard exchanging(exchange_mutex_);
   {
     const std::lock_guard lock(segments_mutex_);
     const auto there = std::find(segments_.begin(), segments_.end(), segment);
@@ -162,13 +163,16 @@ void JournalFiles::close_surplus() const {
   for (const auto& segment : open) segment->try_close();
 }
 
-std::optional<SegmentUse> JournalFiles::describe(const Place& place) const {
+Result<SegmentUse> JournalFiles::describe(const Place& place) const {
   auto use = place.segment->use();
-  if (!use) return std::nullopt;
-  use->first = first_whole(place.segment->name());
+  if (use) set_bounds(place, *use);
+  return use;
+}
+
+void JournalFiles::set_bounds(const Place& place, SegmentUse& use) const {
+  use.first = first_whole(place.segment->name());
   const auto behind = std::min<Sequence>(durable_next_, first_whole(place.limit));
-  use->last = behind > use->first ? behind - 1 : 0;
-  return *use;
+  use.last = behind > use.first ? behind - 1 : 0;
 }
 
 // Of the segments, the newest not among them, all of whose records are before `end`.
@@ -180,7 +184,7 @@ std::uint64_t JournalFiles::sealed_bytes_before(Sequence end) const {
   const auto first_kept = std::upper_bound(segments_.begin() + 1, segments_.end(), end, reaches_end);
   // One that was written anew takes less than the others.
   return std::accumulate(segments_.begin(), first_kept - 1, std::uint64_t{0},
-                         [](std::uint64_t sum, const SegmentPtr& segment) { return sum + segment->disk_bytes(); });
+                         [](std::uint64_t sum, const SegmentPtr& segment) { return sum + segment->file_bytes(); });
 }
 
 std::vector<SegmentUse> JournalFiles::segments() const {
@@ -200,12 +204,25 @@ std::vector<SegmentUse> JournalFiles::segments() const {
   return uses;
 }
 
+// What cannot be read must not keep what comes behind it from being recycled, though everybody is past it and nobody
+// else would find out.
 std::optional<SegmentUse> JournalFiles::oldest_sealed() const {
-  const auto place = find({0, 0});
-  if (!place || place->limit == open_end) return std::nullopt;
-  auto use = describe(*place);
-  if (use && use->last == 0) use->last = use->first;
-  return use;
+  for (;;) {
+    const auto place = find({0, 0});
+    if (!place || place->limit == open_end) return std::nullopt;
+    auto use = describe(*place);
+    if (!use && (use.error().fault == Fault::corrupt || use.error().fault == Fault::not_found)) {
+      drop(place->segment, use.error());
+      continue;
+    }
+    if (!use) {
+      // Its bounds are known from names. It has no time, so it goes by room alone.
+      use = SegmentUse{.path = place->segment->path(), .file_bytes = place->segment->file_bytes()};
+      set_bounds(*place, *use);
+    }
+    if (use->last == 0) use->last = use->first;
+    return *use;
+  }
 }
 
 JournalUse JournalFiles::use() const {
@@ -225,6 +242,11 @@ JournalUse JournalFiles::use() const {
   use.commits = commits_;
   use.committed_records = committed_records_;
   use.failed_commits = failed_commits_;
+  use.recompressed_segments = recompressed_segments_;
+  use.recompressed_before_bytes = recompressed_before_bytes_;
+  use.recompressed_after_bytes = recompressed_after_bytes_;
+  const std::uint64_t waited_for = rewrite_room_;
+  use.rewrite_waits = waited_for > 0 && !folder_->room_to_hold(waited_for);
   use.last_commit = time_from_ms(last_commit_ms_);
   use.last_commit_took = std::chrono::duration_cast<Duration>(std::chrono::microseconds(last_commit_us_));
   use.commit_time = std::chrono::microseconds(commit_us_);

@@ -44,7 +44,7 @@ Result<void> JournalFiles::load_segments() {
   if (!names) return names.error();
   for (const auto name : *names) {
     auto segment = std::make_shared<Segment>(folder_->path_of(name), name, mode);
-    if (const auto use = inspect_file(segment->path())) segment->set_used_bytes(use->used_bytes);
+    if (const auto use = inspect_file(segment->path())) segment->set_use(*use);
     segments_.push_back(std::move(segment));
   }
   return {};
@@ -80,7 +80,7 @@ Result<void> JournalFiles::recover_newest() {
     active_ = last;
     if (discard_ == 0) return {};
     // What cannot be removed just now is hidden by the next commit.
-    if (const auto removed = last->remove_from({discard_, 0})) {
+    if (const auto removed = cut_back(*last, discard_)) {
       discard_ = 0;
     } else {
       log(Level::info, "buffer", "it is discarded later", {{"reason", removed.error().detail}});
@@ -151,9 +151,21 @@ Result<void> JournalFiles::discard(Sequence torn) {
       if (!opened) return opened;
       active_ = last;
     }
-    return last->remove_from({torn, 0});
+    return cut_back(*last, torn);
   }
   return {};
+}
+
+// A segment that was written anew has no page to spare for that: what its file grows by counts against the budget.
+Result<void> JournalFiles::cut_back(Segment& newest, Sequence torn) {
+  const auto before = newest.file_bytes();
+  auto removed = newest.remove_from({torn, 0});
+  count_growth(newest, before);
+  return removed;
+}
+
+void JournalFiles::count_growth(const Segment& segment, std::uint64_t before) {
+  if (const auto after = segment.file_bytes(); after > before) folder_->count_growth(after - before);
 }
 
 // What a failed commit has left on the disk is unknown: the file tells. LMDB refuses to go on with an

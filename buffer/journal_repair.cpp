@@ -2,6 +2,7 @@
 
 #include "buffer/descriptor.h"
 #include "buffer/file_check.h"
+#include "buffer/segment.h"
 #include "buffer/segment_folder.h"
 
 #include <fcntl.h>
@@ -47,9 +48,14 @@ Result<void> check_segments(SegmentFolder& folder, const std::vector<BlockKey>& 
   for (const auto name : names) {
     const auto path = folder.path_of(name);
     auto checked = check_file(path);
+    if (checked) {
+      // Its trees are well; a dictionary that its bundles need may not be.
+      Segment segment(path, name, Segment::Mode::sealed);
+      if (auto opened = segment.open(); !opened) checked = opened.error();
+    }
     if (!checked && checked.error().fault == Fault::corrupt) {
       const auto reason = checked.error().detail;
-      checked = repair_file(path);
+      checked = check_file(path) ? checked : repair_file(path);
       if (checked) {
         report.went_back.push_back(path.filename().string());
       } else if (checked.error().fault == Fault::corrupt) {

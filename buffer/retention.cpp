@@ -76,7 +76,8 @@ bool Retention::may_go(const SegmentUse& oldest) const {
   if (to_ms(oldest.newest) > 0 && oldest.newest + age_ < clock_.now()) return true;
   if (is_moved(tables_.snapshot(), oldest.first, oldest.last)) return true;
   const auto use = journal_.use();
-  if (use.spare && !use.disk_low) return false;
+  // What makes others half as large is worth the oldest that nobody needs.
+  if (use.spare && !use.disk_low) return use.rewrite_waits && oldest.last < smallest_cursor(tables_);
   return when_full_ == WhenFull::drop_oldest || oldest.last < smallest_cursor(tables_);
 }
 

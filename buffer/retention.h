@@ -3,6 +3,7 @@
 //   too old (config.retention)                                    ──► forgotten, read or unread
 //   all of it moved to forward-only destinations (moved.h)        ──► forgotten
 //   room needed, every consumer has read it                       ──► forgotten
+//   room needed to recompress another one, all have read it       ──► forgotten
 //   room low, unread, when_full = "drop_oldest"                   ──► bodies worth least are dropped
 //   room needed, unread, when_full = "drop_oldest"                ──► forgotten
 //   room needed, unread, when_full = "refuse"                     ──► kept; the journal refuses new ones

@@ -28,6 +28,20 @@ Result<void> check_schema_readable(const Tables& tables) {
   return environment ? check(*environment) : Result<void>();
 }
 
+std::uint32_t read_minimum_reader(const Tables& tables) {
+  const auto environment = find_row<schema::Environment>(tables.snapshot(), Table::meta, environment_key);
+  return environment ? environment->minimum_reader() : 0;
+}
+
+Result<void> raise_minimum_reader(Tables& tables, std::uint32_t least) {
+  return tables.write([least](Batch& batch) {
+    auto environment = find_row<schema::Environment>(batch, Table::meta, environment_key).value_or(schema::Environment());
+    if (environment.minimum_reader() >= least) return;
+    environment.set_minimum_reader(least);
+    put_row(batch, Table::meta, environment_key, environment);
+  });
+}
+
 Result<SchemaFound> check_schema(Tables& tables, Time now) {
   SchemaFound found;
   auto environment = find_row<schema::Environment>(tables.snapshot(), Table::meta, environment_key);

@@ -11,10 +11,12 @@
 namespace picket::buffer {
 
 // Raised by one with every field, table or index that is added after a release.
-constexpr std::uint32_t schema_number = 2;
+constexpr std::uint32_t schema_number = 3;
 // The smallest schema number whose binaries can still work with what this binary writes.
 // 2: rows packed into blocks (packed_block.h).
 constexpr std::uint32_t minimum_reader = 2;
+// The smallest whose binaries can read segments that were recompressed (bundle.h). Asked for from the first of them on.
+constexpr std::uint32_t bundle_reader = 3;
 
 struct SchemaFound {
   bool created = false;          // there was nothing before
@@ -24,6 +26,11 @@ struct SchemaFound {
 // Checks that this binary can work with the tables and notes that it writes them from now on. Newer
 // data that it can read is a warning in the log; data that it cannot is Fault::malformed (exit 78).
 Result<SchemaFound> check_schema(Tables& tables, Time now);
+
+// From now on binaries with a smaller schema number than `least` refuse the tables. Durable when it returns.
+Result<void> raise_minimum_reader(Tables& tables, std::uint32_t least);
+// That number, as it is now.
+std::uint32_t read_minimum_reader(const Tables& tables);
 
 // The check alone, for verbs that only look.
 Result<void> check_schema_readable(const Tables& tables);

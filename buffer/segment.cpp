@@ -3,6 +3,7 @@
 #include "buffer/descriptor.h"
 #include "buffer/file_check.h"
 #include "buffer/logger.h"
+#include "buffer/segment_file.h"
 
 #include <fcntl.h>
 
@@ -15,12 +16,9 @@ namespace {
 // Pages that a commit may need beside those of the block: tree pages, the list of free pages.
 constexpr std::uint64_t spare_pages = 16;
 constexpr std::uint64_t overflow_head_bytes = 16;
+constexpr std::uint64_t spare_map_bytes = std::uint64_t{1} << 20;
 
 std::atomic<std::uint64_t> use_counter{0};
-
-std::filesystem::path lock_of(std::filesystem::path path) {
-  return path += "-lock";
-}
 
 }  // namespace
 
@@ -56,7 +54,9 @@ Result<void> Segment::open_file() {
   }
   if (!checked) return unless_recycled(checked.error());
   auto env = Env::open({.path = path_,
-                        .map_bytes = checked->file_bytes,
+                        // A file that was written anew has no page to spare for removing a torn record: it grows,
+                        // while others may watch.
+                        .map_bytes = checked->file_bytes + (mode_ == Mode::sealed ? 0 : spare_map_bytes),
                         .read_only = !writing,
                         .no_lock = !writing && !shared});
   if (!env) return unless_recycled(env.error());
@@ -64,11 +64,43 @@ Result<void> Segment::open_file() {
   if (!table) return table.error();
   blocks_ = *table;
   env_ = *std::move(env);
-  file_bytes_ = checked->file_bytes;
-  used_bytes_ = checked->used_bytes;
+  set_use(*checked);
   checked_ = true;
+  if (auto found = find_dictionary(); !found) {
+    forget_file();
+    return found;
+  }
   open_ = true;
   return {};
+}
+
+// Of the two copies the first that is whole.
+Result<void> Segment::find_dictionary() {
+  const auto txn = ReadTxn::begin(*env_);
+  if (!txn) return txn.error();
+  if (const auto entry = txn->get(blocks_, summary_key)) summary_ = parse_summary(*entry);
+  bool there = false;
+  for (const auto key : {dictionary_key, dictionary_copy_key}) {
+    const auto entry = txn->get(blocks_, key);
+    if (!entry) continue;
+    there = true;
+    const auto dictionary = parse_dictionary(*entry);
+    if (!dictionary) continue;
+    // A copy: a page of a file that is written is used again.
+    dictionary_ = *dictionary;
+    inflate_.emplace(dictionary_);
+    return {};
+  }
+  if (there) return Error{Fault::corrupt, path_.filename().string() + ": its dictionary is damaged"};
+  return {};
+}
+
+void Segment::forget_file() {
+  inflate_.reset();
+  dictionary_ = std::string();
+  summary_.reset();
+  env_.reset();
+  open_ = false;
 }
 
 // The process that writes may take a file away before this one has opened it.
@@ -87,10 +119,35 @@ Result<void> Segment::visit(BlockKey from, const Visitor& visitor) {
     bool there = cursor.seek_before(render_block_key(behind)) || cursor.first();
     for (; there; there = cursor.next()) {
       const auto key = parse_block_key(cursor.key());
-      if (key && !visitor(*key, cursor.value())) break;
+      if (!key) continue;
+      if (!is_bundle(cursor.value())) {
+        if (!visitor(*key, cursor.value())) break;
+        continue;
+      }
+      const auto goes_on = visit_bundle(*key, cursor.value(), from.first, visitor);
+      if (!goes_on) return goes_on.error();
+      if (!*goes_on) break;
     }
     return {};
   });
+}
+
+// What is damaged is given as bytes that are no block.
+Result<bool> Segment::visit_bundle(BlockKey key, std::string_view bytes, Sequence from, const Visitor& visitor) const {
+  const auto bundle = Bundle::parse(bytes);
+  if (!bundle || bundle->head().head.key != key) return visitor(key, {});
+  const auto wanted = bundle->head().dictionary;
+  if (wanted != 0 && (!inflate_ || inflate_->id() != wanted)) {
+    return Error{Fault::corrupt, path_.filename().string() + ": the dictionary that its blocks need is not there"};
+  }
+  Inflater inflater(wanted != 0 ? &*inflate_ : nullptr);
+  std::string block;
+  for (auto i = bundle->group_at(from); i < bundle->groups(); ++i) {
+    const auto group = bundle->group(i);
+    const bool whole = inflater.inflate(group.frame, group.block_bytes, block);
+    if (!visitor({group.first, 0}, whole ? std::string_view(block) : std::string_view())) return false;
+  }
+  return true;
 }
 
 Result<std::optional<Segment::Last>> Segment::last() {
@@ -99,12 +156,12 @@ Result<std::optional<Segment::Last>> Segment::last() {
     const auto txn = ReadTxn::begin(env);
     if (!txn) return txn.error();
     auto cursor = txn->cursor(blocks_);
-    if (!cursor.last()) return Found();
+    if (!cursor.last() || cursor.key().size() <= summary_key.size()) return Found();
     const auto key = parse_block_key(cursor.key());
     if (!key) return Error{Fault::corrupt, path_.filename().string() + ": a key of wrong length"};
-    const auto block = Block::parse(cursor.value());
-    const bool right = block && block->head().key == *key;
-    return Found(Last{*key, right ? Result<BlockHead>(block->head())
+    const auto head = parse_any_head(cursor.value());
+    const bool right = head && head->key == *key;
+    return Found(Last{*key, right ? Result<BlockHead>(*head)
                                   : Error{Fault::corrupt, "the last block is damaged"}});
   });
 }
@@ -119,14 +176,23 @@ Result<SegmentUse> Segment::use() {
                    .file_bytes = file_bytes_,
                    .used_bytes = pages.used_pages * pages.page_bytes};
     auto cursor = txn->cursor(blocks_);
-    if (cursor.first()) {
-      if (const auto block = Block::parse(cursor.value())) use.oldest = block->head().oldest;
+    if (cursor.seek(render_block_key({}))) {
+      if (const auto head = parse_any_head(cursor.value())) use.oldest = head->oldest;
     }
     if (cursor.last()) {
-      if (const auto block = Block::parse(cursor.value())) use.newest = block->head().newest;
+      if (const auto head = parse_any_head(cursor.value())) use.newest = head->newest;
     }
+    if (summary_) use.bytes_before = summary_->bytes_before;
     return use;
   });
+}
+
+Result<std::optional<SegmentSummary>> Segment::summary() {
+  return with_env<std::optional<SegmentSummary>>([&](const Env&) { return Result<std::optional<SegmentSummary>>(summary_); });
+}
+
+Result<std::string> Segment::dictionary() {
+  return with_env<std::string>([&](const Env&) { return Result<std::string>(dictionary_); });
 }
 
 std::uint64_t Segment::room_bytes() const {
@@ -154,8 +220,7 @@ Result<void> Segment::append(BlockKey key,
   const auto number = txn->number();
   auto committed = (*std::move(txn)).commit();
   if (!committed) note_failed_commit(number);
-  const auto use = env_->use();
-  used_bytes_ = use.used_pages * use.page_bytes;
+  note_size();
   return committed;
 }
 
@@ -178,13 +243,21 @@ Result<void> Segment::remove_from(BlockKey key) {
   const auto number = txn->number();
   auto committed = (*std::move(txn)).commit();
   if (!committed) note_failed_commit(number);
+  note_size();
   return committed;
+}
+
+// The file may have grown, also when the commit failed in the end.
+void Segment::note_size() {
+  const auto use = env_->use();
+  used_bytes_ = use.used_pages * use.page_bytes;
+  if (const auto bytes = size_of(path_); bytes > file_bytes_) file_bytes_ = bytes;
 }
 
 Result<void> Segment::open_for_writing() {
   const std::unique_lock lock(mutex_);
-  env_.reset();
-  open_ = false;
+  forget_file();
+  ++generation_;
   checked_ = false;
   mode_ = Mode::writing;
   if (auto settled = settle_file(); !settled) return settled;
@@ -211,8 +284,7 @@ void Segment::note_failed_commit(std::uint64_t transaction) {
 
 void Segment::seal() {
   const std::unique_lock lock(mutex_);
-  env_.reset();
-  open_ = false;
+  forget_file();
   mode_ = Mode::sealed;
   std::error_code ignored;
   std::filesystem::remove(lock_of(path_), ignored);
@@ -220,33 +292,30 @@ void Segment::seal() {
 
 void Segment::replaced() {
   const std::unique_lock lock(mutex_);
-  env_.reset();
-  open_ = false;
+  forget_file();
   checked_ = true;
-  disk_bytes_ = 0;
+  ++generation_;
+  file_bytes_ = 0;
 }
 
-std::uint64_t Segment::disk_bytes() const {
-  if (disk_bytes_ == 0) {
-    std::error_code gone;
-    const auto bytes = std::filesystem::file_size(path_, gone);
-    if (!gone) disk_bytes_ = bytes;
-  }
-  return disk_bytes_;
+std::uint64_t Segment::file_bytes() const {
+  std::uint64_t known = file_bytes_;
+  if (known != 0) return known;
+  const auto bytes = size_of(path_);
+  // Who has looked at another file in its place meanwhile knows better.
+  return file_bytes_.compare_exchange_strong(known, bytes) ? bytes : known;
 }
 
 void Segment::close(bool for_good) {
   const std::unique_lock lock(mutex_);
-  env_.reset();
-  open_ = false;
+  forget_file();
   gone_ = gone_ || for_good;
 }
 
 bool Segment::try_close() {
   const std::unique_lock lock(mutex_, std::try_to_lock);
   if (!lock) return false;
-  env_.reset();
-  open_ = false;
+  forget_file();
   return true;
 }
 

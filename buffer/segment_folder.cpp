@@ -2,7 +2,7 @@
 
 #include "buffer/env.h"
 #include "buffer/logger.h"
-#include "buffer/thread.h"
+#include "buffer/segment_file.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -17,60 +17,7 @@ namespace {
 
 constexpr std::size_t most_free_files = 2;
 constexpr std::uint64_t first_segment_bytes = std::uint64_t{8} << 20;
-constexpr std::size_t fill_step = std::size_t{1} << 20;
 constexpr std::string_view suffix = ".mdb";
-constexpr std::string_view damaged_suffix = ".damaged";
-
-std::filesystem::path lock_of(std::filesystem::path path) {
-  return path += "-lock";
-}
-
-std::uint64_t size_of(const std::filesystem::path& path) {
-  std::error_code failed;
-  const auto bytes = std::filesystem::file_size(path, failed);
-  return failed ? 0 : bytes;
-}
-
-// A folder that cannot be listed is an error and never an empty one: the journal would start over.
-Result<std::vector<std::filesystem::path>> files_in(const std::filesystem::path& folder) {
-  std::vector<std::filesystem::path> files;
-  std::error_code failed;
-  auto entry = std::filesystem::directory_iterator(folder, failed);
-  for (; !failed && entry != std::filesystem::directory_iterator(); entry.increment(failed)) {
-    files.push_back(entry->path());
-  }
-  if (failed) return Error{Fault::unavailable, "list " + folder.string() + ": " + failed.message()};
-  return files;
-}
-
-// Behind the last record of a damaged segment of that name: as its blocks tell, which are found by their
-// heads; with a head that is damaged too, or with none, the most that there can have been.
-Result<Sequence> look_for_blocks(const std::filesystem::path& path, BlockKey name) {
-  constexpr std::size_t step = std::size_t{4} << 20;
-  constexpr std::size_t longest_head = block_head_bytes + max_block_records * block_entry_bytes;
-  const auto file = Descriptor::open(path, O_RDONLY);
-  if (!file) return file.error();
-  const auto size = size_of(path);
-  Sequence after = name.first;
-  bool found = false;
-  std::uint64_t doubtful = 0;
-  for (std::uint64_t at = 0; at < size; at += step) {
-    const auto bytes = file->read_at(at, static_cast<std::size_t>(std::min<std::uint64_t>(step + longest_head, size - at)));
-    if (!bytes) return bytes.error();
-    const std::string_view text = *bytes;
-    for (auto hit = text.find(block_magic); hit < std::min(step, text.size()); hit = text.find(block_magic, hit + 1)) {
-      const auto head = parse_block_head(text.substr(hit));
-      if (!head) {
-        ++doubtful;
-      } else if (head->key.first >= name.first) {  // else left over from the file's life before
-        found = true;
-        after = std::max(after, head->key.first + (head->parts > 1 ? 1 : head->count));
-      }
-    }
-  }
-  if (!found && doubtful == 0) return name.first + size / record_head_bytes;
-  return after + doubtful * max_block_records;
-}
 
 bool is_free(const std::string& name) {
   return name.starts_with("free-") && name.ends_with(suffix);
@@ -84,6 +31,17 @@ bool is_orphaned_lock(const std::filesystem::path& path) {
 }
 
 }  // namespace
+
+Result<std::vector<std::filesystem::path>> files_in(const std::filesystem::path& folder) {
+  std::vector<std::filesystem::path> files;
+  std::error_code failed;
+  auto entry = std::filesystem::directory_iterator(folder, failed);
+  for (; !failed && entry != std::filesystem::directory_iterator(); entry.increment(failed)) {
+    files.push_back(entry->path());
+  }
+  if (failed) return Error{Fault::unavailable, "list " + folder.string() + ": " + failed.message()};
+  return files;
+}
 
 std::string render_segment_name(BlockKey first) {
   std::array<char, 40> name{};
@@ -205,43 +163,17 @@ Result<std::vector<BlockKey>> SegmentFolder::segments() const {
   return names;
 }
 
-std::vector<std::string> SegmentFolder::set_aside_names() const {
-  std::vector<std::string> names;
-  const auto files = files_in(options_.path);
-  if (!files) return names;
-  for (const auto& path : *files) {
-    if (path.extension() == damaged_suffix) names.push_back(path.filename().string());
-  }
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
-Result<Sequence> SegmentFolder::after_damaged(BlockKey newest) const {
-  const auto files = files_in(options_.path);
-  if (!files) return files.error();
-  Sequence after = 1;
-  for (const auto& path : *files) {
-    const auto name = path.filename().string();
-    if (!name.ends_with(damaged_suffix)) continue;
-    const auto key = parse_segment_name(name.substr(0, name.size() - damaged_suffix.size()));
-    if (!key || *key < newest || *key == newest) continue;
-    const auto held = look_for_blocks(path, *key);
-    if (!held) return held.error();
-    after = std::max(after, *held);
-  }
-  return after;
-}
-
 std::filesystem::path SegmentFolder::path_of(BlockKey name) const {
   return options_.path / render_segment_name(name);
 }
 
 Result<void> SegmentFolder::take(BlockKey name) {
+  remove_undeleted();
   if (const auto free = take_from_list(); !free.empty()) {
     auto taken = take_free(free, name);
     if (taken) return taken;
     log(Level::info, "buffer", "free segment not usable", {{"reason", taken.error().detail}});
-    remove(free);
+    discard(free, true);
   }
   // The first is small, so that a start in an empty folder is quick though its pages are written.
   const auto others = segments();
@@ -251,7 +183,7 @@ Result<void> SegmentFolder::take(BlockKey name) {
   if (!made) return made.error();
   auto taken = rename_to(*made, name);
   std::error_code ignored;
-  if (!taken && std::filesystem::exists(*made, ignored)) remove(*made);
+  if (!taken && std::filesystem::exists(*made, ignored)) discard(*made, true);
   return taken;
 }
 
@@ -314,7 +246,7 @@ Result<void> SegmentFolder::retire(BlockKey name) {
     sync_retired();
     return {};
   }
-  const auto free = options_.path / ("free-" + std::to_string(next_number_++) + std::string(suffix));
+  const auto free = make_free_name();
   if (std::rename(path.c_str(), free.c_str()) != 0) return file_error("rename", path);
   free_.push_back(free);
   sync_retired();
@@ -329,156 +261,22 @@ void SegmentFolder::sync_retired() const {
   }
 }
 
-void SegmentFolder::set_aside(BlockKey name, std::string_view reason) {
-  const auto path = path_of(name);
-  auto damaged = path;
-  damaged += damaged_suffix;
-  std::error_code ignored;
-  std::filesystem::remove(lock_of(path), ignored);
-  const auto renamed = rename_durably(path, damaged);
-  log(Level::error, "buffer", "segment is damaged and set aside",
-      {{"file", damaged.string()}, {"reason", reason}, {"renamed", renamed ? "yes" : renamed.error().detail}});
-}
-
 std::filesystem::path SegmentFolder::make_temporary_name() {
   return options_.path / ("new-" + std::to_string(next_number_++) + ".tmp");
 }
 
-Result<void> SegmentFolder::replace(BlockKey name, const std::filesystem::path& file) {
-  bytes_ += size_of(file);
+std::filesystem::path SegmentFolder::make_free_name() {
+  return options_.path / ("free-" + std::to_string(next_number_++) + std::string(suffix));
+}
+
+Result<void> SegmentFolder::replace(BlockKey name, const std::filesystem::path& file, std::uint64_t held) {
+  bytes_ += size_of(file) - held;
   auto replaced = rename_to(file, name);
-  if (!replaced && std::filesystem::exists(file)) remove(file);
+  std::error_code ignored;
+  if (!replaced && std::filesystem::exists(file, ignored)) discard(file, true);
+  held_ -= held;
   disk_.forget();
   return replaced;
-}
-
-bool SegmentFolder::can_take() const {
-  {
-    const std::lock_guard lock(mutex_);
-    if (!free_.empty() || preparing_) return true;
-  }
-  return room_for(options_.segment_bytes);
-}
-
-void SegmentFolder::want_spare() {
-  if (!room_for(options_.segment_bytes)) return;
-  {
-    const std::lock_guard lock(mutex_);
-    if (wanted_ || !free_.empty()) return;
-    wanted_ = true;
-  }
-  wake_.notify_all();
-}
-
-bool SegmentFolder::room_for(std::uint64_t bytes) const {
-  if (bytes_ + bytes > options_.max_bytes) return false;
-  return options_.disk_reserve_bytes == 0 || disk_.free_bytes() >= options_.disk_reserve_bytes + bytes;
-}
-
-// Counts the bytes before they are there, so that two who make files at once keep to the budget.
-bool SegmentFolder::reserve(std::uint64_t bytes) {
-  if (!room_for(bytes)) return false;
-  auto before = bytes_.load();
-  do {
-    if (before + bytes > options_.max_bytes) return false;
-  } while (!bytes_.compare_exchange_weak(before, before + bytes));
-  return true;
-}
-
-bool SegmentFolder::disk_low() const {
-  return options_.disk_reserve_bytes > 0 && disk_.free_bytes() < options_.disk_reserve_bytes;
-}
-
-void SegmentFolder::give_back_free() {
-  if (!disk_low()) return;
-  const std::lock_guard lock(mutex_);
-  std::erase_if(free_, [this](const std::filesystem::path& path) {
-    remove(path);
-    return size_of(path) == 0;
-  });
-}
-
-std::uint64_t SegmentFolder::room_bytes() const {
-  std::uint64_t free = 0;
-  {
-    const std::lock_guard lock(mutex_);
-    free = (free_.size() + (preparing_ ? 1U : 0U)) * options_.segment_bytes;
-  }
-  const std::uint64_t used = bytes_;
-  const auto budget = used < options_.max_bytes ? options_.max_bytes - used : 0;
-  const auto on_disk = disk_.free_bytes();
-  const auto disk = on_disk > options_.disk_reserve_bytes ? on_disk - options_.disk_reserve_bytes : 0;
-  const auto room = options_.disk_reserve_bytes == 0 ? budget : std::min(budget, disk);
-  return room / options_.segment_bytes * options_.segment_bytes + free;
-}
-
-void SegmentFolder::prepare(const std::stop_token& stop) {
-  name_thread("spare segment");
-  std::unique_lock lock(mutex_);
-  while (wake_.wait(lock, stop, [this] { return wanted_; })) {
-    if (free_.empty() && room_for(options_.segment_bytes)) {
-      preparing_ = true;
-      lock.unlock();
-      const auto made = make_spare();
-      if (!made && !stop.stop_requested()) {
-        log(Level::warning, "buffer", "no spare segment", {{"reason", made.error().detail}});
-      }
-      lock.lock();
-      if (made) free_.push_back(*made);
-      preparing_ = false;
-    }
-    wanted_ = false;
-    wake_.notify_all();
-  }
-}
-
-Result<std::filesystem::path> SegmentFolder::make_spare() {
-  const auto made = make_file(options_.segment_bytes, true);
-  if (!made) return made.error();
-  auto free = options_.path / ("free-" + std::to_string(next_number_++) + std::string(suffix));
-  if (auto renamed = rename_durably(*made, free); !renamed) {
-    remove(*made);
-    return renamed.error();
-  }
-  return free;
-}
-
-Result<std::filesystem::path> SegmentFolder::make_file(std::uint64_t bytes, bool zeros) {
-  if (!reserve(bytes)) {
-    return Error{Fault::unavailable, "the journal's disk budget or the disk is used up"};
-  }
-  const auto path = make_temporary_name();
-  auto filled = fill(path, bytes, zeros);
-  if (filled) return path;
-  std::error_code ignored;
-  std::filesystem::remove(path, ignored);
-  bytes_ -= bytes;
-  return filled.error();
-}
-
-Result<void> SegmentFolder::fill(const std::filesystem::path& path, std::uint64_t bytes, bool zeros) {
-  const auto file = Descriptor::open(path, O_RDWR | O_CREAT | O_TRUNC);
-  if (!file) return file.error();
-  if (const int rc = ::posix_fallocate(file->number(), 0, static_cast<off_t>(bytes)); rc != 0) {
-    errno = rc;
-    return file_error("reserve space for", path);
-  }
-  if (auto written = file->write_at(meta_pages_, 0); !written) return written;
-  const std::string nothing(zeros ? fill_step : 0, '\0');
-  const auto stop = preparer_.get_stop_token();
-  for (std::uint64_t at = meta_pages_.size(); zeros && at < bytes;) {
-    if (stop.stop_requested()) return Error{Fault::unavailable, "stopping"};
-    const auto step = std::min<std::uint64_t>(fill_step, bytes - at);
-    if (auto written = file->write_at(std::string_view(nothing).substr(0, step), at); !written) {
-      return written;
-    }
-    at += step;
-    // In small steps: commits share this disk.
-    if (at % (8 * fill_step) < fill_step && ::fdatasync(file->number()) != 0) {
-      return file_error("sync", path);
-    }
-  }
-  return file->sync();
 }
 
 bool SegmentFolder::remove(const std::filesystem::path& path) {

@@ -73,8 +73,21 @@ class SegmentFolder {
 
   // A name for a file that is to become a segment in place of one: of no worth after a crash.
   std::filesystem::path make_temporary_name();
-  // Puts that file in the segment's place, durably. It is removed when that fails.
-  Result<void> replace(BlockKey name, const std::filesystem::path& file);
+  // Counts bytes of such a file before they are written; until let_go() room_bytes() has them as room: they come back.
+  // False when there is no room for them, or they would be what keeps the next segment from being taken.
+  bool hold(std::uint64_t bytes);
+  void let_go(std::uint64_t bytes);
+  // Are they by now what keeps it from that? Then the file is to be removed.
+  bool held_is_in_the_way() const;
+  // Is there room to hold so many?
+  bool room_to_hold(std::uint64_t bytes) const;
+  // Puts that file in the segment's place, durably. It is removed when that fails. `held`: let go of with that.
+  Result<void> replace(BlockKey name, const std::filesystem::path& file, std::uint64_t held = 0);
+  // Removes a file of no worth, which `counted` says whether file_bytes() has. What cannot be removed now takes room and
+  // is removed later: else what a disk refuses for a while would keep its room until the next start.
+  void discard(const std::filesystem::path& path, bool counted);
+  // A segment's file has become so much longer.
+  void count_growth(std::uint64_t bytes) { bytes_ += bytes; }
 
   // Would take() find a free file or room for a new one?
   bool can_take() const;
@@ -82,9 +95,8 @@ class SegmentFolder {
   void want_spare();
   // Is less than the reserve left on the disk? Asks the file system at most once a second.
   bool disk_low() const;
-  // While it is: gives the disk what free files take.
+  // Removes what could not be removed before and, while the disk is low, free files.
   void give_back_free();
-  bool room_for(std::uint64_t bytes) const;  // for a new file, that is
   // What new segments, each of full size, and free files have room for: of the budget and of the disk above its reserve.
   std::uint64_t room_bytes() const;
   std::uint64_t disk_free_bytes() const { return disk_.free_bytes(); }
@@ -93,6 +105,10 @@ class SegmentFolder {
   std::vector<std::string> set_aside_names() const;
 
  private:
+  // For a new file, if so many bytes of what is there were not.
+  bool room_for(std::uint64_t bytes, std::uint64_t given_back = 0) const;
+  bool has_free() const;  // or will in a moment
+  std::filesystem::path make_free_name();
   SegmentFolder(SegmentFolderOptions options, Descriptor writer, Descriptor readers);
   Result<void> count_bytes();
   Result<void> clean_up();
@@ -107,6 +123,7 @@ class SegmentFolder {
   void prepare(const std::stop_token& stop);
   Result<std::filesystem::path> make_spare();
   bool remove(const std::filesystem::path& path);  // false: it is still there
+  void remove_undeleted();
   void sync_retired() const;
 
   const SegmentFolderOptions options_;
@@ -114,8 +131,12 @@ class SegmentFolder {
   Descriptor readers_;
   std::string meta_pages_;  // of an empty LMDB file
   std::atomic<std::uint64_t> bytes_{0};
+  std::atomic<std::uint64_t> held_{0};  // of these, by hold()
   std::atomic<std::uint64_t> next_number_{1};
   DiskGauge disk_;
+
+  std::mutex undeleted_mutex_;
+  std::vector<std::filesystem::path> undeleted_;  // guarded by undeleted_mutex_; counted
 
   mutable std::mutex mutex_;
   std::condition_variable_any wake_;

@@ -2,7 +2,8 @@
 // is its head and meta data, so that everybody still counts it (StoredRecord::dropped()).
 //
 // A block that is damaged, in part or whole, is copied as it is: its damage must not be made good. Records in
-// many parts are copied as well.
+// many parts are copied as well. A segment that holds bundles holds such again, with the same dictionary; one of
+// which a bundle is damaged is not rewritten (Fault::corrupt).
 #pragma once
 
 #include "buffer/block.h"
@@ -23,7 +24,11 @@ struct Rewritten {
   std::uint64_t file_bytes = 0;  // of the new file
 };
 
-// Writes the blocks before `limit` to the new file `to`, and syncs it.
-Result<Rewritten> rewrite_without(Segment& segment, BlockKey limit, const std::filesystem::path& to, const PickRecord& goes);
+// With a body of its own.
+Record copy_of(const StoredRecord& stored);
+
+// Writes the blocks before `limit` to the new file `to`, and syncs it. `room`: as SegmentWriting::room.
+Result<Rewritten> rewrite_without(Segment& segment, BlockKey limit, const std::filesystem::path& to, const PickRecord& goes,
+                                  const std::function<bool(std::uint64_t)>& room = {});
 
 }  // namespace picket::buffer

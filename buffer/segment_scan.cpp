@@ -1,6 +1,8 @@
 #include "buffer/segment_scan.h"
 
 #include "buffer/block.h"
+#include "buffer/bundle.h"
+#include "buffer/dictionary.h"
 #include "buffer/descriptor.h"
 
 #include <fcntl.h>
@@ -16,7 +18,8 @@
 namespace picket::buffer {
 namespace {
 
-constexpr std::string_view block_magic = "PKB1";
+constexpr std::string_view all_magics = "PK";  // block's, bundle's, dictionary's
+constexpr std::size_t least_dictionary_read = std::size_t{1} << 20;
 constexpr std::uint64_t scan_step = std::uint64_t{1} << 20;
 constexpr std::uint64_t page_step = 4096;
 // Above what any block is packed to.
@@ -45,6 +48,7 @@ class SegmentScan {
   }
 
   Result<ScanCounts> give_out(const std::function<bool(const StoredRecord&)>& visit) {
+    for (std::uint32_t i = 0; i < bundles_.size(); ++i) take_bundle(i);
     for (auto& [sequence, parts] : splits_) assemble_later(sequence, parts);
     // What is left of a page that was used again does not count where a whole copy is.
     for (const auto sequence : wrong_) counts_.broken += places_.contains(sequence) ? 0U : 1U;
@@ -75,6 +79,13 @@ class SegmentScan {
     std::uint32_t checksum = 0;
     std::uint32_t parts = 1;
     bool ambiguous = false;
+    // In a group of a bundle: `at` counts from the first record of its block.
+    std::optional<std::uint32_t> bundle = {};
+    std::uint32_t group = 0;
+  };
+  struct FoundBundle {
+    std::uint64_t at = 0;
+    std::size_t bytes = 0;
   };
   using Parts = std::map<std::uint32_t, Place>;
 
@@ -91,19 +102,99 @@ class SegmentScan {
   std::uint64_t look_through(std::string_view text, std::uint64_t begin) {
     std::size_t from = 0;
     for (;;) {
-      const auto found = text.find(block_magic, from);
+      const auto found = text.find(all_magics, from);
       if (found == std::string_view::npos || text.size() - found < block_head_bytes) {
         // A head may begin in the last bytes; what was taken already is not looked at again.
         const bool end = begin + text.size() >= bytes_ || text.size() <= block_head_bytes;
         return begin + std::max(from, end ? text.size() : text.size() - block_head_bytes);
       }
-      const auto taken = take_block(text.substr(found, block_head_bytes), begin + found);
-      from = found + std::max(taken, block_magic.size());
+      const auto taken = take_found(text.substr(found, block_head_bytes), begin + found);
+      from = found + std::max(taken, all_magics.size());
       if (from >= text.size()) return begin + from;
     }
   }
 
-  // The bytes of the block at `at`, 0 when there is none that can be believed.
+  // The bytes of what is at `at`, 0 when there is nothing that can be believed.
+  std::size_t take_found(std::string_view head, std::uint64_t at) {
+    if (head.starts_with(block_magic)) return take_block(head, at);
+    if (is_bundle(head)) return note_bundle(head, at);
+    return head.starts_with(dictionary_magic) ? take_dictionary(at) : 0;
+  }
+
+  std::size_t take_dictionary(std::uint64_t at) {
+    const auto text = file_.read_at(at, std::min<std::uint64_t>(least_dictionary_read, bytes_ - at));
+    const auto dictionary = text ? parse_dictionary(*text) : std::nullopt;
+    if (!dictionary) return 0;
+    dictionaries_.emplace(dictionary_id(*dictionary), std::string(*dictionary));
+    return dictionary_head_bytes + dictionary->size();
+  }
+
+  // Its records are taken when all dictionaries are known.
+  std::size_t note_bundle(std::string_view head, std::uint64_t at) {
+    const std::uint64_t bytes = number_at(head, 24);
+    if (bytes > longest_block_bytes || bytes > bytes_ - at) return 0;
+    const auto text = file_.read_at(at, bytes);
+    if (!text || !Bundle::parse(*text)) return 0;
+    bundles_.push_back({at, static_cast<std::size_t>(bytes)});
+    return bytes;
+  }
+
+  void take_bundle(std::uint32_t number) {
+    const auto text = file_.read_at(bundles_[number].at, bundles_[number].bytes);
+    const auto bundle = text ? Bundle::parse(*text) : Result<Bundle>(Error{Fault::corrupt, {}});
+    if (!bundle) return;
+    const auto first = bundle->head().head.key.first;
+    for (std::uint32_t group = 0; group < bundle->groups(); ++group) {
+      const auto begin = bundle->group(group).first;
+      const auto end = group + 1 < bundle->groups() ? bundle->group(group + 1).first : first + bundle->head().head.count;
+      const auto bytes = inflate(*bundle, group);
+      const auto block = bytes ? Block::parse(*bytes) : Result<Block>(Error{Fault::corrupt, {}});
+      const bool whole = block && block->head().key == BlockKey{begin, 0} && block->head().count == end - begin;
+      for (auto sequence = begin; sequence < end; ++sequence) {
+        if (sequence < range_.first || sequence >= range_.end) continue;
+        const auto i = static_cast<std::size_t>(sequence - begin);
+        if (!whole || !checksum_holds(block->records(i, i + 1), {sequence, 0}, block->checksum(i))) {
+          wrong_.insert(sequence);
+          continue;
+        }
+        note(places_, sequence, {.at = block->begin(i),
+                                 .bytes = static_cast<std::uint32_t>(block->end(i) - block->begin(i)),
+                                 .checksum = block->checksum(i),
+                                 .bundle = number,
+                                 .group = group});
+      }
+    }
+  }
+
+  std::optional<std::string> inflate(const Bundle& bundle, std::size_t group) const {
+    const auto wanted = bundle.head().dictionary;
+    const auto there = dictionaries_.find(wanted);
+    if (wanted != 0 && there == dictionaries_.end()) return std::nullopt;
+    std::optional<InflateDictionary> dictionary;
+    if (wanted != 0) dictionary.emplace(there->second);
+    Inflater inflater(dictionary ? &*dictionary : nullptr);
+    const auto found = bundle.group(group);
+    std::string block;
+    return inflater.inflate(found.frame, found.block_bytes, block) ? std::optional(std::move(block)) : std::nullopt;
+  }
+
+  // The block of the group that was read last is kept: records are given out in their order.
+  Result<std::string> read_bundled(const Place& place) {
+    if (!kept_ || kept_->bundle != place.bundle || kept_->group != place.group) {
+      const auto& found = bundles_[*place.bundle];
+      const auto text = file_.read_at(found.at, found.bytes);
+      const auto bundle = text ? Bundle::parse(*text) : Result<Bundle>(Error{Fault::corrupt, {}});
+      auto bytes = bundle ? inflate(*bundle, place.group) : std::nullopt;
+      if (!bytes) return Error{Fault::corrupt, {}};
+      kept_ = Place{.bundle = place.bundle, .group = place.group};
+      kept_block_ = *std::move(bytes);
+    }
+    const auto block = Block::parse(kept_block_);
+    if (!block) return block.error();
+    return std::string(block->records(0, block->head().count).substr(place.at, place.bytes));
+  }
+
+  // As take_found(), of a block.
   std::size_t take_block(std::string_view head, std::uint64_t at) {
     const std::uint64_t count = number_at(head, 24);
     const std::uint64_t bytes = number_at(head, 28);
@@ -152,7 +243,8 @@ class SegmentScan {
     }
   }
 
-  Result<std::string> read(const Place& place, Sequence sequence) const {
+  Result<std::string> read(const Place& place, Sequence sequence) {
+    if (place.bundle) return read_bundled(place);
     if (place.parts == 1) return file_.read_at(place.at, place.bytes);
     std::string bytes;
     for (const auto& [number, part] : splits_.at(sequence)) {
@@ -169,6 +261,10 @@ class SegmentScan {
   std::map<Sequence, Place> places_;
   std::map<Sequence, Parts> splits_;
   std::set<Sequence> wrong_;
+  std::vector<FoundBundle> bundles_;
+  std::map<std::uint32_t, std::string> dictionaries_;
+  std::optional<Place> kept_;
+  std::string kept_block_;
   ScanCounts counts_;
 };
 

@@ -1,5 +1,5 @@
-// What can still be read of a segment file whose trees are broken: looks for blocks byte by byte,
-// without LMDB, and believes those whose checksums hold.
+// What can still be read of a segment file whose trees are broken: looks for blocks, bundles and dictionaries byte
+// by byte, without LMDB, and believes those whose checksums hold.
 //
 // INVARIANT  A record is given out once, and only when its checksum holds for its sequence. Of one that
 //            is there twice with different bytes, none: what was acknowledged cannot be told.

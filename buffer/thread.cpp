@@ -6,15 +6,25 @@
 #include <unistd.h>
 
 namespace picket {
+namespace {
+
+// On Linux a priority belongs to a thread. A refusal leaves it as it was.
+void set_nice(int nicer) {
+  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), nicer);
+}
+
+}  // namespace
 
 void name_thread(const char* name) {
   ::pthread_setname_np(::pthread_self(), name);
 }
 
 void yield_to_intake() {
-  // On Linux a priority belongs to a thread. A refusal leaves it as it was.
-  constexpr int nicer = 5;
-  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), nicer);
+  set_nice(5);
+}
+
+void yield_to_digest() {
+  set_nice(10);
 }
 
 void run_when_idle() {

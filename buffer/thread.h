@@ -9,6 +9,8 @@ void name_thread(const char* name);
 // Lowers the calling thread's priority, for what can be caught up on later: when the cores are
 // all taken, intake goes first.
 void yield_to_intake();
+// As that, and to those who called that.
+void yield_to_digest();
 
 // The calling thread from now on only gets what no other wants of a processor (SCHED_IDLE), and gives it up
 // at once. For good: without privileges there is no way back.

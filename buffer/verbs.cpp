@@ -103,7 +103,8 @@ ExitCode list(CommandLine& line) {
                       {"oldest_ms", to_ms(segment.oldest)},
                       {"newest_ms", to_ms(segment.newest)},
                       {"file_bytes", segment.file_bytes},
-                      {"used_bytes", segment.used_bytes}});
+                      {"used_bytes", segment.used_bytes},
+                      {"bytes_before", segment.bytes_before}});
     }
     line.out << json::serialize(json::object{{"first", use.first},
                                              {"next", use.next},
@@ -114,7 +115,7 @@ ExitCode list(CommandLine& line) {
     return ExitCode::done;
   }
   line.out << "SEGMENT                             FIRST        LAST  OLDEST                NEWEST"
-              "                    USED MiB   FILE MiB\n";
+              "                    USED MiB   FILE MiB  WAS MiB\n";
   for (const auto& segment : segments) {
     line.out << std::left << std::setw(31) << segment.path.filename().string() << std::right
              << std::setw(10) << segment.first << std::setw(12)
@@ -122,7 +123,12 @@ ExitCode list(CommandLine& line) {
              << std::left << std::setw(22) << render_time(segment.oldest) << std::setw(22)
              << render_time(segment.newest) << std::right << std::fixed << std::setprecision(1)
              << std::setw(12) << static_cast<double>(segment.used_bytes) / 1048576.0 << std::setw(11)
-             << static_cast<double>(segment.file_bytes) / 1048576.0 << '\n';
+             << static_cast<double>(segment.file_bytes) / 1048576.0 << std::setw(9);
+    if (segment.bytes_before > 0) {
+      line.out << static_cast<double>(segment.bytes_before) / 1048576.0 << '\n';
+    } else {
+      line.out << '-' << '\n';
+    }
   }
   line.out << "records " << use.first << " to " << use.next - 1 << ", "
            << static_cast<double>(use.file_bytes) / 1048576.0 << " MiB on disk\n";
@@ -265,7 +271,8 @@ std::vector<Command> buffer_commands() {
       {.name = "journal ls",
        .summary = "list the journal's segments",
        .help = "usage: picket journal ls [--json] [--storage DIR]\n\n"
-               "Lists the segments of the journal with the records they hold. Works while Picket serves.\n\n"
+               "Lists the segments of the journal with the records they hold. WAS: what a segment took before idle\n"
+               "time recompressed it ([storage] recompress). Works while Picket serves.\n\n"
                "Example: picket journal ls --storage ./data\n",
        .flags = {"json"},
        .options = {},
@@ -274,7 +281,7 @@ std::vector<Command> buffer_commands() {
        .summary = "show one record of the journal",
        .help = "usage: picket journal show SEQUENCE [--raw | --json] [--storage DIR]\n\n"
                "Shows what is known of a record, its meta and its body as bytes. --raw writes the body alone,\n"
-               "as it is stored. Exit code 1: there is no such record, or it is damaged.\n\n"
+               "as it is stored: without a coding (0) once its segment was recompressed. Exit code 1: there is no such record, or it is damaged.\n\n"
                "Example: picket journal show 1017 --raw > envelope\n",
        .flags = {"json", "raw"},
        .options = {},

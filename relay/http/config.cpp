@@ -74,4 +74,12 @@ Result<ServerOptions> options_of(const ServerConfig& config) {
   return options;
 }
 
+std::string local_origin(const ServerOptions& options) {
+  std::string host = options.address;
+  if (host == "0.0.0.0") host = "127.0.0.1";
+  if (host == "::") host = "::1";
+  if (host.find(':') != std::string::npos) host = "[" + host + "]";
+  return (options.certificate_file.empty() ? "http://" : "https://") + host + ":" + std::to_string(options.port);
+}
+
 }  // namespace picket::http

@@ -39,4 +39,7 @@ void bind(Settings& settings, ServerConfig& config);
 // Fault::malformed, naming the key, for what bind()'s bounds cannot say.
 Result<ServerOptions> options_of(const ServerConfig& config);
 
+// Where this machine reaches what listens there.
+std::string local_origin(const ServerOptions& options);
+
 }  // namespace picket::http

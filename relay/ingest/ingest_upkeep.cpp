@@ -46,6 +46,9 @@ void Ingest::render_journal(std::string& out) const {
   render_metric(out, "picket_journal_last_commit_seconds", "gauge", seconds(use.last_commit_took));
   render_metric(out, "picket_journal_last_commit_timestamp_seconds", "gauge",
                 seconds(use.last_commit.time_since_epoch()));
+  render_metric(out, "picket_journal_recompressed_segments_total", "counter", use.recompressed_segments);
+  render_metric(out, "picket_journal_recompressed_before_bytes_total", "counter", use.recompressed_before_bytes);
+  render_metric(out, "picket_journal_recompressed_after_bytes_total", "counter", use.recompressed_after_bytes);
   render_metric(out, "picket_journal_full", "gauge", std::uint64_t{use.full ? 1U : 0U});
   render_metric(out, "picket_journal_room_step", "gauge", static_cast<std::uint64_t>(use.step));
   render_metric(out, "picket_journal_room_bytes", "gauge", use.room_bytes);

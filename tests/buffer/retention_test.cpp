@@ -7,6 +7,8 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <filesystem>
+#include <fstream>
 #include <thread>
 
 namespace picket::buffer {
@@ -69,6 +71,37 @@ TEST_F(RetentionTest, MakesRoomOutOfWhatEveryConsumerHasRead) {
   EXPECT_GT(journal_->use().first, 1U);
   EXPECT_LE(journal_->use().first, journal_->segments().back().first);
   EXPECT_EQ(read_journal_floor(*tables_), journal_->use().first);
+}
+
+// Everybody has read past it, so nobody but retention can find out.
+TEST_F(RetentionTest, TheOldestSegmentIsSetAsideWhenItIsDamagedAndTheRingGoesOn) {
+  const auto last = fill();
+  set_cursor("digest", last + 1);
+  const auto segments = journal_->segments();
+  journal_.reset();
+  std::fstream(segments[0].path, std::ios::in | std::ios::out | std::ios::binary).seekp(8192) << std::string(segments[0].file_bytes - 8192, '\xff');
+  journal_ = open_journal(options_, clock_);
+  ASSERT_TRUE(journal_->full());
+  ASSERT_TRUE(retention().run_once());
+  EXPECT_FALSE(journal_->full());
+  ASSERT_EQ(journal_->set_aside().size(), 1U);
+  EXPECT_EQ(journal_->set_aside()[0], segments[0].path.filename().string() + ".damaged");
+  EXPECT_GE(journal_->use().first, segments[1].first);
+}
+
+TEST_F(RetentionTest, TheOldestSegmentGoesWhenItCannotBeReadAndEverybodyHas) {
+  const auto last = fill();
+  set_cursor("digest", last + 1);
+  const auto segments = journal_->segments();
+  journal_.reset();
+  journal_ = open_journal(options_, clock_);
+  std::filesystem::remove(segments[0].path);
+  std::filesystem::create_directory(segments[0].path);  // cannot be opened as a file, whoever tries
+  ASSERT_TRUE(journal_->full());
+  ASSERT_TRUE(retention().run_once());
+  EXPECT_GE(journal_->use().first, segments[1].first);
+  EXPECT_FALSE(std::filesystem::exists(segments[0].path));
+  EXPECT_EQ(journal_->set_aside().size(), 0U);
 }
 
 TEST_F(RetentionTest, RefusesRatherThanForgetWhatAConsumerHasNotRead) {

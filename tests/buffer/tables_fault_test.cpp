@@ -1,6 +1,8 @@
 // The disk fails the last write of a commit, the one that makes it count: LMDB then refuses everything,
-// readers included, until its file is opened anew.
+// readers included, until its file is opened anew. And it has lost pages of a sealed segment.
 #include "buffer/tables.h"
+
+#include "buffer/journal_support.h"
 
 #include "buffer/keys.h"
 #include "support/temp_dir.h"
@@ -27,6 +29,13 @@ std::atomic<int> failing_put_backs{0};
 // Whoever reads next is held up for a while.
 std::atomic<bool> hold_next_read{false};
 std::atomic<bool> held_up{false};
+// The file whose data cannot be read any more; pages of its trees, which are read one by one, can.
+std::atomic<ino_t> rotten_file{0};
+
+bool is_rotten(int file) {
+  struct stat status {};
+  return rotten_file != 0 && ::fstat(file, &status) == 0 && status.st_ino == rotten_file;
+}
 
 using PwriteFunction = ssize_t (*)(int, const void*, size_t, off_t);
 
@@ -56,6 +65,10 @@ extern "C" ssize_t pread(int file, void* to, size_t bytes, off_t offset) {
   if (hold_next_read.exchange(false)) {
     held_up = true;
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  if (bytes > 4 * 4096 && is_rotten(file)) {
+    errno = EIO;
+    return -1;
   }
   return real(file, to, bytes, offset);
 }
@@ -182,6 +195,30 @@ TEST_F(TablesFault, WithLittleOnTheDiskNothingMayGrow) {
   free = 999;
   EXPECT_FALSE(tables->may_grow());
   EXPECT_TRUE(put("k", "a cursor")) << "what is asked for is done all the same";
+}
+
+TEST(SegmentThatTheDiskHasLost, IsNotRecompressedAndEndsNothing) {
+  const testing::TempDir folder;
+  testing::FakeClock clock;
+  const auto journal = testing::open_journal(testing::small_options(folder / "journal"), clock);
+  testing::append_each(*journal, 1, 120, 8'000);
+  const auto segment = journal->segments().front();
+  struct stat status {};
+  ASSERT_EQ(::stat(segment.path.c_str(), &status), 0);
+  const Recompressing how{.open_body = [](const StoredRecord&) { return std::optional<PlainBody>(); },
+                          .may = [](const SegmentUse&) { return Recompressed::What::done; },
+                          .go_on = [] { return true; },
+                          .before_replacing = {}};
+  rotten_file = status.st_ino;
+  const auto lost = journal->recompress(1, how);
+  rotten_file = 0;
+  ASSERT_TRUE(lost);
+  EXPECT_EQ(lost->what, Recompressed::What::left_alone) << lost->reason;
+  EXPECT_GT(lost->next, 1U) << "the next one has its turn";
+  const auto again = journal->recompress(1, how);
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->what, Recompressed::What::done) << again->reason;
+  EXPECT_EQ(testing::read_all(*journal).size(), 120U);
 }
 
 }  // namespace

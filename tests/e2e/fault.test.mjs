@@ -23,7 +23,7 @@ before(async () => {
   const memory = existsSync("/dev/shm") && statfsSync("/dev/shm");
   folder = memory && memory.bavail * memory.bsize > 2 ** 30 ? mkdtempSync("/dev/shm/picket-e2e-") : tempFolder();
   upstream = await new ScriptedUpstream().start();
-  made = new Picket({ storage: join(folder, "made") });
+  made = new Picket({ storage: join(folder, "made"), env: { PICKET_STORAGE_SEGMENT_BYTES: "1MiB" } });
   await made.start(); // so that all tables and the first segment are there
   await made.stop();
 });
@@ -39,6 +39,7 @@ class Run {
     this.character = seed % 8; // as tests/fault/schedule.cpp has it
     this.cuts = this.character >= 5;
     this.lies = this.character === 7;
+    this.recompresses = Math.floor(seed / 8) % 2 === 0;
     this.folder = join(folder, `seed-${seed}`);
     this.storage = join(this.folder, "storage");
     this.armed = join(this.folder, "armed");
@@ -59,6 +60,9 @@ class Run {
       PICKET_SERVER_IO_THREADS: "2", PICKET_UPSTREAM_0_URL: upstream.url, PICKET_UPSTREAM_0_RETRY_MIN: "10ms",
       PICKET_UPSTREAM_0_RETRY_MAX: "100ms",
     };
+    if (this.recompresses) {
+      Object.assign(env, { PICKET_STORAGE_RECOMPRESS: "true", PICKET_STORAGE_RECOMPRESS_AFTER: "0s" });
+    }
     if (withFaults) {
       Object.assign(env, underFaults({ PICKET_FAULT_FOLDER: this.storage, PICKET_FAULT_SEED: String(this.seed),
         PICKET_FAULT_ARMED: this.armed, PICKET_FAULT_LOG: this.faults }));

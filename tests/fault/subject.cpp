@@ -4,11 +4,13 @@
 //
 //   fault_subject run FOLDER SEED ARMED MS [drop]   offers records for so long, prints "ack SEQUENCE NUMBER" for each that
 //                                            was acknowledged; arms the faults once it is up; then takes
-//                                            them back, and prints "well" when it is itself again
+//                                            them back, and prints "smaller" with the number of segments that
+//                                            were recompressed, and "well" when it is itself again
 //   fault_subject check FOLDER [drop]        reads such lines; prints what is wrong, or "right"
 //
 // With `drop` there is little room, somebody who never reads, and retention that drops the oldest: the bodies of
-// every third number first, then whole segments.
+// every third number first, then whole segments. In most seeds segments are recompressed as soon as they are sealed; with `drop`,
+// where that makes room, in every other eight.
 #include "buffer/journal.h"
 #include "buffer/keys.h"
 #include "buffer/retention.h"
@@ -38,15 +40,27 @@ using buffer::Table;
 
 std::string body_of(std::uint64_t number) {
   std::mt19937_64 random(number);
-  const auto size = random() % 20 == 0 ? 100'000 + random() % 200'000 : random() % 5'000;
+  const auto size = random() % 20 == 0 ? 100'000 + random() % 200'000 : random() % 10'000;
   std::string body = std::to_string(number) + " ";
-  while (body.size() < size) body += static_cast<char>('a' + random() % 26);
+  // Runs, so that it can be made smaller.
+  while (body.size() < size) body.append(1 + random() % 8, static_cast<char>('a' + random() % 26));
   return body;
 }
 
 // A record's number is its meta data, so that it is known without a body.
 std::uint64_t number_of(const buffer::StoredRecord& record) { return std::stoull(std::string(record.meta)); }
 bool is_low(std::uint64_t number) { return number % 3 == 0; }
+
+// Every fourth body comes in a coding, which recompressing takes away.
+constexpr std::uint8_t coded = 3;
+std::string turn(std::string body) {
+  for (auto& c : body) c = static_cast<char>(c ^ 0x55);
+  return body;
+}
+bool is_whole(const buffer::StoredRecord& record) {
+  const auto body = body_of(number_of(record));
+  return record.body == (record.coding == coded ? turn(body) : body);
+}
 
 struct Storage {
   Storage(const std::filesystem::path& folder, bool its_drops) : drops(its_drops) {
@@ -58,10 +72,9 @@ struct Storage {
     tables = *std::move(opened);
     buffer::JournalOptions options;
     options.folder = folder / "journal";
-    options.segment_bytes = std::uint64_t{512} << 10;
+    options.segment_bytes = std::uint64_t{256} << 10;
     options.max_bytes = std::uint64_t{32} << 20;
     if (drops) {
-      options.segment_bytes = std::uint64_t{256} << 10;
       options.max_bytes = std::uint64_t{2} << 20;
       options.low_room_bytes = std::uint64_t{512} << 10;
     }
@@ -137,6 +150,29 @@ class Dropper {
   buffer::Retention retention_;
 };
 
+// Of the eight characters that schedules have (schedule.cpp), each with and without; a seed has two lives.
+bool recompresses(std::uint64_t seed, bool drops) {
+  const auto eight = seed / 16;
+  return drops ? eight % 2 == 1 : eight % 4 != 3;
+}
+
+// As soon as segments are sealed, without a thought for anybody.
+void recompress_all(Storage& storage, const std::atomic<bool>& stop) {
+  using What = buffer::Recompressed::What;
+  const auto open_body = [](const buffer::StoredRecord& record) {
+    return record.coding == coded ? std::optional(buffer::PlainBody{turn(std::string(record.body)), 0}) : std::nullopt;
+  };
+  for (Sequence at = 0; !stop;) {
+    const auto done = storage.journal->recompress(at, {.open_body = open_body,
+                                                       .may = [](const buffer::SegmentUse&) { return What::done; },
+                                                       .go_on = [&stop] { return !stop; },
+                                                       .before_replacing = {}});
+    const bool more = done && done->what != What::nothing && done->what != What::no_room;
+    at = more ? done->next : 0;
+    if (!more) std::this_thread::sleep_for(1ms);
+  }
+}
+
 // One line in one write: a kill leaves whole lines.
 void say(const std::string& line) {
   const auto text = line + "\n";
@@ -156,6 +192,8 @@ int run(const std::filesystem::path& folder, std::uint64_t seed, const std::stri
       if (!done || *done == 0) std::this_thread::sleep_for(1ms);
     }
   });
+  std::thread recompressing;
+  if (recompresses(seed, drops)) recompressing = std::thread([&] { recompress_all(storage, stop); });
   std::uint64_t number = seed * 1'000'000;
   std::atomic<std::uint64_t> waiting{0};
   std::atomic<std::uint64_t> acknowledged{0};
@@ -164,7 +202,8 @@ int run(const std::filesystem::path& folder, std::uint64_t seed, const std::stri
     record.received = storage.clock.now();
     const auto its = ++number;
     record.meta = std::to_string(its);
-    record.body = body_of(its);
+    record.coding = its % 4 == 1 ? coded : 0;
+    record.body = record.coding == coded ? turn(body_of(its)) : body_of(its);
     ++waiting;
     const auto offered = storage.journal->offer(std::move(record), [&, its](const Result<Sequence>& result) {
       if (result) say("ack " + std::to_string(*result) + " " + std::to_string(its));
@@ -176,15 +215,16 @@ int run(const std::filesystem::path& folder, std::uint64_t seed, const std::stri
   std::optional<Dropper> dropper;
   std::thread dropping;
   if (drops) {
-    constexpr int until_room_is_low = 130;
     dropper.emplace(storage);
     dropping = std::thread([&] {
       for (; !stop; std::this_thread::sleep_for(1ms)) dropper->run_once();
     });
-    for (int i = 0; i < until_room_is_low; ++i) {
-      offer();
-      while (waiting > 8) std::this_thread::sleep_for(200us);
-    }
+  }
+  // So that there are sealed segments, and with `drop` little room.
+  const int before_faults = drops ? 110 : 40;
+  for (int i = 0; i < before_faults; ++i) {
+    offer();
+    while (waiting > 8) std::this_thread::sleep_for(200us);
   }
   std::ofstream(armed) << "";
   const auto end = std::chrono::steady_clock::now() + how_long;
@@ -202,6 +242,7 @@ int run(const std::filesystem::path& folder, std::uint64_t seed, const std::stri
     offer();
     std::this_thread::sleep_for(2ms);
   }
+  say("smaller " + std::to_string(storage.journal->use().recompressed_segments));
   if (acknowledged > acknowledged_before && consumed > consumed_before) say("well");
   // No clean end: that is what a kill is for.
   ::_exit(0);
@@ -238,7 +279,7 @@ int check(const std::filesystem::path& folder, bool drops) {
     for (const auto& record : batch->records) {
       const auto its = number_of(record);
       const bool may_be_dropped = drops && is_low(its) && record.body.empty();
-      if (record.dropped() ? !may_be_dropped : record.body != body_of(its)) return wrong("record " + std::to_string(record.sequence) + " is not whole");
+      if (record.dropped() ? !may_be_dropped : !is_whole(record)) return wrong("record " + std::to_string(record.sequence) + " is not whole");
       if (!there.emplace(its, record.sequence).second) return wrong("number " + std::to_string(its) + " is there twice");
     }
     if (batch->next <= from) break;

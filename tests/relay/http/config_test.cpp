@@ -95,5 +95,17 @@ TEST(OptionsOf, WantsCertificateAndKeyTogether) {
   EXPECT_TRUE(options_of(config));
 }
 
+TEST(LocalOrigin, WhereItListensIsReachedFromHere) {
+  ServerOptions options;
+  options.port = 3000;
+  options.address = "0.0.0.0";
+  EXPECT_EQ(local_origin(options), "http://127.0.0.1:3000");
+  options.address = "::";
+  EXPECT_EQ(local_origin(options), "http://[::1]:3000");
+  options.address = "198.51.100.7";
+  options.certificate_file = "box.pem";
+  EXPECT_EQ(local_origin(options), "https://198.51.100.7:3000");
+}
+
 }  // namespace
 }  // namespace picket::http
