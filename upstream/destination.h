@@ -112,6 +112,7 @@ class Destination {
     std::uint64_t epoch = 0;  // of the backoff, when it was sent
     std::uint64_t retry_generation = 0;  // the destination's, when it was sent
     std::uint64_t registration = 0;      // likewise, the generation of it
+    bool doubted = false;  // that it was refused once has led to a registration
   };
   // Shipments that go in one request, in the order of its frames.
   struct Batch {
@@ -217,7 +218,7 @@ class Destination {
   void on_registered();
   bool awaits_config(Parcel& parcel, Shipment& shipment);
   void sign(Request& request, Shipment& shipment);
-  bool is_doubted(const Shipment& shipment, const Answer& answer);
+  bool is_doubted(Shipment& shipment, const Answer& answer);
   void note_relay(DestinationStatus& status) const;
 
   // The link: destination_link.cpp.

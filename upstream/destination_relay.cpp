@@ -130,14 +130,19 @@ void Destination::sign(Request& request, Shipment& shipment) {
   request.headers.insert(request.headers.end(), headers.begin(), headers.end());
 }
 
-// Whether the answer says that the upstream has forgotten us, and nothing about what was sent.
-bool Destination::is_doubted(const Shipment& shipment, const Answer& answer) {
+// Whether the answer says that the upstream has forgotten us, and nothing about what was sent. Once for each shipment:
+// what is refused again is refused for itself, however well others fare in between.
+bool Destination::is_doubted(Shipment& shipment, const Answer& answer) {
   if (!relay_ || !answer.failure.empty()) return false;
   auto& registration = relay_->registration();
   if (answer.status / 100 == 2) registration.on_accepted();
   if (answer.status != 401 && answer.status != 403) return false;
+  if (std::exchange(shipment.doubted, !shipment.doubted) && !says_stop(answer.body)) return false;
   const bool was_registered = registration.registered();
-  if (!registration.doubt(shipment.registration, answer.body, Steady::now())) return false;
+  if (!registration.doubt(shipment.registration, answer.body, Steady::now())) {
+    shipment.doubted = false;
+    return false;
+  }
   if (!registration.denied().empty()) {
     on_relay_answered({});
   } else if (was_registered && !registration.registered()) {

@@ -46,11 +46,11 @@ class ForwarderRelayTest : public ForwarderTest {
       const std::lock_guard lock(mutex);
       return answer_about_projects;
     }
-    return {.status = envelope_status};
+    return {.status = received.key == refused_key ? 403 : envelope_status.load()};
   }
   void tell(std::string of_local_key) {
     const std::lock_guard lock(mutex);
-    answer_about_projects.body = R"({"configs":{")" + std::string(local_key) + "\":" + of_local_key + R"(,")" + dsn_key + R"(":{}}})";
+    answer_about_projects.body = R"({"configs":{")" + std::string(local_key) + "\":" + of_local_key + R"(,")" + dsn_key + R"(":{},")" + refused_key + R"(":{}}})";
   }
 
   std::vector<Received> to(std::string_view part) const {
@@ -71,6 +71,7 @@ class ForwarderRelayTest : public ForwarderTest {
   std::atomic<bool> registered{false};
   std::atomic<unsigned> challenge_status{200};
   std::atomic<unsigned> envelope_status{200};
+  const std::string refused_key = "cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd";
   std::string challenge_body = R"({"detail":"Relay is not allowed to register"})";
   std::mutex mutex;
   Reply answer_about_projects{.body = R"({"configs":{"abababababababababababababababab":{},"0123456789abcdef0123456789abcdef":{}}})"};  // guarded by mutex
@@ -167,6 +168,18 @@ TEST_F(ForwarderRelayTest, AKeyThatIsRefusedWhoeverAsksIsHeldAsItWouldBeWithoutA
   envelope_status = 200;
   resume();
   ASSERT_TRUE(soon([&] { return delivered().size() == 1; })) << describe();
+}
+
+TEST_F(ForwarderRelayTest, AKeyThatIsRefusedAmongOthersThatAreNotIsHeldAndTheyGoOn) {
+  auto config = managed_by_url();
+  config.hold_probe = 1h;
+  config.projects = {{"2", "http://" + refused_key + "@127.0.0.1:" + std::to_string(upstream.port()) + "/9"}};
+  tell("{}");
+  start({config});
+  for (int i = 0; i < 200; ++i) post({.project = i % 10 == 0 ? 2U : 1U});
+  ASSERT_TRUE(soon([&] { return delivered().size() == 180 && status().deferred == 20; })) << describe();
+  EXPECT_EQ(status().state, DestinationState::held);
+  EXPECT_LE(to("/challenge/").size(), 30U);
 }
 
 TEST_F(ForwarderRelayTest, WhatIsForADisabledProjectWaitsUntilItIsNot) {
