@@ -85,7 +85,7 @@ Command credentials_command() {
           "Relay has used can be taken over as it is. `generate` makes a new one that only its owner can read:\n"
           "run it as the user that serves. Both print the id and the public key, which the upstream is to know;\n"
           "the secret key stays in the file.\n\n"
-          "example: sudo -u picket picket upstream credentials generate /etc/picket/credentials.json\n",
+          "example: picket upstream credentials generate /etc/picket/credentials.json\n",
           {"json", "overwrite"}, {}, &run, true};
 }
 
