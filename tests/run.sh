@@ -113,7 +113,7 @@ case " $phases " in *" e2e "*)
       [ "$(node -p 'process.versions.node.split(".")[0]')" -ge 20 ] || { agents=""; echo "skipped: agents.test.mjs needs Node.js 20"; }
       say "end to end under ASan and UBSan: real SDKs and clients, mirrors, misuse, verbs"
       PICKET_BINARY=$PWD/build/asan/picket UBSAN_OPTIONS=halt_on_error=1 \
-        end_to_end e2e-asan ../sdk/matrix.test.mjs clients.test.mjs $agents mirror.test.mjs status_sync.test.mjs batches.test.mjs destinations.test.mjs link.test.mjs weather.test.mjs bad_link.test.mjs ledger.test.mjs misuse.test.mjs hostile.test.mjs intake.test.mjs files.test.mjs uploads.test.mjs policy.test.mjs telemetry.test.mjs replay.test.mjs verbs.test.mjs schema.test.mjs service.test.mjs health.test.mjs operations.test.mjs journal.test.mjs recompress.test.mjs upgrade.test.mjs disk.test.mjs
+        end_to_end e2e-asan ../sdk/matrix.test.mjs clients.test.mjs $agents mirror.test.mjs managed.test.mjs status_sync.test.mjs batches.test.mjs destinations.test.mjs link.test.mjs weather.test.mjs bad_link.test.mjs ledger.test.mjs misuse.test.mjs hostile.test.mjs intake.test.mjs files.test.mjs uploads.test.mjs policy.test.mjs telemetry.test.mjs replay.test.mjs verbs.test.mjs schema.test.mjs service.test.mjs health.test.mjs operations.test.mjs journal.test.mjs recompress.test.mjs upgrade.test.mjs disk.test.mjs
       say "killed under load, and on a disk that fails by 200 schedules: the release binary"
       end_to_end e2e-crash crash.test.mjs
       PICKET_FAULT_SHIM=$PWD/build/asan/libpicket_fault.so end_to_end e2e-fault fault.test.mjs

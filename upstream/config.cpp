@@ -51,6 +51,8 @@ void bind(Settings& settings, DestinationConfig& config) {
   settings.text("api_organization", config.api_organization);
   settings.text("api_token", config.api_token);
   settings.text("api_token_file", config.api_token_file);
+  settings.text("relay_credentials_file", config.relay_credentials_file);
+  settings.duration("relay_register_every", config.relay_register_every, milliseconds(0), hours(24));
 }
 
 bool is_token(std::string_view text) {
@@ -104,7 +106,11 @@ Result<std::vector<DestinationConfig>> checked(std::vector<DestinationConfig> co
     const auto routes = make_routes(config);
     if (!routes) return routes.error();
     if (config.name.empty()) config.name = routes->host();
-    if (const auto problem = problem_of(config); !problem.empty()) {
+    auto problem = problem_of(config);
+    if (problem.empty() && config.managed() && !routes->one_origin()) {
+      problem = "a Relay registers with one upstream: with relay_credentials_file all of projects must be at the same address";
+    }
+    if (!problem.empty()) {
       return Error{Fault::malformed, "[[upstream]] \"" + config.name + "\": " + problem};
     }
     if (!names.insert(config.name).second) {

@@ -102,11 +102,19 @@ struct DestinationConfig {
   std::string api_token;
   std::string api_token_file;
 
+  // A Relay's credentials.json: this Picket registers over there as that Relay and signs what it sends. Empty: it does
+  // not. Price: a request for each project's config every five minutes in which something goes to it.
+  std::string relay_credentials_file;
+  // Between two registrations, of two requests each; 0: only when signed requests are refused.
+  Duration relay_register_every = std::chrono::minutes(10);
+
   // When, how fast and how much may be sent.
   LinkConfig link;
 
   bool forward_only() const { return mode == "forward-only"; }
   bool syncs() const { return status_sync != "off"; }
+  // Whether it asks for a registered Relay.
+  bool managed() const { return !relay_credentials_file.empty(); }
 };
 
 void bind(Settings& settings, DestinationConfig& config);

@@ -53,6 +53,7 @@ Destination::Destination(DestinationConfig config, const buffer::Journal& journa
       flight_(config_.max_in_flight),
       backoff_(config_.retry_min, config_.retry_max, flight_.far()),
       probe_(config_, *meter_),
+      relay_(make_relay()),
       coding_(parse_coding(config_.compression)) {
   said_.name = config_.name;
 }
@@ -73,7 +74,7 @@ std::optional<Time> Destination::all_limited_until(Time now) const {
 }
 
 bool Destination::may_start(Time now) const {
-  return !paused_ && !backoff_.waits(Steady::now()) && has_room() && ledger_.settled() + being_written_ < max_unwritten &&
+  return !paused_ && !waits_for_relay() && !backoff_.waits(Steady::now()) && has_room() && ledger_.settled() + being_written_ < max_unwritten &&
          !all_limited_until(now) && !link_.wait(now, Steady::now(), unsent_bytes());
 }
 
@@ -102,6 +103,7 @@ void Destination::pump(CURLM* multi) {
   look_at_link(clock_.now());
   keep_pace();
   probe(multi);
+  pump_relay(multi);
   consider_lanes();
   if (!deferred_full()) no_fresh_before_ = {};
   const int steps = batching() ? batched_steps_per_turn : steps_per_turn;
@@ -299,6 +301,7 @@ void Destination::ship_opened(CURLM* multi, const buffer::StoredRecord& record, 
   if (!note_way(*parcel, instance_)) {
     return refuse(shipment, 0, "it has been sent from here before: the destinations lead in a circle");
   }
+  if (awaits_config(*parcel, shipment)) return;
   send(multi, *parcel, std::move(shipment));
 }
 
@@ -313,6 +316,7 @@ void Destination::send(CURLM* multi, const Parcel& parcel, Shipment shipment) {
   if (!request && shipment.report) return unsent_.put_back(now);
   if (!request && request.error().fault == Fault::unavailable) return wait_for_room(std::move(shipment));
   if (!request) return refuse_unreadable(std::move(shipment), request.error().detail);
+  sign(*request, shipment);
   if (!admit(shipment, *request)) return;
   shipment.coding = request->coding;
   start(multi, *std::move(request), UnderWay{{}, nullptr, std::move(shipment)});
@@ -344,6 +348,7 @@ void Destination::end(CURLM* multi) {
 
 void Destination::abandon(CURLM* multi) {
   probe_.end(multi);
+  end_relay_query(multi);
   for (auto& [transfer, under_way] : under_way_) {
     release(*transfer, under_way);
     transfer->abandon(multi);
@@ -354,44 +359,6 @@ void Destination::abandon(CURLM* multi) {
   // What was granted and not used is given back.
   if (config_.link.max_bytes_per_day > 0 || config_.link.max_bytes_per_month > 0) ledger_.touch();
   bytes_under_way_ = batch_bytes_ = 0;
-}
-
-std::optional<Duration> Destination::wakes_in() const {
-  auto start = starts_in(clock_.now());
-  if (probes()) start = std::min(start.value_or(Duration::max()), probe_.due_in(Steady::now()));
-  if (stopped_.empty()) return start;
-  const auto go_on = link_.ready_in(Steady::now());
-  return std::min(start.value_or(go_on), go_on);
-}
-
-std::optional<Duration> Destination::starts_in(Time now) const {
-  if (paused_ || retired_ || stale_) return std::nullopt;
-  const auto steady = Steady::now();
-  if (backoff_.waits(steady)) return backoff_.left(steady);
-  if (const auto until = all_limited_until(now)) return *until - now;
-  if (const auto wait = link_.wait(now, steady, unsent_bytes())) return wait;
-  if (!may_start(now)) return std::nullopt;
-  if (fresh_may_go(now)) return Duration(0);
-  const bool lanes = lanes_may_go();
-  if (lanes && std::any_of(send_classes.begin(), send_classes.end(), [&](SendClass one) { return lane_may_go(one, now); })) {
-    return Duration(0);
-  }
-  std::optional<Duration> least;
-  const auto consider = [&](Duration wait) {
-    wait = std::max(wait, Duration(0));
-    least = std::min(least.value_or(wait), wait);
-  };
-  for (const Shipment& shipment : retries_) consider(std::chrono::ceil<Duration>(shipment.not_before - steady));
-  if (const auto look = deferred_.next_look()) consider(std::max(*look, now) - now);
-  if (journal_failed_until_ > steady) consider(std::chrono::ceil<Duration>(journal_failed_until_ - steady));
-  if (no_fresh_before_ > now) consider(no_fresh_before_ - now);
-  for (const SendClass one : send_classes) {
-    const Time until = lane_waits_[static_cast<std::size_t>(one)];
-    if (lanes && until > now && !lanes_.lane(one).empty()) consider(until - now);
-  }
-  if (resend_may_go() || (resend_.under_way() && resend_.job().next() >= resend_.job().end())) consider(Duration(0));
-  if (const auto look = unsent_.next_look(); look && link_.allows(SendClass::other)) consider(std::max(*look, now) - now);
-  return least;
 }
 
 }  // namespace picket::upstream

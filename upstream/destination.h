@@ -27,6 +27,7 @@
 #include "upstream/link.h"
 #include "upstream/link_probe.h"
 #include "upstream/limits.h"
+#include "upstream/relay_session.h"
 #include "upstream/resend.h"
 #include "upstream/routes.h"
 #include "upstream/selector.h"
@@ -110,6 +111,8 @@ class Destination {
     relay::Coding coding = relay::Coding::identity;
     std::uint64_t epoch = 0;  // of the backoff, when it was sent
     std::uint64_t retry_generation = 0;  // the destination's, when it was sent
+    std::uint64_t registration = 0;      // likewise, the generation of it
+    bool doubted = false;  // that it was refused once has led to a registration
   };
   // Shipments that go in one request, in the order of its frames.
   struct Batch {
@@ -127,7 +130,7 @@ class Destination {
     std::unique_ptr<Batch> batch = {};  // none: the shipment goes by itself
   };
 
-  // Sending: destination.cpp. Each ship_…() is true when it got something out of the way.
+  // Sending: destination.cpp, and when: destination_wakes.cpp. Each ship_…() is true when it got something out of the way.
   bool may_start(Time now) const;
   bool has_room() const;
   std::optional<Time> all_limited_until(Time now) const;
@@ -157,7 +160,7 @@ class Destination {
   std::optional<Duration> starts_in(Time now) const;
 
   // Many in one request, to a Picket that takes them: destination_batches.cpp.
-  bool batching() const { return offers_.any() && config_.batch == "auto"; }
+  bool batching() const { return offers_.any() && config_.batch == "auto" && !relay_; }
   bool may_pack(const Parcel& parcel, const Shipment& shipment) const;
   bool pack(CURLM* multi, const Parcel& parcel, Shipment& shipment);
   void send_batch(CURLM* multi);
@@ -202,6 +205,21 @@ class Destination {
   void on_connected(CURLM* multi);
   void take_back(CURLM* multi, Transfer& transfer);
   Transfer::Way way(Steady::time_point now) const;
+
+  // Where the upstream asks for a registered Relay: destination_relay.cpp.
+  std::unique_ptr<RelaySession> make_relay();
+  bool relay_may_ask() const;
+  bool waits_for_relay() const;
+  bool relay_fails() const;
+  void pump_relay(CURLM* multi);
+  void end_relay_query(CURLM* multi);
+  void on_relay_answered(const Answer& answer);
+  void on_relay_failed(const std::string& failure);
+  void on_registered();
+  bool awaits_config(Parcel& parcel, Shipment& shipment);
+  void sign(Request& request, Shipment& shipment);
+  bool is_doubted(Shipment& shipment, const Answer& answer);
+  void note_relay(DestinationStatus& status) const;
 
   // The link: destination_link.cpp.
   void look_at_link(Time now);
@@ -261,6 +279,9 @@ class Destination {
   Flight flight_;
   Backoff backoff_;
   LinkProbe probe_;
+  const std::unique_ptr<RelaySession> relay_;  // none where nobody asks for a Relay
+  std::size_t relay_bytes_ = 0;  // that the link has reserved for its question
+  bool relay_news_ = true;       // the next registration is worth a line in the log
   std::string unreached_;  // the origin, when no connection can be made
   Steady::time_point next_reach_look_{};
   std::optional<Steady::time_point> reached_again_;

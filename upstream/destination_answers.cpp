@@ -52,6 +52,7 @@ void Destination::note_answerer(const std::string& address, const Answer& answer
 void Destination::on_answered(Shipment shipment, const Answer& answer, std::uint64_t bytes) {
   note_limits(answer, shipment.label);
   const Judgement judgement = judge(answer);
+  if (is_doubted(shipment, answer)) return shipment.report ? unsent_.put_back(clock_.now()) : take_back(std::move(shipment));
   if (shipment.report) return on_report_answered(judgement.verdict);
   switch (judgement.verdict) {
     case Verdict::delivered: return on_delivered(shipment, bytes);
@@ -358,7 +359,7 @@ DestinationState Destination::state(Time now) const {
   const bool drained = drain_until_ != 0 && passed_cursor() >= drain_until_ && deferred_.size() == 0;
   if (drained) return DestinationState::drained;
   if (!said_.reason.empty()) return DestinationState::held;
-  if (backoff_.failing()) return DestinationState::retrying;
+  if (backoff_.failing() || relay_fails()) return DestinationState::retrying;
   if (link_.status().waits_until) return DestinationState::closed;
   if (limits_.last_until(now)) return DestinationState::limited;
   return drain_until_ != 0 ? DestinationState::draining : DestinationState::running;
@@ -384,6 +385,7 @@ DestinationStatus Destination::status() const {
   status.link.drained_at = said_.link.drained_at;
   status.link.outlived = said_.link.outlived;
   status.link.too_old = said_.link.too_old;
+  note_relay(status);
   return status;
 }
 

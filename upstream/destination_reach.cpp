@@ -37,6 +37,7 @@ void Destination::probe(CURLM* multi) {
 void Destination::look_for_stuck(Steady::time_point now) {
   if (now < next_reach_look_) return;
   next_reach_look_ = now + config_.probe_every;
+  if (relay_ && relay_->is_stuck(now)) unreached_ = routes_.origin();
   for (const auto& [transfer, under_way] : under_way_) {
     if (now - under_way.began < patient_for || !transfer->is_stuck()) continue;
     unreached_ = under_way.shipment.label.target.origin;
@@ -56,11 +57,14 @@ void Destination::on_connected(CURLM* multi) {
     if (probe_.knows_address() && transfer->is_looking_up() && age < patient_with_names) continue;
     stuck.push_back(transfer);
   }
-  const bool was_away = !stuck.empty() || backoff_.failing();
+  const bool relay_stuck = relay_ && relay_->is_stuck(now);
+  if (relay_stuck) end_relay_query(multi);
+  const bool was_away = !stuck.empty() || relay_stuck || backoff_.failing();
   for (auto* const transfer : stuck) take_back(multi, *transfer);
   unreached_.clear();
   if (was_away) reached_again_ = now;
   backoff_.hurry();
+  if (relay_) relay_->hasten(false);
 }
 
 // Connections from before the link was gone may be stuck for as long again; those from before a stranger answered lead to him.

@@ -88,6 +88,7 @@ void Destination::start_anew(const buffer::Tables& tables) {
   held_key_.clear();
   said_ = {};
   said_.name = config_.name;
+  if (relay_) relay_->hasten(true);
   load(tables);
 }
 
@@ -133,6 +134,7 @@ void Destination::look_up(const buffer::Tables& tables) {
     no_fresh_before_ = {};
     hasten_lanes();
     said_.reason.clear();
+    if (relay_) relay_->hasten(true);
     ledger_.touch();
   }
   if (retry_quarantined_ && !ledger_.dirty() && being_written_ == 0) retry_quarantined(tables);

@@ -2,8 +2,10 @@
 
 #include "upstream/answer.h"
 #include "upstream/curl_options.h"
+#include "upstream/relay_session.h"
 #include "upstream/routes.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -165,6 +167,18 @@ Finding check_authorities(const DestinationConfig& config, const std::string& su
   return {Grade::fail, subject + " CA bundle", file + " cannot be read", config.ca_file.empty() ? "install ca-certificates" : "put it there, readable by the service"};
 }
 
+Finding check_credentials(const DestinationConfig& config) {
+  const std::string subject = "upstream " + config.name + " credentials";
+  const std::string& file = config.relay_credentials_file;
+  const auto identity = read_relay_credentials(file);
+  if (!identity) return {Grade::fail, subject, identity.error().detail, "picket upstream credentials generate makes them; the service must be able to read them"};
+  struct stat info{};
+  if (::stat(file.c_str(), &info) == 0 && (info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+    return {Grade::warn, subject, file + " is open to others than its owner", "chmod 600 " + file};
+  }
+  return {Grade::ok, subject, "of relay " + identity->id() + ", public key " + identity->public_key()};
+}
+
 }  // namespace
 
 std::vector<Finding> judge_probe(const DestinationConfig& config, const std::string& origin, const Probe& probe) {
@@ -203,6 +217,7 @@ std::vector<Finding> check_destinations(const std::vector<DestinationConfig>& co
     const auto origins = origins_of(config);
     const bool secure = std::any_of(origins.begin(), origins.end(), [](const std::string& origin) { return origin.starts_with("https:"); });
     if (secure) findings.push_back(check_authorities(config, "upstream " + config.name));
+    if (config.managed()) findings.push_back(check_credentials(config));
     for (const std::string& origin : origins) {
       const auto probe = ask(config, origin + std::string(asked_path), clock, options);
       for (auto& finding : judge_probe(config, origin, probe)) findings.push_back(std::move(finding));

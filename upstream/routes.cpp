@@ -1,5 +1,7 @@
 #include "upstream/routes.h"
 
+#include <algorithm>
+
 namespace picket::upstream {
 namespace {
 
@@ -30,6 +32,12 @@ std::string render_url(const Target& target) {
   return target.origin + "/api/" + std::to_string(target.project) + "/envelope/";
 }
 
+void move_to(Target& target, relay::ProjectId project) {
+  target.dsn.erase(target.dsn.rfind('/') + 1);
+  target.dsn += std::to_string(project);
+  target.project = project;
+}
+
 Target Routes::at(const Place& place, relay::ProjectId project, const relay::ProjectKey& key) const {
   relay::Dsn dsn = place.dsn;
   if (place.keeps_project) dsn.project = project;
@@ -51,6 +59,10 @@ relay::ProjectId Routes::project_there(relay::ProjectId project) const {
   const auto mapped = projects_.find(project);
   const Place& place = mapped == projects_.end() ? rest_ : mapped->second;
   return place.keeps_project ? project : place.dsn.project;
+}
+
+bool Routes::one_origin() const {
+  return std::all_of(projects_.begin(), projects_.end(), [&](const auto& one) { return relay::render_origin(one.second.dsn) == origin(); });
 }
 
 std::string Routes::origin() const {

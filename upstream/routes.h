@@ -21,6 +21,8 @@ struct Target {
   std::string dsn;  // as it stands in a mapped envelope header
 };
 std::string render_url(const Target& target);
+// The same key, of another project over there.
+void move_to(Target& target, relay::ProjectId project);
 
 class Routes {
  public:
@@ -32,6 +34,8 @@ class Routes {
   // Where a local project's records go: its id over there.
   relay::ProjectId project_there(relay::ProjectId project) const;
   std::string host() const;
+  // Whether all of it goes to the same scheme, host, port and path.
+  bool one_origin() const;
   std::string origin() const;  // of what is not in the map: scheme://host[:port]path
 
  private:

@@ -26,7 +26,7 @@ struct Metric {
   std::uint64_t (*value)(const DestinationStatus& status, Time now);
 };
 
-constexpr std::array<Metric, 25> metrics = {{
+constexpr std::array<Metric, 28> metrics = {{
     {"forwarded_envelopes_total", "counter", "Envelopes that the destination has acknowledged.",
      [](const DestinationStatus& s, Time) { return s.forwarded; }},
     {"forwarded_bytes_total", "counter", "Bytes of request bodies that were acknowledged, as sent.",
@@ -75,6 +75,12 @@ constexpr std::array<Metric, 25> metrics = {{
      [](const DestinationStatus& s, Time) { return s.link.outlived; }},
     {"too_old_envelopes_total", "counter", "Of the expired ones, those that the upstream would have refused for their age.",
      [](const DestinationStatus& s, Time) { return s.link.too_old; }},
+    {"relay_registered", "gauge", "1 while the destination knows us as a registered Relay; 0 where none is asked for.",
+     [](const DestinationStatus& s, Time) { return std::uint64_t{s.registered}; }},
+    {"relay_registrations_total", "counter", "Registrations as a Relay that succeeded, since start.",
+     [](const DestinationStatus& s, Time) { return s.registrations; }},
+    {"disabled_keys", "gauge", "Keys of which the destination's project configs say that it takes nothing for them now.",
+     [](const DestinationStatus& s, Time) { return s.disabled_keys; }},
     {"drained_in_seconds", "gauge", "Until nothing waits any more, as estimated; 0 when nothing waits, or when it cannot be said.",
      [](const DestinationStatus& s, Time now) { return s.link.drained_at && *s.link.drained_at > now ? static_cast<std::uint64_t>((*s.link.drained_at - now).count()) / 1'000 : 0; }},
 }};

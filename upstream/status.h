@@ -50,6 +50,9 @@ struct DestinationStatus {
   std::optional<Time> last_attempt;
   std::string last_error;  // empty once an attempt has succeeded
   Duration retry_in{0};
+  bool registered = false;          // as a Relay
+  std::uint64_t registrations = 0;  // that succeeded, since start
+  std::uint64_t disabled_keys = 0;  // of which the upstream says that it takes nothing
   LinkStatus link;
 };
 

@@ -2,6 +2,7 @@
 
 #include "buffer/journal.h"
 #include "buffer/rows.h"
+#include "upstream/credentials_verb.h"
 #include "upstream/ledger.h"
 #include "upstream/life_verbs.h"
 #include "upstream/quarantine_verb.h"
@@ -202,6 +203,7 @@ std::vector<Command> upstream_commands() {
       drain_command(),
       retire_command(),
       quarantine_command(),
+      credentials_command(),
   };
 }
 

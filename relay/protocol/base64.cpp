@@ -1,5 +1,6 @@
 #include "relay/protocol/base64.h"
 
+#include <algorithm>
 #include <cstdint>
 
 namespace picket::relay {
@@ -50,6 +51,14 @@ std::string encode_base64(std::string_view bytes) {
     for (std::size_t i = 0; i < 4; ++i)
       text += i <= taken.size() ? digits[(group >> (18 - 6 * i)) & 63] : '=';
   }
+  return text;
+}
+
+std::string encode_base64_url(std::string_view bytes) {
+  std::string text = encode_base64(bytes);
+  while (text.ends_with('=')) text.pop_back();
+  std::replace(text.begin(), text.end(), '+', '-');
+  std::replace(text.begin(), text.end(), '/', '_');
   return text;
 }
 

@@ -177,6 +177,24 @@ TEST(Routes, MapProjectsToDsnsAndIds) {
   EXPECT_EQ(render_url(*routes->find_target(3, raw_key)), "https://sentry.example.com/api/3/envelope/");
 }
 
+TEST(DestinationConfig, ARelayRegistersWithOneUpstream) {
+  auto config = by_url();
+  EXPECT_FALSE(config.managed());
+  config.relay_credentials_file = "/etc/picket/credentials.json";
+  EXPECT_TRUE(config.managed());
+  config.projects = {{"1", "100"}, {"2", "https://abababababababababababababababab@sentry.example.com/5"}};
+  EXPECT_EQ(refusal(config), "");
+  config.projects.emplace_back("3", "https://abababababababababababababababab@other.example/5");
+  EXPECT_NE(refusal(config).find("same address"), std::string::npos);
+}
+
+TEST(Routes, MoveAKeyToAnotherProjectOfTheSamePlace) {
+  auto target = *make_routes(by_url("http://[::1]:9000/sentry/"))->find_target(99, raw_key);
+  move_to(target, 7);
+  EXPECT_EQ(render_url(target), "http://[::1]:9000/sentry/api/7/envelope/");
+  EXPECT_EQ(target.dsn, "http://" + hex_key + "@[::1]:9000/sentry/7");
+}
+
 TEST(Routes, HaveNoAddressForARecordWithoutAKey) {
   const auto routes = make_routes(by_url());
   ASSERT_TRUE(routes);

@@ -1,8 +1,11 @@
 // A destination that nothing connects to, for longer than any pause of the back-off, and back again.
+#include "relay/protocol/relay_identity.h"
 #include "support/swallower.h"
 #include "upstream/forwarder_fixture.h"
 
+#include <fstream>
 #include <memory>
+#include <string>
 
 namespace picket::upstream {
 namespace {
@@ -19,6 +22,13 @@ class ForwarderReachTest : public ForwarderTest {
     config.max_in_flight = 1;
     return config;
   }
+  DestinationConfig as_relay(DestinationConfig config) {
+    config.relay_credentials_file = (folder / "credentials.json").string();
+    std::ofstream(config.relay_credentials_file) << relay::RelayIdentity::generate().render();
+    return config;
+  }
+  // What a registration, a question about projects and an envelope can all be answered.
+  const Reply relay_upstream{.body = R"({"token":"t","configs":{")" + std::string(32, 'a') + R"(":{}}})"};
   template <class Condition>
   bool until(Condition condition) const {
     for (int i = 0; i < 3'000; ++i) {
@@ -57,6 +67,32 @@ TEST_F(ForwarderReachTest, ARequestThatStillAsksForItsConnectionIsSentAnew) {
   EXPECT_TRUE(until([&] { return status().forwarded == 3; })) << describe();
   EXPECT_EQ(back.requests(), 3U);
   EXPECT_GE(back.connections(), 2U) << "nobody asked but the request itself";
+}
+
+TEST_F(ForwarderReachTest, ARelayRegistersWhenAConnectionCanBeMadeAgain) {
+  const auto port = std::make_unique<testing::Swallower>()->port();
+  post();
+  start({as_relay(far_away(port))});
+  ASSERT_TRUE(until([&] { return status().failures > 0; })) << describe();
+  EXPECT_EQ(status().state, DestinationState::retrying);
+  FakeUpstream back({.port = port});
+  back.answer_with(relay_upstream);
+  EXPECT_TRUE(until([&] { return status().forwarded == 1; })) << describe();
+}
+
+TEST_F(ForwarderReachTest, ARegistrationThatStillAsksForItsConnectionIsBegunAnew) {
+  testing::Swallower silence;
+  silence.swallow();
+  post();
+  auto config = as_relay(far_away(silence.port()));
+  config.connect_timeout = 1h;
+  start({config});
+  std::this_thread::sleep_for(2s);
+  EXPECT_EQ(status().failures, 0U);
+  silence.end();
+  FakeUpstream back({.port = silence.port()});
+  back.answer_with(relay_upstream);
+  EXPECT_TRUE(until([&] { return status().forwarded == 1; })) << describe();
 }
 
 TEST_F(ForwarderReachTest, AnUpstreamThatAnswersBadlyIsLeftToTheBackOff) {

@@ -1,5 +1,6 @@
 #include "upstream/reach_check.h"
 
+#include "relay/protocol/relay_identity.h"
 #include "support/fake_upstream.h"
 #include "support/temp_dir.h"
 
@@ -8,6 +9,8 @@
 #include <algorithm>
 #include <array>
 #include <ctime>
+#include <filesystem>
+#include <fstream>
 
 namespace picket::upstream {
 namespace {
@@ -128,6 +131,22 @@ TEST_F(ReachCheck, AnAuthoritiesFileThatIsNotThereFails) {
   config.url = "https://127.0.0.1:" + std::to_string(upstream.port());
   config.ca_file = folder / "ca.pem";
   EXPECT_EQ(find("upstream hub CA bundle").grade, Grade::fail);
+}
+
+TEST_F(ReachCheck, ARelaysCredentialsAreLookedAtAndTheirSecretIsNotPrinted) {
+  const testing::TempDir folder;
+  const auto file = folder / "credentials.json";
+  config.relay_credentials_file = file;
+  EXPECT_EQ(find("upstream hub credentials").grade, Grade::fail);
+  const auto identity = relay::RelayIdentity::generate();
+  std::ofstream(file) << identity.render();
+  std::filesystem::permissions(file, std::filesystem::perms(0644));
+  EXPECT_EQ(find("upstream hub credentials").grade, Grade::warn);
+  std::filesystem::permissions(file, std::filesystem::perms(0600));
+  const auto found = find("upstream hub credentials");
+  EXPECT_EQ(found.grade, Grade::ok);
+  EXPECT_NE(found.words.find(identity.public_key()), std::string::npos);
+  EXPECT_EQ(found.words.find(identity.render().substr(15, 40)), std::string::npos);
 }
 
 TEST_F(ReachCheck, EveryOriginThatProjectsAreMappedToIsAsked) {
