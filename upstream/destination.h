@@ -112,7 +112,6 @@ class Destination {
     std::uint64_t epoch = 0;  // of the backoff, when it was sent
     std::uint64_t retry_generation = 0;  // the destination's, when it was sent
     std::uint64_t registration = 0;      // likewise, the generation of it
-    bool doubted = false;  // that it was refused once has led to a registration
   };
   // Shipments that go in one request, in the order of its frames.
   struct Batch {
@@ -218,7 +217,7 @@ class Destination {
   void on_registered();
   bool awaits_config(Parcel& parcel, Shipment& shipment);
   void sign(Request& request, Shipment& shipment);
-  bool is_doubted(Shipment& shipment, const Answer& answer);
+  bool is_doubted(const Shipment& shipment, const Answer& answer);
   void note_relay(DestinationStatus& status) const;
 
   // The link: destination_link.cpp.
@@ -281,6 +280,7 @@ class Destination {
   LinkProbe probe_;
   const std::unique_ptr<RelaySession> relay_;  // none where nobody asks for a Relay
   std::size_t relay_bytes_ = 0;  // that the link has reserved for its question
+  std::set<buffer::Sequence> doubted_;  // refused once as if the upstream had forgotten us, and not settled since
   bool relay_news_ = true;       // the next registration is worth a line in the log
   std::string unreached_;  // the origin, when no connection can be made
   Steady::time_point next_reach_look_{};

@@ -132,17 +132,20 @@ void Destination::sign(Request& request, Shipment& shipment) {
 
 // Whether the answer says that the upstream has forgotten us, and nothing about what was sent. Once for each shipment:
 // what is refused again is refused for itself, however well others fare in between.
-bool Destination::is_doubted(Shipment& shipment, const Answer& answer) {
+bool Destination::is_doubted(const Shipment& shipment, const Answer& answer) {
   if (!relay_ || !answer.failure.empty()) return false;
   auto& registration = relay_->registration();
+  const auto sequence = shipment.label.sequence;
   if (answer.status / 100 == 2) registration.on_accepted();
-  if (answer.status != 401 && answer.status != 403) return false;
-  if (std::exchange(shipment.doubted, !shipment.doubted) && !says_stop(answer.body)) return false;
-  const bool was_registered = registration.registered();
-  if (!registration.doubt(shipment.registration, answer.body, Steady::now())) {
-    shipment.doubted = false;
+  if (answer.status != 401 && answer.status != 403) {
+    doubted_.erase(sequence);
     return false;
   }
+  const bool again = doubted_.erase(sequence) > 0;
+  if (again && !says_stop(answer.body)) return false;
+  const bool was_registered = registration.registered();
+  if (!registration.doubt(shipment.registration, answer.body, Steady::now())) return false;
+  doubted_.insert(sequence);
   if (!registration.denied().empty()) {
     on_relay_answered({});
   } else if (was_registered && !registration.registered()) {

@@ -89,6 +89,7 @@ void Destination::start_anew(const buffer::Tables& tables) {
   said_ = {};
   said_.name = config_.name;
   if (relay_) relay_->hasten(true);
+  doubted_.clear();
   load(tables);
 }
 

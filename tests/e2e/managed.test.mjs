@@ -221,7 +221,7 @@ test("an upstream that forgets its Relays, errs, goes down and comes back gets e
   await edge.kill();
   await edge.start();
   later.push(...await send(edge, 10));
-  await until(() => cloud(edge).state === "retrying", { what: "an upstream that is away" });
+  await until(() => /not registered as a Relay/.test(cloud(edge).last_error), { what: "an upstream that is away" });
   await upstream.start(upstream.port);
   await idle(edge);
   assert.deepEqual(upstream.distinct(), [...settled, ...later].sort());
