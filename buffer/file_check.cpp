@@ -24,6 +24,7 @@ constexpr std::size_t tree_bytes = 48;
 // Of a page's and of a node's flags.
 constexpr unsigned branch_page = 1;
 constexpr unsigned leaf_page = 2;
+constexpr unsigned overflow_page = 4;
 constexpr unsigned meta_page = 8;
 constexpr unsigned dirty_page = 0x10;  // left over from memory
 constexpr unsigned value_outside = 1;
@@ -214,6 +215,7 @@ class FileWalk {
     if (outside) {
       const auto pages = (page_head_bytes + value_bytes + meta_.page_bytes - 1) / meta_.page_bytes;
       if (auto claimed = claim(first, pages); !claimed) return claimed;
+      if (auto checked = check_overflow(first, pages); !checked) return checked;
     }
     if (in_free_tree_) {
       const auto list = outside ? file_.read_at(first * meta_.page_bytes + page_head_bytes, value_bytes)
@@ -223,6 +225,16 @@ class FileWalk {
     if ((flags & value_is_tree) == 0) return {};
     return outside || value_bytes != tree_bytes ? Result<void>(corrupt("a table is cut short"))
                                                 : check_tree(parse_tree(value.substr(0, tree_bytes)));
+  }
+
+  // LMDB believes what the head says, and ends the process over one that is marked as being written.
+  Result<void> check_overflow(std::uint64_t first, std::uint64_t pages) const {
+    const auto head = file_.read_at(first * meta_.page_bytes, page_head_bytes);
+    if (!head) return head.error();
+    if (load<std::uint64_t>(*head, 0) != first || load<std::uint16_t>(*head, 10) != overflow_page || load<std::uint32_t>(*head, 12) < pages) {
+      return corrupt("page " + std::to_string(first) + " is not the value's that it should be");
+    }
+    return {};
   }
 
   // A count and so many page numbers, greatest first.
