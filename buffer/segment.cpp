@@ -220,7 +220,7 @@ Result<void> Segment::append(BlockKey key,
   const auto number = txn->number();
   auto committed = (*std::move(txn)).commit();
   if (!committed) note_failed_commit(number);
-  note_size();
+  note_size(static_cast<bool>(committed));
   return committed;
 }
 
@@ -243,14 +243,15 @@ Result<void> Segment::remove_from(BlockKey key) {
   const auto number = txn->number();
   auto committed = (*std::move(txn)).commit();
   if (!committed) note_failed_commit(number);
-  note_size();
+  note_size(static_cast<bool>(committed));
   return committed;
 }
 
-// The file may have grown, also when the commit failed in the end.
-void Segment::note_size() {
+// The file may have grown: past what it was when more is in use than that, and by nobody knows how much when the commit failed.
+void Segment::note_size(bool committed) {
   const auto use = env_->use();
   used_bytes_ = use.used_pages * use.page_bytes;
+  if (committed && used_bytes_ <= file_bytes_) return;
   if (const auto bytes = size_of(path_); bytes > file_bytes_) file_bytes_ = bytes;
 }
 

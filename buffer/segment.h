@@ -106,7 +106,7 @@ class Segment {
   Result<void> find_dictionary();  // REQUIRES: as above
   Result<bool> visit_bundle(BlockKey key, std::string_view bytes, Sequence from, const Visitor& visitor) const;
   void note_failed_commit(std::uint64_t transaction);
-  void note_size();
+  void note_size(bool committed);
   Error unless_recycled(Error why) const;
   template <class Value, class Work>
   Result<Value> with_env(const Work& work);

@@ -261,12 +261,7 @@ Result<Smaller> recompress_segment(Segment& segment, BlockKey limit, const std::
   auto use = segment.use();
   if (!use) return use.error();
   use->last = limit.first;  // or before
-  auto done = write_and_compare(segment, limit, to, work, *use);
-  if (!done) {
-    std::error_code ignored;
-    std::filesystem::remove(to, ignored);
-  }
-  return done;
+  return write_and_compare(segment, limit, to, work, *use);
 }
 
 }  // namespace picket::buffer

@@ -36,7 +36,7 @@ struct Smaller {
 std::uint64_t most_recompressed_bytes(std::uint64_t used_bytes);
 
 // Writes the blocks before `limit` to the new file `to`, syncs it and compares all of it with what is in the segment.
-// Nothing is left of a file for which that fails. Fault::corrupt: the segment is damaged or cannot be read, or the copy differs;
+// What is left of a file for which that fails is the caller's to discard. Fault::corrupt: the segment is damaged or cannot be read, or the copy differs;
 // Fault::too_large: it would hardly be smaller; Fault::unavailable: no room, or told to stop.
 Result<Smaller> recompress_segment(Segment& segment, BlockKey limit, const std::filesystem::path& to, const RecompressWork& work);
 

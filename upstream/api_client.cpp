@@ -80,12 +80,6 @@ void ApiClient::start(CURLM* multi, ApiRequest request, const std::string& token
   busy_ = true;
 }
 
-std::string ApiClient::find_header(const char* name) const {
-  curl_header* header = nullptr;
-  if (curl_easy_header(easy_.get(), name, 0, CURLH_HEADER, -1, &header) != CURLHE_OK) return {};
-  return header->value;
-}
-
 ApiAnswer ApiClient::finish(CURLM* multi, CURLcode code) {
   ApiAnswer answer;
   long status = 0;
@@ -96,10 +90,10 @@ ApiAnswer ApiClient::finish(CURLM* multi, CURLcode code) {
   } else if (code != CURLE_OK) {
     answer.failure = error_[0] != '\0' ? std::string(error_.c_str()) : std::string(curl_easy_strerror(code));
   }
-  answer.content_type = find_header("Content-Type");
-  answer.retry_after = find_header("Retry-After");
-  answer.limit_reset = find_header("X-Sentry-Rate-Limit-Reset");
-  answer.location = find_header("Location");
+  answer.content_type = find_header(easy_.get(), "Content-Type");
+  answer.retry_after = find_header(easy_.get(), "Retry-After");
+  answer.limit_reset = find_header(easy_.get(), "X-Sentry-Rate-Limit-Reset");
+  answer.location = find_header(easy_.get(), "Location");
   answer.body = std::move(body_);
   abandon(multi);
   return answer;

@@ -41,7 +41,6 @@ class ApiClient {
 
  private:
   static std::size_t on_body(char* bytes, std::size_t size, std::size_t count, void* self);
-  std::string find_header(const char* name) const;
 
   const std::string origin_;
   std::unique_ptr<CURL, CloseEasy> easy_;

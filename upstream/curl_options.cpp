@@ -44,4 +44,15 @@ void set_way(CURL* easy, const DestinationConfig& config) {
   }
 }
 
+std::string find_header(CURL* easy, const char* name) {
+  curl_header* header = nullptr;
+  return curl_easy_header(easy, name, 0, CURLH_HEADER, -1, &header) == CURLHE_OK ? header->value : std::string();
+}
+
+bool has_connection(CURL* easy) {
+  long head_bytes = 0;  // sent
+  curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &head_bytes);
+  return head_bytes > 0;
+}
+
 }  // namespace picket::upstream

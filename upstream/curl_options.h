@@ -11,6 +11,7 @@
 #include <curl/curl.h>
 
 #include <cstdlib>
+#include <string>
 
 namespace picket::upstream {
 
@@ -34,5 +35,9 @@ void set_option(CURL* easy, CURLoption option, Value value) {
 CURLM* make_multi();
 void set_limits(CURL* easy, const DestinationConfig& config);
 void set_way(CURL* easy, const DestinationConfig& config);
+// Of the answer: the first header of that name; empty when there is none.
+std::string find_header(CURL* easy, const char* name);
+// Part of the request has been sent: there was a connection to send it on.
+bool has_connection(CURL* easy);
 
 }  // namespace picket::upstream

@@ -67,11 +67,6 @@ std::optional<Time> parse_date(const char* text) {
   return seconds < 0 ? std::nullopt : std::optional(time_from_ms(std::int64_t{seconds} * 1000));
 }
 
-std::string header_of(CURL* easy, const char* name) {
-  curl_header* header = nullptr;
-  return curl_easy_header(easy, name, 0, CURLH_HEADER, -1, &header) == CURLHE_OK ? header->value : std::string();
-}
-
 // "Expire date:Nov 29 20:08:18 2027 GMT" of the peer's own certificate, the first of the chain.
 std::optional<Time> find_expiry(CURL* easy) {
   constexpr std::string_view name = "Expire date:";
@@ -105,9 +100,9 @@ Probe ask(const DestinationConfig& config, const std::string& url, const Clock& 
   long status = 0;
   curl_easy_getinfo(easy.get(), CURLINFO_RESPONSE_CODE, &status);
   probe.status = static_cast<unsigned>(status);
-  probe.content_type = header_of(easy.get(), "Content-Type");
-  probe.location = header_of(easy.get(), "Location");
-  probe.date = parse_date(header_of(easy.get(), "Date").c_str());
+  probe.content_type = find_header(easy.get(), "Content-Type");
+  probe.location = find_header(easy.get(), "Location");
+  probe.date = parse_date(find_header(easy.get(), "Date").c_str());
   probe.certificate_ends = find_expiry(easy.get());
   return probe;
 }

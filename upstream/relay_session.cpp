@@ -53,11 +53,7 @@ class RelaySession::Query final : public CurlTask {
 
   CURL* easy() const { return easy_.get(); }
   std::size_t bytes() const { return bytes_; }
-  bool has_connection() const {
-    long head_bytes = 0;  // sent
-    curl_easy_getinfo(easy_.get(), CURLINFO_REQUEST_SIZE, &head_bytes);
-    return head_bytes > 0;
-  }
+  bool has_connection() const { return upstream::has_connection(easy_.get()); }
   void on_finished(CURLM* multi, CURLcode code) override { owner_.on_finished(multi, code); }
 
   Answer answer(CURLcode code) {
@@ -67,9 +63,9 @@ class RelaySession::Query final : public CurlTask {
     answer.status = static_cast<unsigned>(status);
     if (code != CURLE_OK) answer.failure = error_[0] != '\0' ? std::string(error_.c_str()) : std::string(curl_easy_strerror(code));
     answer.unreached = code != CURLE_OK && !has_connection();
-    answer.content_type = find_header("Content-Type");
-    answer.retry_after = find_header("Retry-After");
-    answer.location = find_header("Location");
+    answer.content_type = find_header(easy_.get(), "Content-Type");
+    answer.retry_after = find_header(easy_.get(), "Retry-After");
+    answer.location = find_header(easy_.get(), "Location");
     answer.body = std::move(answer_);
     return answer;
   }
@@ -80,10 +76,6 @@ class RelaySession::Query final : public CurlTask {
     if (query.answer_.size() + size * count > most_answer_bytes) return 0;  // ends the transfer
     query.answer_.append(bytes, size * count);
     return size * count;
-  }
-  std::string find_header(const char* name) const {
-    curl_header* header = nullptr;
-    return curl_easy_header(easy_.get(), name, 0, CURLH_HEADER, -1, &header) == CURLHE_OK ? header->value : std::string();
   }
 
   RelaySession& owner_;

@@ -62,9 +62,7 @@ void Transfer::on_finished(CURLM* multi, CURLcode code) {
 }
 
 bool Transfer::has_connection() const {
-  long head_bytes = 0;  // sent
-  curl_easy_getinfo(easy_.get(), CURLINFO_REQUEST_SIZE, &head_bytes);
-  return head_bytes > 0;
+  return upstream::has_connection(easy_.get());
 }
 
 std::chrono::microseconds Transfer::duration_of(CURLINFO what) const {
