@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <system_error>
 
 namespace picket::buffer {
@@ -26,6 +27,16 @@ Result<Descriptor> Descriptor::open(const std::filesystem::path& path, int flags
   Descriptor descriptor(::open(path.c_str(), flags | O_CLOEXEC, mode));
   if (!descriptor) return file_error("open", path);
   return descriptor;
+}
+
+Result<Descriptor> Descriptor::nameless(const std::filesystem::path& folder) {
+  auto made = open(folder, O_RDWR | O_TMPFILE, 0600);
+  if (made) return made;
+  std::string name = (folder / "nameless-XXXXXX").string();
+  Descriptor file(::mkostemp(name.data(), O_CLOEXEC));
+  if (!file) return file_error("create a file in", folder);
+  if (::unlink(name.c_str()) != 0) return file_error("remove", name);
+  return file;
 }
 
 Result<std::uint64_t> Descriptor::size() const {

@@ -27,6 +27,9 @@ class Descriptor {
 
   // `flags` as open(2)'s; O_CLOEXEC is added. Fault::not_found when there is no such file.
   static Result<Descriptor> open(const std::filesystem::path& path, int flags, unsigned mode = 0640);
+  // A new file in `folder` that is gone with its last user, for reading and writing: without a name from the start where
+  // the file system can, else for all but a moment.
+  static Result<Descriptor> nameless(const std::filesystem::path& folder);
 
   int number() const { return number_; }
   explicit operator bool() const { return number_ >= 0; }

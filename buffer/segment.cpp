@@ -66,12 +66,24 @@ Result<void> Segment::open_file() {
   env_ = *std::move(env);
   set_use(*checked);
   checked_ = true;
-  if (auto found = find_dictionary(); !found) {
+  auto looked = check_first_block();
+  if (looked) looked = find_dictionary();
+  if (!looked) {
     forget_file();
-    return found;
+    return looked;
   }
   open_ = true;
   return {};
+}
+
+// A disk that lost what emptied a free file, but not its new name, gives the segment that the file was before.
+Result<void> Segment::check_first_block() const {
+  const auto txn = ReadTxn::begin(*env_);
+  if (!txn) return txn.error();
+  auto cursor = txn->cursor(blocks_);
+  const auto key = cursor.seek(render_block_key({})) ? parse_block_key(cursor.key()) : std::nullopt;
+  if (!key || !(*key < name_)) return {};
+  return Error{Fault::corrupt, path_.filename().string() + ": its first record is " + std::to_string(key->first) + ", of a segment that the file was before"};
 }
 
 // Of the two copies the first that is whole.

@@ -44,7 +44,7 @@ class Segment {
   BlockKey name() const { return name_; }
 
   // Opens the file when it is not open. Fault::corrupt: the file is damaged beyond use, or a dictionary that it
-  // needs is; Fault::not_found: it is gone.
+  // needs is, or it holds records from before its name; Fault::not_found: it is gone.
   Result<void> open();
 
   // Calls `visitor` with the block at `from` or the nearest before it (if there is none, the nearest
@@ -103,6 +103,7 @@ class Segment {
   Result<void> open_file();  // REQUIRES: mutex_ is held exclusively
   Result<void> settle_file();  // REQUIRES: as above
   void forget_file();          // REQUIRES: as above
+  Result<void> check_first_block() const;  // REQUIRES: as above
   Result<void> find_dictionary();  // REQUIRES: as above
   Result<bool> visit_bundle(BlockKey key, std::string_view bytes, Sequence from, const Visitor& visitor) const;
   void note_failed_commit(std::uint64_t transaction);

@@ -1,9 +1,7 @@
 #include "buffer/spool.h"
 
-#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/statvfs.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <string>
@@ -18,17 +16,6 @@ constexpr std::size_t trusted_bytes = std::size_t{64} << 10;
 
 Error full(std::string why) {
   return {Fault::unavailable, std::move(why)};
-}
-
-// Nameless from the start where the file system can, else for all but a moment.
-Result<Descriptor> make_nameless(const std::filesystem::path& folder) {
-  auto made = Descriptor::open(folder, O_RDWR | O_TMPFILE, 0600);
-  if (made) return made;
-  std::string name = (folder / "body-XXXXXX").string();
-  Descriptor file(::mkostemp(name.data(), O_CLOEXEC));
-  if (!file) return file_error("create a file in", folder);
-  if (::unlink(name.c_str()) != 0) return file_error("remove", name);
-  return file;
 }
 
 struct Mapping {
@@ -57,7 +44,7 @@ Result<std::shared_ptr<Spool>> Spool::open(const SpoolOptions& options) {
 }
 
 Result<SpoolFile> Spool::create(Purpose purpose) {
-  auto file = make_nameless(options_.folder);
+  auto file = Descriptor::nameless(options_.folder);
   if (!file) return file.error();
   return SpoolFile(*std::move(file), SpoolRoom(shared_from_this(), purpose));
 }

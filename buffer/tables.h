@@ -257,6 +257,7 @@ class Tables {
   // May what only adds rows be written? On a full disk what is left is for deletes and cursors.
   bool may_grow() const;
   EnvUse use() const { return opened()->env.use(); }
+  std::filesystem::path folder() const { return options_.path.parent_path(); }
 
   // The keys of `issues`, `issue_counters` (both the issue's number) that batches after transaction
   // `from` up to `to` touched, with repetitions; nothing when that is no longer known.

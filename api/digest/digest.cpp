@@ -200,6 +200,8 @@ Result<std::size_t> Digest::run_once() {
 void Digest::tick() {
   constexpr Duration every(1000);
   constexpr Duration expire_every(60'000);
+  constexpr Duration expire_tags_every(std::int64_t{24} * 3600 * 1000);
+  constexpr std::size_t most_tags = 5000;
   constexpr Duration on_the_way(2000);  // of what was received and is not yet in the journal
   constexpr std::size_t most = 1000;
   const auto now = clock_.now();
@@ -222,10 +224,17 @@ void Digest::tick() {
       });
       if (!marked) return report(marked.error());
     }
-    if (backlog_ || now - expired_ < expire_every) return;
-    const auto done = expire(tables_, now, most);
-    if (!done) return report(done.error());
-    if (*done) expired_ = now;
+    if (backlog_) return;
+    if (now - expired_ >= expire_every) {
+      const auto done = expire(tables_, now, most);
+      if (!done) return report(done.error());
+      if (*done) expired_ = now;
+    }
+    if (now - tags_expired_ >= expire_tags_every) {
+      const auto done = tag_expiry_.step(tables_, now, most_tags);
+      if (!done) return report(done.error());
+      if (*done) tags_expired_ = now;
+    }
   } catch (const std::exception& failure) {
     report({Fault::malformed, failure.what()});
   }

@@ -16,6 +16,7 @@
 #include "api/digest/digest_pace.h"
 #include "api/digest/ownership.h"
 #include "api/digest/parsed_batch.h"
+#include "api/digest/tag_expiry.h"
 #include "buffer/clock.h"
 #include "buffer/journal.h"
 #include "buffer/result.h"
@@ -102,6 +103,8 @@ class Digest {
   Duration stretch_{};     // from when to when the records of the last batch were received
   Time ticked_{};
   Time expired_{};
+  TagExpiry tag_expiry_;
+  Time tags_expired_{};  // when a pass ended
   bool resting_ = false;    // nothing came for a while
   std::size_t worked_ = 0;  // records since memory was given back
   Duration backoff_{};  // before the next attempt, after one that failed

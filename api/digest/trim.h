@@ -1,5 +1,5 @@
-// Removes the rows of events whose payload the journal has let go of. Issues, their counts and tags
-// stay: they are what is known of what was.
+// Removes the rows of events whose payload the journal has let go of. Issues and their counts
+// stay, and tags for 90 days (tag_expiry.h): they are what is known of what was.
 #pragma once
 
 #include "buffer/journal.h"

@@ -130,17 +130,20 @@ IssueColumn ColumnSet::make(std::uint64_t id, std::string_view issue_row, std::s
   column.handled_known = issue.handled_known();
   column.unhandled = issue.unhandled();
   column.listed = issue.merged_into() == 0;
-  column.text_at = static_cast<std::uint32_t>(texts_.size());
   if (!lean_) {
-    const auto& signature = issue.text_signature();
-    const auto parts = signature.size() / signature_part;
-    if (parts * signature_part == signature.size() && parts <= std::numeric_limits<std::uint8_t>::max()) {
-      column.signature_parts = static_cast<std::uint8_t>(parts);
-      texts_ += signature;
+    auto kept = issue.text_signature();
+    const auto parts = kept.size() / signature_part;
+    const bool whole = parts * signature_part == kept.size() && parts <= std::numeric_limits<std::uint8_t>::max();
+    if (!whole) kept.clear();
+    kept += render_texts(issue);
+    column.text_at = static_cast<std::uint32_t>(texts_.size());
+    column.text_bytes = static_cast<std::uint32_t>(kept.size());
+    column.signature_parts = whole ? static_cast<std::uint8_t>(parts) : std::uint8_t{0};
+    if (!texts_.append(kept)) {
+      drop_all_texts();
+      column.text_at = column.text_bytes = column.signature_parts = 0;
     }
-    texts_ += render_texts(issue);
   }
-  column.text_bytes = static_cast<std::uint32_t>(texts_.size() - column.text_at);
   count(column, counters_row);
   return column;
 }
@@ -183,12 +186,13 @@ void ColumnSet::tidy() {
     unlisted_ = 0;
   }
   if (unused_text_bytes_ < (std::size_t{64} << 10) || unused_text_bytes_ < texts_.size() / 2) return;
-  std::string kept;
+  buffer::GrowingText kept;
+  if (texts_.in_file() && !kept.move_to_file(folder_, most_file_bytes_)) return drop_all_texts();
   kept.reserve(texts_.size() - unused_text_bytes_);
   for (auto& column : issues_) {
-    const auto text = kept_of(column);
-    column.text_at = static_cast<std::uint32_t>(kept.size());
-    kept += text;
+    const auto at = static_cast<std::uint32_t>(kept.size());
+    if (!kept.append(kept_of(column))) return drop_all_texts();
+    column.text_at = at;
   }
   texts_ = std::move(kept);
   unused_text_bytes_ = 0;
@@ -196,13 +200,19 @@ void ColumnSet::tidy() {
 
 void ColumnSet::drop_all_texts() {
   lean_ = true;
-  texts_ = std::string();
+  texts_ = {};
   unused_text_bytes_ = 0;
   for (auto& column : issues_) column.text_at = column.text_bytes = column.signature_parts = 0;
 }
 
+void ColumnSet::move_texts(const std::filesystem::path& folder, std::size_t most_bytes) {
+  folder_ = folder;
+  most_file_bytes_ = most_bytes;
+  if (!texts_.move_to_file(folder, most_bytes)) drop_all_texts();
+}
+
 std::size_t ColumnSet::bytes() const {
-  return issues_.capacity() * sizeof(IssueColumn) + texts_.capacity() + word_bytes_;
+  return issues_.capacity() * sizeof(IssueColumn) + texts_.memory_bytes() + word_bytes_;
 }
 
 IssueColumns::Shown IssueColumns::with(const buffer::Tables& tables,
@@ -224,10 +234,10 @@ bool IssueColumns::follow(const buffer::Tables& tables, const buffer::Snapshot& 
     too_many_ = 0;
   }
   // Far fewer than when the texts were left out.
-  const bool shrunk = set_.lean() && set_.bytes() < most_bytes_ / 4;
+  const bool shrunk = set_.lean() && set_.bytes() < room_.bytes / 4;
   const auto touched = transaction_ == 0 || shrunk ? std::nullopt : tables.issues_touched(transaction_, newest);
   if (!touched) {
-    if (!read_all(snapshot)) return false;
+    if (!read_all(tables, snapshot)) return false;
   } else {
     std::vector<std::uint64_t> ids;
     ids.reserve(touched->size());
@@ -238,30 +248,37 @@ bool IssueColumns::follow(const buffer::Tables& tables, const buffer::Snapshot& 
     set_.tidy();
   }
   transaction_ = newest;
-  if (fits()) return true;
+  if (fits(tables)) return true;
   too_many_ = snapshot.entries(Table::issues);
   transaction_ = 0;
   set_ = {};
   return false;
 }
 
-// Leaves the texts out where they are too much. False where that is not enough.
-bool IssueColumns::fits() {
-  if (set_.lean() || set_.bytes() <= most_bytes_) return set_.bytes() <= most_lean_bytes_;
-  set_.drop_all_texts();
-  return set_.bytes() <= most_lean_bytes_;
+void IssueColumns::take_texts_out(const buffer::Tables& tables) {
+  if (room_.file_bytes > 0 && tables.may_grow()) {
+    set_.move_texts(tables.folder(), room_.file_bytes);
+  } else {
+    set_.drop_all_texts();
+  }
 }
 
-bool IssueColumns::read_all(const buffer::Snapshot& snapshot) {
+// Takes the texts out of memory where they are too much. False where that is not enough.
+bool IssueColumns::fits(const buffer::Tables& tables) {
+  if (!set_.without_texts() && set_.bytes() > room_.bytes) take_texts_out(tables);
+  return set_.bytes() <= (set_.without_texts() ? most_bytes_without_texts_ : room_.bytes);
+}
+
+bool IssueColumns::read_all(const buffer::Tables& tables, const buffer::Snapshot& snapshot) {
   set_ = {};
   transaction_ = 0;
   // Grown by hand: doubling would overshoot the budget.
   const auto entries = snapshot.entries(Table::issues);
-  if (entries * sizeof(IssueColumn) > most_lean_bytes_) {
+  if (entries * sizeof(IssueColumn) > most_bytes_without_texts_) {
     too_many_ = entries;
     return false;
   }
-  if (entries * sizeof(IssueColumn) > most_bytes_) set_.drop_all_texts();
+  if (entries * sizeof(IssueColumn) > room_.bytes) take_texts_out(tables);
   set_.issues_.reserve(entries + entries / 16 + 64);
   auto counters = snapshot.cursor(Table::issue_counters);
   bool counting = counters.first();
@@ -271,7 +288,7 @@ bool IssueColumns::read_all(const buffer::Snapshot& snapshot) {
     const bool own = counting && counters.key() == issues.key();
     auto column = set_.make(id_of(issues.key()), issues.value(), own ? counters.value() : std::string_view());
     if (column.listed) set_.issues_.push_back(column);
-    if (!fits()) {
+    if (!fits(tables)) {
       too_many_ = entries;
       set_ = {};
       return false;

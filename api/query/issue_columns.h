@@ -3,19 +3,21 @@
 // reads them all again when that is not known (first use, a long silence, another process writing).
 //
 // INVARIANT  What with() shows agrees exactly with the snapshot it returns: the newest commit.
-// INVARIANT  At most `most_bytes` are kept. Where that is not enough, the texts are left out, for
-//            up to three times as much (lean()): half a million issues with the usual 20 MiB. Where that
-//            is not enough nothing is kept, and callers walk the tables (scan()), chunk by chunk
-//            through the same view.
+// INVARIANT  At most ColumnRoom's `bytes` of memory are taken. Where that is not enough, the texts go to a file, for up to
+//            three times as much without them: half a million issues with the usual 20 MiB. Where the file would be
+//            too long, or the disk is full, they are left out (lean()). Where all that is not enough nothing is kept, and
+//            callers walk the tables (scan()), chunk by chunk through the same view.
 // THREADS    All members from any thread; with() holds a lock while `use` runs, which must be brief.
 #pragma once
 
 #include "api/digest/issue_texts.h"
+#include "buffer/growing_text.h"
 #include "buffer/schema/rows.pb.h"
 #include "buffer/tables.h"
 
 #include <atomic>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <mutex>
 #include <optional>
@@ -69,6 +71,11 @@ class IssueTexts {
 };
 std::string render_texts(const schema::Issue& issue);
 
+struct ColumnRoom {
+  std::size_t bytes = std::size_t{20} << 20;
+  std::size_t file_bytes = std::size_t{512} << 20;  // of texts, on the disk; 0: they stay in memory
+};
+
 class ColumnSet;
 
 // Walks the issues of `projects`, newest last seen first, in chunks of at most `chunk`; stops when
@@ -93,6 +100,7 @@ class ColumnSet {
     return lean_ || wanted.may_be_in(kept_of(column).substr(0, signature_bytes(column)));
   }
   bool lean() const { return lean_; }  // without texts
+  bool without_texts() const { return lean_ || texts_.in_file(); }  // in memory
   const std::string& word(std::uint32_t number) const { return words_[number]; }
   std::span<const IssueColumn> issues() const { return issues_; }
   const IssueColumn* find(std::uint64_t id) const;  // REQUIRES: the set of IssueColumns; nullptr: not there
@@ -104,19 +112,22 @@ class ColumnSet {
   static constexpr std::size_t signature_part = 16;
   static std::size_t signature_bytes(const IssueColumn& column) { return signature_part * column.signature_parts; }
   std::string_view kept_of(const IssueColumn& column) const {
-    return std::string_view(texts_).substr(column.text_at, column.text_bytes);
+    return texts_.view().substr(column.text_at, column.text_bytes);
   }
   std::uint32_t number_of(std::string_view word);
   IssueColumn* find_own(std::uint64_t id) { return const_cast<IssueColumn*>(find(id)); }
   void insert(IssueColumn column);
   void drop_text(const IssueColumn& column) { unused_text_bytes_ += column.text_bytes; }
   void drop_all_texts();
+  void move_texts(const std::filesystem::path& folder, std::size_t most_bytes);  // to a file; else drops them
   void tidy();
-  std::size_t bytes() const;
+  std::size_t bytes() const;  // of memory
 
   std::vector<IssueColumn> issues_;  // ascending by id
   bool lean_ = false;
-  std::string texts_;  // of each issue the signature of its further texts, then its own
+  std::filesystem::path folder_;    // where texts_ has its file, once it has one
+  std::size_t most_file_bytes_ = 0;
+  buffer::GrowingText texts_;  // of each issue the signature of its further texts, then its own
   std::size_t unused_text_bytes_ = 0;
   std::size_t unlisted_ = 0;
   std::vector<std::string> words_;
@@ -126,7 +137,7 @@ class ColumnSet {
 
 class IssueColumns {
  public:
-  explicit IssueColumns(std::size_t most_bytes = std::size_t{20} << 20) : most_bytes_(most_bytes), most_lean_bytes_(3 * most_bytes) {}
+  explicit IssueColumns(ColumnRoom room = {}) : room_(room), most_bytes_without_texts_(3 * room.bytes) {}
 
   struct Shown {
     buffer::Snapshot snapshot;
@@ -138,12 +149,13 @@ class IssueColumns {
 
  private:
   bool follow(const buffer::Tables& tables, const buffer::Snapshot& snapshot);
-  bool read_all(const buffer::Snapshot& snapshot);
+  bool read_all(const buffer::Tables& tables, const buffer::Snapshot& snapshot);
   void read_one(const buffer::Snapshot& snapshot, std::uint64_t id);
-  bool fits();
+  void take_texts_out(const buffer::Tables& tables);
+  bool fits(const buffer::Tables& tables);
 
-  const std::size_t most_bytes_;
-  const std::size_t most_lean_bytes_;
+  const ColumnRoom room_;
+  const std::size_t most_bytes_without_texts_;
   std::atomic<bool> lean_ = false;
   std::mutex mutex_;
   ColumnSet set_;                // guarded by mutex_

@@ -56,9 +56,8 @@ struct IssuePage {
 
 class IssueSearch {
  public:
-  explicit IssueSearch(std::size_t most_cache_bytes = std::size_t{20} << 20,
-                       std::chrono::milliseconds deadline = std::chrono::seconds(5))
-      : columns_(most_cache_bytes), deadline_(deadline) {}
+  explicit IssueSearch(ColumnRoom room = {}, std::chrono::milliseconds deadline = std::chrono::seconds(5))
+      : columns_(room), deadline_(deadline) {}
 
   // Fault::malformed for a query that makes no sense (400), Fault::unavailable past the deadline.
   Result<IssuePage> find(const buffer::Tables& tables, const IssueRequest& request);

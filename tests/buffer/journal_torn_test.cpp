@@ -298,6 +298,27 @@ TEST_F(JournalDamage, ALostNewestSegmentWithABrokenBlockLeavesRoomForWhatThatHel
   EXPECT_LE(next, 40 + max_block_records);
 }
 
+// Seed 2295 of tests/fault/journal_faults.py: the disk said that it had synced the pages that empty a free file, kept the
+// rename that made it the newest segment, and lost the pages with the power. No segment could follow it.
+TEST_F(JournalDamage, ANewestSegmentThatIsStillTheOneTheFileWasBeforeIsSetAside) {
+  files_[segments_.back()] = files_[segments_.front()];
+  options_.next_at_least = 41;
+  const auto journal = reopen();
+  EXPECT_EQ(journal->set_aside(), std::vector<std::string>{segments_.back() + ".damaged"});
+  const auto first = append(*journal, record_of(41));
+  EXPECT_GE(first, 41U);
+  // Over several segments.
+  for (std::uint64_t i = 1; i <= 40; ++i) EXPECT_EQ(append(*journal, record_of(41 + i, 10'000)), first + i);
+  EXPECT_EQ(read_all(*journal).size(), first_of(segments_.back()) - 1 + 41);
+}
+
+TEST_F(JournalDamage, ASealedSegmentThatIsStillTheOneTheFileWasBeforeIsSetAsideWhenItIsRead) {
+  files_[segments_[1]] = files_[segments_[0]];
+  const auto journal = reopen();
+  EXPECT_EQ(read_all(*journal).size(), 40 - (first_of(segments_[2]) - first_of(segments_[1])));
+  EXPECT_EQ(journal->set_aside(), std::vector<std::string>{segments_[1] + ".damaged"});
+}
+
 TEST_F(JournalDamage, OneBrokenMetaPageCostsAtMostTheLastCommit) {
   for (const std::size_t slot : {0U, 1U}) {
     const auto saved = files_;

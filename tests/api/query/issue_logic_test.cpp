@@ -119,7 +119,7 @@ TEST_F(IssueLogic, AgreesWithReadingEveryIssue) {
   ASSERT_TRUE(tables->write([&](buffer::Batch& batch) {
     for (const auto& issue : issues) put(batch, issue);
   }));
-  IssueSearch walking(1);  // keeps no columns
+  IssueSearch walking({.bytes = 1});  // keeps no columns
   for (int round = 0; round < 120; ++round) {
     const auto wanted = random_query(random, 4);
     Ids expected;

@@ -59,7 +59,7 @@ TEST_F(IssueTables, MoreChangesThanAreRememberedAreReadAnew) {
 TEST_F(IssueTables, TheCacheAgreesWithTheTablesAfterAnyHistory) {
   std::mt19937 random(7);
   const auto pick = [&](std::uint64_t below) { return random() % below; };
-  IssueSearch walking(1);  // keeps nothing
+  IssueSearch walking({.bytes = 1});  // keeps nothing
   std::vector<std::uint64_t> removed;
   for (int step = 0; step < 150; ++step) {
     const auto id = 1 + pick(40);
@@ -147,7 +147,7 @@ TEST_F(IssueTables, TextsThatAnIssueDoesNotShowAreFoundBothWays) {
       buffer::put_row(batch, buffer::Table::issues, buffer::Key().u64(id), row);
     }));
   }
-  IssueSearch walking(1);  // keeps nothing
+  IssueSearch walking({.bytes = 1});  // keeps nothing
   const Ids needles = {40, 36, 32, 30, 28, 24, 20, 16, 12, 10, 8, 4};
   for (auto* each : {&search, &walking}) {
     EXPECT_EQ(find(*each, request("needle")), needles);
@@ -206,7 +206,7 @@ TEST_F(IssueTables, WhatMemoryDecidesAndWhatRowsDecideStandInOneOrder) {
 
 TEST_F(IssueTables, ADeadlineEndsASearch) {
   put({.id = 1, .title = "x", .last_seen_ms = 10});
-  IssueSearch impatient(std::size_t{1} << 20, std::chrono::milliseconds(0));
+  IssueSearch impatient({}, std::chrono::milliseconds(0));
   const auto page = impatient.find(*tables, request(""));
   ASSERT_FALSE(page);
   EXPECT_EQ(page.error().fault, Fault::unavailable);

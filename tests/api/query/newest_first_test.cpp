@@ -58,7 +58,7 @@ class NewestFirst : public IssueTables {
   }
 
   // No deadline: it is the answers that are compared, however busy the machine.
-  IssueSearch search{std::size_t{20} << 20, std::chrono::minutes(10)};
+  IssueSearch search{ColumnRoom{}, std::chrono::minutes(10)};
   int stopped_early_ = 0;
 };
 
@@ -123,7 +123,7 @@ TEST_F(NewestFirst, PagesThroughTheWholeListRepeatAndMissNothing) {
 
 // Without room for the columns the same order is followed in the tables.
 TEST_F(NewestFirst, TablesThatDoNotFitInMemoryGiveTheSamePages) {
-  IssueSearch walking(1, std::chrono::minutes(10));
+  IssueSearch walking({.bytes = 1}, std::chrono::minutes(10));
   auto wanted = request("t1");
   for (int pages = 0; pages < 3; ++pages) {
     const auto page = walking.find(*tables, wanted);
@@ -138,11 +138,17 @@ TEST_F(NewestFirst, TablesThatDoNotFitInMemoryGiveTheSamePages) {
 }
 
 // So many that their texts find no room, but the columns do.
-TEST_F(NewestFirst, ColumnsWithoutTextsGiveTheSameAnswers) {
-  constexpr std::size_t room = 1'000'000;
+class WithoutTextsInMemory : public NewestFirst, public ::testing::WithParamInterface<std::size_t> {};
+INSTANTIATE_TEST_SUITE_P(, WithoutTextsInMemory, ::testing::Values(std::size_t{0}, std::size_t{100'000}, std::size_t{512} << 20));
+
+TEST_P(WithoutTextsInMemory, SearchesGiveTheSameAnswers) {
+  const ColumnRoom room{.bytes = 1'000'000, .file_bytes = GetParam()};
   IssueColumns columns(room);
   bool shown = false;
-  columns.with(*tables, [&](const ColumnSet& set, const buffer::Reader&) { shown = set.lean() && set.issues().size() == count; });
+  columns.with(*tables, [&](const ColumnSet& set, const buffer::Reader&) {
+    const bool file_is_long_enough = GetParam() > 1'000'000;
+    shown = set.without_texts() && set.lean() != file_is_long_enough && set.issues().size() == count;
+  });
   ASSERT_TRUE(shown) << "the room is not such that only the columns fit";
   IssueSearch lean(room, std::chrono::minutes(10));
   for (const auto* query : {"t1", "!t1", "title:t2", "t1 OR color:red", "error.type:t3 level:error", "has:culprit", "!has:error.type", "message:*2",
@@ -164,8 +170,11 @@ TEST_F(NewestFirst, ColumnsWithoutTextsGiveTheSameAnswers) {
   }
 }
 
-TEST_F(IssueTables, TextsAreLeftOutWhenTheyGrowTooLargeAndComeBack) {
-  IssueSearch small(60'000, std::chrono::minutes(10));
+class LongTexts : public IssueTables, public ::testing::WithParamInterface<std::size_t> {};
+INSTANTIATE_TEST_SUITE_P(, LongTexts, ::testing::Values(std::size_t{0}, std::size_t{70'000}, std::size_t{1} << 20));
+
+TEST_P(LongTexts, GoToAFileOrAreLeftOutWhenThereAreTooManyAndComeBack) {
+  IssueSearch small({.bytes = 60'000, .file_bytes = GetParam()}, std::chrono::minutes(10));
   const auto titled = [](std::uint64_t id, std::size_t bytes) {
     return TestIssue{.id = id, .title = "needle" + std::to_string(id) + std::string(bytes, 'x'), .last_seen_ms = static_cast<std::int64_t>(id)};
   };
@@ -176,6 +185,12 @@ TEST_F(IssueTables, TextsAreLeftOutWhenTheyGrowTooLargeAndComeBack) {
   put({.id = 33, .title = "another", .last_seen_ms = 33});
   EXPECT_EQ(find(small, request("needle33x")), Ids{});
   EXPECT_EQ(find(small, request("another")), Ids{33});
+  // So often that what is no longer needed has to be cleared away.
+  for (std::size_t i = 0; i < 100; ++i) {
+    put(titled(34, 2'000 + i));
+    ASSERT_EQ(find(small, request("needle34x")), Ids{34});
+  }
+  EXPECT_EQ(find(small, request("needle35x")), Ids{35});
   for (std::uint64_t id = 21; id <= 60; ++id) remove(id);
   EXPECT_EQ(find(small, request("needle7x")), Ids{7});
   EXPECT_EQ(find(small, request("another")), Ids{});

@@ -309,7 +309,7 @@ TEST_F(IssuesTest, HashesNameTheirLatestEvent) {
 }
 
 TEST_F(IssuesTest, ATableTooLargeForTheCacheIsWalkedInstead) {
-  issues_api_.issue_search = std::make_shared<query::IssueSearch>(1);
+  issues_api_.issue_search = std::make_shared<query::IssueSearch>(query::ColumnRoom{.bytes = 1});
   for (int i = 0; i < 5; ++i) error("E" + std::to_string(i), R"(,"tags":{"n":")" + std::to_string(i) + "\"}");
   error("E1");
   EXPECT_EQ(listed("query=&limit=3"), (Titles{"E1", "E4", "E3"}));
@@ -320,7 +320,7 @@ TEST_F(IssuesTest, ATableTooLargeForTheCacheIsWalkedInstead) {
 
 TEST_F(IssuesTest, ASearchPastItsDeadlineSaysSo) {
   error("Alpha");
-  issues_api_.issue_search = std::make_shared<query::IssueSearch>(std::size_t{1} << 20, std::chrono::milliseconds(0));
+  issues_api_.issue_search = std::make_shared<query::IssueSearch>(query::ColumnRoom{}, std::chrono::milliseconds(0));
   const auto answer = get(organization_path("issues/"));
   EXPECT_EQ(answer.status, 408U);
   EXPECT_NE(answer.detail().find("too long"), std::string::npos);
