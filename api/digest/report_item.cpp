@@ -13,7 +13,7 @@ namespace {
 using relay::DataCategory;
 using relay::Outcome;
 
-std::string_view text_member(JsonObject object, std::string_view name, TextArena& arena, std::size_t most) {
+std::string_view trimmed_member(JsonObject object, std::string_view name, TextArena& arena, std::size_t most) {
   JsonElement found;
   if (object[name].get(found) != simdjson::SUCCESS) return {};
   return without_outer_space(text_of(found, arena, {most, 0}));
@@ -43,14 +43,14 @@ void read_user_report_item(EnvelopeContext& context, const relay::Item& item, st
   const auto payload = root ? object_of(*root) : std::nullopt;
   if (!payload) return context.count(DataCategory::user_report, Outcome::invalid, "invalid_json", 1);
   auto& text = context.batch.text;
-  const auto named = relay::parse_event_id(text_member(*payload, "event_id", text, 64));
+  const auto named = relay::parse_event_id(trimmed_member(*payload, "event_id", text, 64));
   const auto id = named ? std::optional(*named) : context.header_id;
   if (!id) return context.count(DataCategory::user_report, Outcome::invalid, "invalid_json", 1);
   context.batch.user_reports.push_back({.place = context.place(index),
                                         .event_id = *id,
-                                        .name = text_member(*payload, "name", text, 128),
-                                        .email = text_member(*payload, "email", text, 75),
-                                        .comments = text_member(*payload, "comments", text, 4096)});
+                                        .name = trimmed_member(*payload, "name", text, 128),
+                                        .email = trimmed_member(*payload, "email", text, 75),
+                                        .comments = trimmed_member(*payload, "comments", text, 4096)});
   add_raw(context, item, index, id);
   count_accepted(context, item);
 }
@@ -85,17 +85,17 @@ void read_trace_attachment(EnvelopeContext& context, const relay::Item& item, st
   const auto meta = root ? object_of(*root) : std::nullopt;
   if (!meta) return refuse_trace_attachment(context, item);
   auto& text = context.batch.text;
-  const auto own = relay::parse_event_id(text_member(*meta, "attachment_id", text, 64));
-  const auto named = relay::parse_event_id(text_member(*meta, "trace_id", text, 64));
+  const auto own = relay::parse_event_id(trimmed_member(*meta, "attachment_id", text, 64));
+  const auto named = relay::parse_event_id(trimmed_member(*meta, "trace_id", text, 64));
   const auto trace = named ? named : relay::parse_event_id(trace_of_envelope(context.header));
   if (!own || !trace) return refuse_trace_attachment(context, item);
   count_accepted(context, item);
-  const auto name = text_member(*meta, "filename", text, 256);
+  const auto name = trimmed_member(*meta, "filename", text, 256);
   context.batch.attachments.push_back({.place = context.place(index),
                                        .event_id = *trace,
                                        .name = name.empty() ? std::string_view("Unnamed Attachment") : name,
                                        .type = "trace.attachment",
-                                       .content_type = text_member(*meta, "content_type", text, 128),
+                                       .content_type = trimmed_member(*meta, "content_type", text, 128),
                                        .bytes = parts->body.size(),
                                        .sha1 = text.keep(sha1_of(parts->body)),
                                        .trace_item = text.keep(relay::raw_bytes(*own)),
