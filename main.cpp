@@ -280,6 +280,7 @@ ExitCode serve(CommandLine& line) {
     return ExitCode::unavailable;
   }
   picket.server = *std::move(server);
+  picket.api->issue_search->read_ahead(*picket.tables);
   const std::string_view scheme = options->certificate_file.empty() ? "http" : "https";
   // In one write: scripts wait for this line.
   std::cerr << "listening on " + std::string(scheme) + "://" + options->address + ":" + std::to_string(picket.server->port()) + "\n";

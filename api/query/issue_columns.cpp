@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <thread>
 
 namespace picket::query {
 namespace {
@@ -215,17 +216,31 @@ std::size_t ColumnSet::bytes() const {
   return issues_.capacity() * sizeof(IssueColumn) + texts_.memory_bytes() + word_bytes_;
 }
 
+void IssueColumns::catch_up(const buffer::Tables& tables, const std::stop_token& stop) {
+  const std::lock_guard lock(mutex_);
+  follow(tables, tables.snapshot(), stop);
+}
+
+bool IssueColumns::is_free(std::chrono::milliseconds at_most) {
+  constexpr std::chrono::milliseconds step(5);
+  for (auto waited = std::chrono::milliseconds::zero();; waited += step) {
+    if (const std::unique_lock lock(mutex_, std::try_to_lock); lock) return true;
+    if (waited >= at_most) return false;
+    std::this_thread::sleep_for(step);
+  }
+}
+
 IssueColumns::Shown IssueColumns::with(const buffer::Tables& tables,
                                        const std::function<void(const ColumnSet&, const buffer::Reader&)>& use) {
   const std::lock_guard lock(mutex_);
   Shown shown{tables.snapshot()};
-  shown.complete = follow(tables, shown.snapshot);
+  shown.complete = follow(tables, shown.snapshot, {});
   lean_.store(set_.lean(), std::memory_order_relaxed);
   if (shown.complete) use(set_, shown.snapshot);
   return shown;
 }
 
-bool IssueColumns::follow(const buffer::Tables& tables, const buffer::Snapshot& snapshot) {
+bool IssueColumns::follow(const buffer::Tables& tables, const buffer::Snapshot& snapshot, const std::stop_token& stop) {
   const auto newest = snapshot.transaction();
   if (transaction_ == newest && transaction_ != 0) return true;
   if (too_many_ != 0) {
@@ -237,7 +252,7 @@ bool IssueColumns::follow(const buffer::Tables& tables, const buffer::Snapshot& 
   const bool shrunk = set_.lean() && set_.bytes() < room_.bytes / 4;
   const auto touched = transaction_ == 0 || shrunk ? std::nullopt : tables.issues_touched(transaction_, newest);
   if (!touched) {
-    if (!read_all(tables, snapshot)) return false;
+    if (!read_all(tables, snapshot, stop)) return false;
   } else {
     std::vector<std::uint64_t> ids;
     ids.reserve(touched->size());
@@ -269,7 +284,7 @@ bool IssueColumns::fits(const buffer::Tables& tables) {
   return set_.bytes() <= (set_.without_texts() ? most_bytes_without_texts_ : room_.bytes);
 }
 
-bool IssueColumns::read_all(const buffer::Tables& tables, const buffer::Snapshot& snapshot) {
+bool IssueColumns::read_all(const buffer::Tables& tables, const buffer::Snapshot& snapshot, const std::stop_token& stop) {
   set_ = {};
   transaction_ = 0;
   // Grown by hand: doubling would overshoot the budget.
@@ -288,8 +303,9 @@ bool IssueColumns::read_all(const buffer::Tables& tables, const buffer::Snapshot
     const bool own = counting && counters.key() == issues.key();
     auto column = set_.make(id_of(issues.key()), issues.value(), own ? counters.value() : std::string_view());
     if (column.listed) set_.issues_.push_back(column);
-    if (!fits(tables)) {
-      too_many_ = entries;
+    const bool fit = fits(tables);
+    if (!fit || stop.stop_requested()) {
+      too_many_ = fit ? 0 : entries;
       set_ = {};
       return false;
     }

@@ -16,12 +16,14 @@
 #include "buffer/tables.h"
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <mutex>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -145,11 +147,15 @@ class IssueColumns {
   };
   // Whether the last with() showed columns without texts.
   bool lean() const { return lean_.load(std::memory_order_relaxed); }
+  // Reads what with() would have to. Where that is everything, `stop` ends it early.
+  void catch_up(const buffer::Tables& tables, const std::stop_token& stop = {});
+  // Whether nobody keeps others from it for longer than `at_most`, as who reads everything does.
+  bool is_free(std::chrono::milliseconds at_most);
   Shown with(const buffer::Tables& tables, const std::function<void(const ColumnSet&, const buffer::Reader&)>& use);
 
  private:
-  bool follow(const buffer::Tables& tables, const buffer::Snapshot& snapshot);
-  bool read_all(const buffer::Tables& tables, const buffer::Snapshot& snapshot);
+  bool follow(const buffer::Tables& tables, const buffer::Snapshot& snapshot, const std::stop_token& stop);
+  bool read_all(const buffer::Tables& tables, const buffer::Snapshot& snapshot, const std::stop_token& stop);
   void read_one(const buffer::Snapshot& snapshot, std::uint64_t id);
   void take_texts_out(const buffer::Tables& tables);
   bool fits(const buffer::Tables& tables);

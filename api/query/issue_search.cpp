@@ -3,6 +3,7 @@
 #include "api/query/issue_plan.h"
 #include "api/query/issue_states.h"
 #include "api/query/last_seen_walk.h"
+#include "buffer/thread.h"
 
 #include <algorithm>
 #include <cmath>
@@ -187,6 +188,11 @@ Error too_slow() {
   return Error{Fault::unavailable, "The search took too long; name a project, a shorter period or fewer wildcards."};
 }
 
+IssuePage page_of(buffer::Snapshot snapshot, Collector collector) {
+  auto cut = std::move(collector).page();
+  return {std::move(snapshot), std::move(cut.issues), cut.hits, cut.has_previous, cut.has_next};
+}
+
 // Without columns in memory; newest first, so that a list by date ends early. False when it is too late.
 bool collect_all(const buffer::Reader& reader, const IssueRequest& request, Collector& collector, const Deadline& deadline) {
   const bool ordered = request.sort == IssueSort::date;
@@ -198,6 +204,15 @@ bool collect_all(const buffer::Reader& reader, const IssueRequest& request, Coll
     return more && !late;
   });
   return !late;
+}
+
+Result<IssuePage> walk(const buffer::Tables& tables, const IssueRequest& request, Deadline& deadline) {
+  auto snapshot = tables.snapshot();
+  auto plan = make_plan(snapshot, request, false, true);
+  if (!plan) return plan.error();
+  Collector collector(request, *plan);
+  if (!collect_all(snapshot, request, collector, deadline) || !collector.decide(snapshot, deadline)) return too_slow();
+  return page_of(std::move(snapshot), std::move(collector));
 }
 
 }  // namespace
@@ -213,13 +228,29 @@ std::optional<IssueSort> parse_issue_sort(std::string_view word) {
   return std::nullopt;
 }
 
+void IssueSearch::read_ahead(const buffer::Tables& tables, std::uint64_t above_issues) {
+  if (tables.snapshot().entries(buffer::Table::issues) <= above_issues) return;
+  reader_ = std::jthread([this, &tables](const std::stop_token& stop) {
+    name_thread("columns");
+    yield_to_intake();
+    columns_.catch_up(tables, stop);
+  });
+}
+
 Result<IssuePage> IssueSearch::find(const buffer::Tables& tables, const IssueRequest& request) {
+  constexpr std::chrono::milliseconds patience(300);
+  if (request.sort == IssueSort::date && !columns_.is_free(patience)) {
+    Deadline deadline(std::min<std::chrono::milliseconds>(deadline_, std::chrono::seconds(2)));
+    auto walked = walk(tables, request, deadline);
+    if (walked || walked.error().fault != Fault::unavailable) return walked;
+  }
+  // A search may take so long, reading the columns of all issues for the first time may take longer.
+  columns_.catch_up(tables);
   Deadline deadline(deadline_);
   bool lean = columns_.lean();
-  bool at_once = false;
   for (bool walks = true;;) {
     const auto terms = tables.snapshot();
-    auto plan = make_plan(terms, request, lean, at_once);
+    auto plan = make_plan(terms, request, lean, false);
     if (!plan) return plan.error();
     Collector collector(request, *plan);
     bool surprised = false;
@@ -236,19 +267,13 @@ Result<IssuePage> IssueSearch::find(const buffer::Tables& tables, const IssueReq
       lean = true;
       continue;
     }
-    if (!shown.complete && !at_once) {
-      at_once = true;
-      lean = false;
-      continue;
-    }
-    if (!shown.complete && !collect_all(shown.snapshot, request, collector, deadline)) return too_slow();
+    if (!shown.complete) return walk(tables, request, deadline);
     if (!collector.decide(shown.snapshot, deadline)) return too_slow();
     if (collector.lacks()) {
       walks = false;
       continue;
     }
-    auto cut = std::move(collector).page();
-    return IssuePage{std::move(shown.snapshot), std::move(cut.issues), cut.hits, cut.has_previous, cut.has_next};
+    return page_of(std::move(shown.snapshot), std::move(collector));
   }
 }
 

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace picket::query {
@@ -59,12 +60,17 @@ class IssueSearch {
   explicit IssueSearch(ColumnRoom room = {}, std::chrono::milliseconds deadline = std::chrono::seconds(5))
       : columns_(room), deadline_(deadline) {}
 
+  // Begins to read the columns in a thread of its own, where there are more issues than are read in a moment. Lists by
+  // date are read from the tables meanwhile. At most once; `tables` must outlive this.
+  void read_ahead(const buffer::Tables& tables, std::uint64_t above_issues = 20'000);
+
   // Fault::malformed for a query that makes no sense (400), Fault::unavailable past the deadline.
   Result<IssuePage> find(const buffer::Tables& tables, const IssueRequest& request);
 
  private:
   IssueColumns columns_;
   const std::chrono::milliseconds deadline_;
+  std::jthread reader_;  // last: uses the columns
 };
 
 }  // namespace picket::query

@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <future>
 #include <random>
 #include <set>
+#include <stop_token>
 #include <string>
 #include <utility>
 
@@ -168,6 +170,43 @@ TEST_P(WithoutTextsInMemory, SearchesGiveTheSameAnswers) {
       }
     }
   }
+}
+
+TEST_F(NewestFirst, ListsAndSearchesAreTheSameWhileTheColumnsAreRead) {
+  for (int run = 0; run < 5; ++run) {
+    IssueSearch starting({}, std::chrono::minutes(10));
+    starting.read_ahead(*tables, 0);
+    for (const auto* query : {"level:error", "t1", "t1 color:red"}) {
+      for (const auto sort : {IssueSort::date, IssueSort::freq}) {
+        auto wanted = request(query);
+        wanted.sort = sort;
+        const auto expected = find_among_all(wanted);
+        const auto page = starting.find(*tables, wanted);
+        ASSERT_TRUE(page && expected) << query;
+        ASSERT_EQ(page->issues.size(), expected->issues.size()) << query;
+        for (std::size_t i = 0; i < page->issues.size(); ++i) EXPECT_EQ(page->issues[i].id, expected->issues[i].id) << query << i;
+      }
+    }
+  }
+}
+
+// As while another thread reads all issues.
+TEST_F(NewestFirst, ColumnsAreNotFreeWhileSomebodyHasThem) {
+  IssueColumns columns;
+  const auto asked = [&] { return std::async(std::launch::async, [&] { return columns.is_free(std::chrono::milliseconds(10)); }).get(); };
+  EXPECT_TRUE(asked());
+  columns.with(*tables, [&](const ColumnSet&, const buffer::Reader&) { EXPECT_FALSE(asked()); });
+  EXPECT_TRUE(asked());
+}
+
+TEST_F(NewestFirst, ReadingAheadEndsWithTheSearchItIsFor) {
+  std::stop_source stop;
+  stop.request_stop();
+  IssueColumns columns;
+  columns.catch_up(*tables, stop.get_token());
+  bool shown = false;
+  columns.with(*tables, [&](const ColumnSet& set, const buffer::Reader&) { shown = set.issues().size() == count; });
+  EXPECT_TRUE(shown);
 }
 
 class LongTexts : public IssueTables, public ::testing::WithParamInterface<std::size_t> {};
