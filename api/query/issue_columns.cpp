@@ -73,7 +73,9 @@ class PagesAhead {
 
 std::string render_texts(const schema::Issue& issue) {
   boost::json::error_code failed;
-  const auto parsed = boost::json::parse(issue.metadata_json(), failed);
+  std::array<unsigned char, 4096> room;
+  boost::json::monotonic_resource arena(room.data(), room.size());
+  const auto parsed = boost::json::parse(issue.metadata_json(), failed, &arena);
   static const boost::json::object nothing;
   const auto& metadata = !failed && parsed.is_object() ? parsed.get_object() : nothing;
   const auto title = as_field(issue.title());
