@@ -3,12 +3,15 @@ import http.client
 import json
 import os
 import pathlib
+import random
 import re
 import shutil
 import signal
 import subprocess
 import tempfile
 import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build" / "bench"
@@ -112,6 +115,30 @@ def load(picket, **options):
     if run.returncode != 0:
         raise SystemExit(f"picket_load failed: {run.stderr}")
     return json.loads(run.stdout)
+
+
+def load_attachments(picket, count, size=1_000_000, connections=4):
+    """Envelopes of an event and an attachment of bytes at random, such as dumps and screenshots are."""
+    pool = os.urandom(4 * size)
+
+    def send(its_count):
+        connection = http.client.HTTPConnection("127.0.0.1", picket.port)
+        for _ in range(its_count):
+            event_id = uuid.uuid4().hex
+            event = json.dumps({"event_id": event_id, "level": "error", "message": "with an attachment", "platform": "other"}).encode()
+            start = random.randrange(3 * size)
+            body = b"".join([b'{"event_id":"%s"}\n{"type":"event","length":%d}\n' % (event_id.encode(), len(event)), event,
+                             b'\n{"type":"attachment","length":%d,"filename":"core.bin"}\n' % size, pool[start:start + size]])
+            connection.request("POST", f"/api/{picket.made['project_id']}/envelope/?sentry_key={picket.made['public_key']}", body)
+            answer = connection.getresponse()
+            said = answer.read()
+            if answer.status != 200:
+                raise SystemExit(f"envelope with an attachment: {answer.status} {said[:300]}")
+        connection.close()
+
+    with ThreadPoolExecutor(connections) as threads:
+        for done in [threads.submit(send, count // connections) for _ in range(connections)]:
+            done.result()
 
 
 def upstream(*options):
