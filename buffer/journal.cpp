@@ -219,6 +219,10 @@ Result<void> JournalFiles::write(BlockKey key,
     if (auto withdrawn = folder_->withdraw(*leftover_); !withdrawn) return withdrawn;
     leftover_.reset();
   }
+  if (names_unsure_) {
+    if (auto synced = folder_->sync(); !synced) return synced;
+    names_unsure_ = false;
+  }
   const auto before = active_->file_bytes();
   auto written = active_->append(key, bytes, fill);
   count_growth(*active_, before);
@@ -246,7 +250,11 @@ Result<void> JournalFiles::rotate(BlockKey name) {
     const std::lock_guard lock(segments_mutex_);
     segments_.back() = segment;
   }
-  if (!replaces) leftover_ = name;
+  if (replaces) {
+    names_unsure_ = names_unsure_ || !taken;
+  } else {
+    leftover_ = name;
+  }
   if (!taken) return taken;
   if (auto opened = segment->open(); !opened) {
     // What cannot be opened just now is replaced when there is a next time.

@@ -117,6 +117,9 @@ class JournalFiles final : public Journal {
   Sequence next_ = 1;
   bool failing_ = false;    // the last commit failed
   std::optional<BlockKey> leftover_;  // may lie in the folder since a rotation that failed: SegmentFolder::withdraw()
+  // The newest segments' names changed, and nobody knows whether that lasts: a power cut could bring an older file back under
+  // a name, or one that is newer than where records go.
+  bool names_unsure_ = false;
   bool abandon_ = false;    // a commit into the active segment failed: take another when possible
   Sequence discard_ = 0;    // parts of this sequence must go before the next commit
 

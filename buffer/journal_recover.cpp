@@ -93,6 +93,7 @@ Result<void> JournalFiles::recover_newest() {
 // Makes a segment that holds nothing of worth a free file.
 Result<void> JournalFiles::give_back(const SegmentPtr& segment) {
   if (segment == active_) active_ = nullptr;
+  names_unsure_ = true;
   segment->close(true);
   auto retired = folder_->retire(segment->name());
   const std::lock_guard lock(segments_mutex_);

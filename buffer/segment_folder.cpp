@@ -232,8 +232,10 @@ Result<void> SegmentFolder::withdraw(BlockKey name) {
   std::error_code ignored;
   std::filesystem::remove(lock_of(path), ignored);
   if (!remove(path)) return Error{Fault::unavailable, path.string() + " cannot be removed"};
-  return sync_folder(options_.path);
+  return sync();
 }
+
+Result<void> SegmentFolder::sync() const { return sync_folder(options_.path); }
 
 Result<void> SegmentFolder::retire(BlockKey name) {
   const auto path = path_of(name);
@@ -256,7 +258,7 @@ Result<void> SegmentFolder::retire(BlockKey name) {
 // Of what was retired. Without it a power cut makes it a segment again, which the floor of the journal
 // lets go once more.
 void SegmentFolder::sync_retired() const {
-  if (const auto synced = sync_folder(options_.path); !synced) {
+  if (const auto synced = sync(); !synced) {
     log(Level::info, "buffer", "the folder of the journal cannot be synced", {{"reason", synced.error().detail}});
   }
 }

@@ -65,7 +65,9 @@ class SegmentFolder {
   // Undoes what a take() that failed may have left under that name. Until that has succeeded nothing may be
   // added to an older segment: after a restart the one of that name would hide it.
   Result<void> withdraw(BlockKey name);
-  // Makes a segment a free file, or removes it when there are enough of them.
+  // Until that has succeeded, a power cut may take back what was renamed or removed before.
+  Result<void> sync() const;
+  // Makes a segment a free file, or removes it when there are enough of them. Whether that lasts is for sync() to say.
   // REQUIRES: nobody in this process has it open.
   Result<void> retire(BlockKey name);
   // REQUIRES: as retire().

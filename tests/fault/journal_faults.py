@@ -17,8 +17,10 @@ from concurrent.futures import ThreadPoolExecutor
 once_failed = {
     370: "what a rotation that failed left in the folder hid what the older segment took afterwards",
     713: "the same, after a power cut",
+    2295: "the journal wedged: the newest segment was the one that its file had been before, since the disk had lied about emptying it",
     3084: "the process ended: no snapshot was to be had while another thread's commit was failing",
     5085: "the journal did not open: a torn record lay in a segment that was written anew and had no room to remove it",
+    9774: "acknowledged records were lost: they lay in a file whose name was not on the disk, since the folder could not be synced",
     20403: "the journal stayed full: files that could not be removed for a while kept their room until the next start",
 }
 
