@@ -197,8 +197,9 @@ class JournalNames : public ::testing::Test {
 };
 
 TEST_F(JournalNames, APowerCutWhileTheFolderCannotBeSyncedLosesNothingAcknowledged) {
-  unsigned first = 1;
-  unsigned count = 200;
+  // 983 lost what was acknowledged while such names were not waited for.
+  unsigned first = 950;
+  unsigned count = 50;
   if (const char* asked = std::getenv("PICKET_NAMES_FIRST")) first = static_cast<unsigned>(std::atoi(asked));
   if (const char* asked = std::getenv("PICKET_NAMES_SEEDS")) count = static_cast<unsigned>(std::atoi(asked));
   for (auto seed = first; seed < first + count; ++seed) {
