@@ -172,6 +172,30 @@ Result<void> PackedEditor::write_block() {
   return {};
 }
 
+// ---- PackedFinder -------------------------------------------------------------------------------
+
+void PackedFinder::enter(std::string_view key) {
+  walk_.reset();
+  until_.reset();
+  there_ = false;
+  if (!seek_block(blocks_, key)) {
+    if (blocks_.first()) until_ = blocks_.key();
+    return;
+  }
+  walk_.emplace(blocks_.key(), blocks_.value());
+  there_ = walk_->next();
+  if (walk_->damaged()) report_damaged_block();
+  if (blocks_.next()) until_ = blocks_.key();
+}
+
+bool PackedFinder::has(std::string_view key) {
+  if (key.empty() || key.size() > longest_packed_key) return false;
+  const bool ahead = walk_ && there_ && key >= walk_->key() && (!until_ || key < *until_);
+  if (!ahead) enter(key);
+  while (there_ && walk_->key() < key) there_ = walk_->next();
+  return there_ && walk_->key() == key;
+}
+
 // ---- PackedCursor -------------------------------------------------------------------------------
 
 // Writes what an editor holds back. True when rows have changed since this cursor looked.

@@ -63,6 +63,22 @@ class PackedEditor {
   std::optional<Error> failure_;
 };
 
+// Looks rows up, in ascending order at the least cost: a block is walked through once, up to the last row that is asked
+// for. Must not outlive its transaction, nor a change to the tables.
+class PackedFinder {
+ public:
+  explicit PackedFinder(Cursor blocks) : blocks_(std::move(blocks)) {}
+  bool has(std::string_view key);
+
+ private:
+  void enter(std::string_view key);
+
+  Cursor blocks_;
+  std::optional<PackedWalk> walk_;     // through the block that rows from its first on, and before `until_`, belong to
+  std::optional<std::string> until_;  // none: it is the last
+  bool there_ = false;                 // the walk stands on a row
+};
+
 // As Cursor, over rows instead of blocks. Views die when it moves.
 class PackedCursor {
  public:

@@ -30,16 +30,36 @@ Result<void> check_schema_readable(const Tables& tables) {
 
 std::uint32_t read_minimum_reader(const Tables& tables) {
   const auto environment = find_row<schema::Environment>(tables.snapshot(), Table::meta, environment_key);
-  return environment ? environment->minimum_reader() : 0;
+  if (!environment) return 0;
+  return environment->held_reader() != 0 ? environment->lasting_reader() : environment->minimum_reader();
 }
 
 Result<void> raise_minimum_reader(Tables& tables, std::uint32_t least) {
   return tables.write([least](Batch& batch) {
     auto environment = find_row<schema::Environment>(batch, Table::meta, environment_key).value_or(schema::Environment());
-    if (environment.minimum_reader() >= least) return;
-    environment.set_minimum_reader(least);
+    if (environment.held_reader() != 0) environment.set_lasting_reader(std::max(environment.lasting_reader(), least));
+    if (environment.held_reader() == 0 && environment.minimum_reader() >= least) return;
+    environment.set_minimum_reader(std::max(environment.minimum_reader(), least));
     put_row(batch, Table::meta, environment_key, environment);
   });
+}
+
+void hold_reader(Batch& batch, std::uint32_t least) {
+  auto environment = find_row<schema::Environment>(batch, Table::meta, environment_key);
+  if (!environment || environment->held_reader() != 0) return;
+  environment->set_held_reader(least);
+  environment->set_lasting_reader(environment->minimum_reader());
+  environment->set_minimum_reader(std::max(environment->minimum_reader(), least));
+  put_row(batch, Table::meta, environment_key, *environment);
+}
+
+void release_reader(Batch& batch) {
+  auto environment = find_row<schema::Environment>(batch, Table::meta, environment_key);
+  if (!environment || environment->held_reader() == 0) return;
+  environment->set_minimum_reader(environment->lasting_reader());
+  environment->clear_held_reader();
+  environment->clear_lasting_reader();
+  put_row(batch, Table::meta, environment_key, *environment);
 }
 
 Result<SchemaFound> check_schema(Tables& tables, Time now) {

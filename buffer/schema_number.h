@@ -11,12 +11,14 @@
 namespace picket::buffer {
 
 // Raised by one with every field, table or index that is added after a release.
-constexpr std::uint32_t schema_number = 3;
+constexpr std::uint32_t schema_number = 4;
 // The smallest schema number whose binaries can still work with what this binary writes.
 // 2: rows packed into blocks (packed_block.h).
 constexpr std::uint32_t minimum_reader = 2;
 // The smallest whose binaries can read segments that were recompressed (bundle.h). Asked for from the first of them on.
 constexpr std::uint32_t bundle_reader = 3;
+// The smallest whose binaries know that counts of tags may wait (api/digest/waiting_tags.h). Asked for while some do.
+constexpr std::uint32_t tag_runs_reader = 4;
 
 struct SchemaFound {
   bool created = false;          // there was nothing before
@@ -29,7 +31,10 @@ Result<SchemaFound> check_schema(Tables& tables, Time now);
 
 // From now on binaries with a smaller schema number than `least` refuse the tables. Durable when it returns.
 Result<void> raise_minimum_reader(Tables& tables, std::uint32_t least);
-// That number, as it is now.
+// The same until release_reader(): what was raised meanwhile stays. For one thing at a time; without check_schema() nothing.
+void hold_reader(Batch& batch, std::uint32_t least);
+void release_reader(Batch& batch);
+// That number, but for what is held.
 std::uint32_t read_minimum_reader(const Tables& tables);
 
 // The check alone, for verbs that only look.

@@ -40,7 +40,7 @@ constexpr std::array<std::string_view, table_count> names = {
     "saved_queries",
     "issue_changes",   "issue_wishes",   "issue_links",
     "issue_links_due", "status_syncs",   "marks",           "event_id_runs",
-    "awaited_releases", "issue_texts",
+    "awaited_releases", "issue_texts", "tag_runs",
 };
 
 // LMDB makes a file in several steps, and takes one that a power cut left between them for none of its
@@ -114,6 +114,13 @@ RowCursor Reader::cursor(Table table) const {
   auto cursor = txn_->cursor(handle(table));
   if (!is_packed(table)) return RowCursor(std::move(cursor));
   return RowCursor(PackedCursor(std::move(cursor), packed_editor(table)));
+}
+
+RowFinder Reader::finder(Table table) const {
+  auto* const editor = packed_editor(table);
+  if (is_packed(table) && editor != nullptr) static_cast<void>(editor->flush());  // a failure is the batch's in the end
+  auto cursor = txn_->cursor(handle(table));
+  return is_packed(table) ? RowFinder(PackedFinder(std::move(cursor))) : RowFinder(std::move(cursor));
 }
 
 std::uint64_t Reader::entries(Table table) const {

@@ -109,8 +109,9 @@ enum class Table : std::uint8_t {
   event_id_runs,
   awaited_releases,
   issue_texts,
+  tag_runs,
 };
-constexpr std::size_t table_count = static_cast<std::size_t>(Table::issue_texts) + 1;
+constexpr std::size_t table_count = static_cast<std::size_t>(Table::tag_runs) + 1;
 std::string_view table_name(Table table);
 
 // Whether several of the table's rows lie in one value (packed_block.h). No other than this file's
@@ -142,12 +143,26 @@ class RowCursor {
   std::optional<PackedCursor> packed_;
 };
 
+// Whether keys are there. Looking them up costs least in ascending order.
+class RowFinder {
+ public:
+  bool has(std::string_view key) { return packed_ ? packed_->has(key) : rows_->seek(key) && rows_->key() == key; }
+
+ private:
+  friend class Reader;
+  explicit RowFinder(Cursor rows) : rows_(std::move(rows)) {}
+  explicit RowFinder(PackedFinder rows) : packed_(std::move(rows)) {}
+  std::optional<Cursor> rows_;
+  std::optional<PackedFinder> packed_;
+};
+
 // Reading, shared by Snapshot and Batch. Views die with the snapshot, or with the batch's next write;
 // those into packed tables with the next get() of the same table, too.
 class Reader {
  public:
   std::optional<std::string_view> get(Table table, std::string_view key) const;
   RowCursor cursor(Table table) const;
+  RowFinder finder(Table table) const;  // until the next change to the tables
   std::uint64_t entries(Table table) const;  // of a packed table: reads all of it
   std::uint64_t pages(Table table) const { return txn_->pages(handle(table)); }  // that it takes on the disk
   // Numbers rise by one per committed batch; of a snapshot the newest it sees.

@@ -5,6 +5,7 @@
 #include "api/digest/issue_release.h"
 #include "api/digest/postings.h"
 #include "api/digest/user_report.h"
+#include "api/digest/waiting_tags.h"
 #include "api/facts/store.h"
 #include "buffer/keys.h"
 #include "buffer/rows.h"
@@ -184,6 +185,7 @@ std::size_t continue_issue(Batch& batch, std::size_t most) {
   if (notes.empty()) return 0;
   const auto issue = KeyReader(std::string_view(notes.front()).substr(note_prefix.size())).u64();
   const auto project = KeyReader(batch.get(Table::meta, notes.front()).value_or("")).u64();
+  fold_tags_of(batch, issue);
   const auto gone = remove_rows(batch, issue, project, most);
   if (gone < most) batch.remove(Table::meta, notes.front());
   return gone + 1;

@@ -9,6 +9,7 @@
 #include "api/digest/issue_wish.h"
 #include "api/digest/monitor_state.h"
 #include "api/digest/trim.h"
+#include "api/digest/waiting_tags.h"
 #include "buffer/free_memory.h"
 #include "buffer/keys.h"
 #include "buffer/logger.h"
@@ -81,6 +82,7 @@ void Digest::stop() {
   journal_.interrupt();
   woken_.notify_all();
   threads_.join();
+  settle_tags();  // an older Picket may be the next
 }
 
 void Digest::pause(const std::stop_token& stop, Duration at_most) {
@@ -323,9 +325,23 @@ void Digest::tidy() {
   if (const auto gone = continue_deletions(tables_, idle_trim_rows); !gone) {
     log(Level::warning, "digest", "cannot remove what was deleted", {{"reason", gone.error().detail}});
   }
+  settle_tags();
   trim(idle_trim_rows);
   grant();
   tick();
+}
+
+// Adds all that waits to the rows of tags, slice by slice.
+void Digest::settle_tags() {
+  try {
+    for (bool more = tables_.snapshot().entries(buffer::Table::tag_runs) > 0; more;) {
+      const auto written = tables_.write([&](buffer::Batch& batch) { more = fold_some_tags(batch); });
+      if (written) continue;
+      return log(Level::warning, "digest", "cannot add up what waits of tags", {{"reason", written.error().detail}});
+    }
+  } catch (const std::exception& failure) {
+    log(Level::warning, "digest", "cannot add up what waits of tags", {{"reason", failure.what()}});
+  }
 }
 
 // Takes up what upstreams say about the states of issues.

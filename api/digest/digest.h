@@ -82,6 +82,7 @@ class Digest {
   Result<void> write_parsed(const ParsedBatch& parsed);
   Result<void> write_one_by_one(const Read& read);
   void tidy();
+  void settle_tags();
   void trim(std::size_t most_rows);
   void grant();
   void tick();

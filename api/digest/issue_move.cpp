@@ -6,6 +6,7 @@
 #include "api/digest/issue_state.h"
 #include "api/digest/issue_texts.h"
 #include "api/digest/postings.h"
+#include "api/digest/waiting_tags.h"
 #include "buffer/keys.h"
 #include "buffer/rows.h"
 
@@ -218,6 +219,8 @@ std::size_t continue_merge(Batch& batch, std::string_view note, std::size_t most
     batch.remove(Table::meta, note);
     return 1;
   }
+  fold_tags_of(batch, source);
+  fold_tags_of(batch, target_id);
   auto moved = follow_events(batch, source, target_id, most);
   std::uint64_t shared_users = 0;
   if (moved < most) moved += follow_tags(batch, *target, source, most - moved, shared_users);

@@ -9,6 +9,7 @@
 #include "api/digest/payload.h"
 #include "api/digest/postings.h"
 #include "api/digest/title.h"
+#include "api/digest/waiting_tags.h"
 #include "buffer/keys.h"
 #include "buffer/rows.h"
 
@@ -240,6 +241,8 @@ void write_looked(Batch& batch, const schema::IssueMove& noted, const Looked& lo
   Pair pair{*std::move(source), *std::move(target), counters_of(noted.source()), counters_of(noted.target())};
   const auto source_before_ms = pair.source_counters.last_seen_ms();
   const auto target_before_ms = pair.target_counters.last_seen_ms();
+  fold_tags_of(batch, noted.source());
+  fold_tags_of(batch, noted.target());
   for (const auto& mover : looked.movers)
     move_event(batch, pair, mover);
   if (looked.done) settle_source(batch, pair);

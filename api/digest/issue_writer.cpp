@@ -4,6 +4,7 @@
 #include "api/digest/issue_state.h"
 #include "api/digest/issue_texts.h"
 #include "api/digest/issue_watch.h"
+#include "api/digest/waiting_tags.h"
 #include "buffer/keys.h"
 #include "buffer/rows.h"
 
@@ -249,14 +250,16 @@ class IssueWriter {
       if (user) seen.emplace_back(context_.issue_of[index], *user, index);
     }
     std::ranges::sort(seen);
-    brings_user_.assign(context_.parsed.events.size(), false);
-    auto editor = batch_.edit(Table::issue_tags);
+    std::vector<IssueTag> tags;
     for (std::size_t i = 0; i < seen.size(); ++i) {
       const auto [issue, user, index] = seen[i];
       if (i > 0 && std::get<0>(seen[i - 1]) == issue && std::get<1>(seen[i - 1]) == user) continue;
-      const auto suffix = context_.parsed.tags.suffix(user);
-      brings_user_[index] = !editor.find(Key().u64(issue).raw(suffix));
+      tags.push_back({.issue = issue, .tag = context_.parsed.tags.suffix(user), .event = index});
     }
+    std::ranges::sort(tags, {}, [](const auto& tag) { return std::tie(tag.issue, tag.tag); });
+    mark_known(batch_, tags);
+    brings_user_.assign(context_.parsed.events.size(), false);
+    for (const auto& tag : tags) brings_user_[tag.event] = !tag.known;
   }
 
   void write_hashes() {

@@ -2,6 +2,7 @@
 
 #include "api/digest/expiry.h"
 #include "api/digest/postings.h"
+#include "api/digest/waiting_tags.h"
 #include "buffer/keys.h"
 #include "buffer/rows.h"
 
@@ -27,6 +28,16 @@ std::optional<std::int64_t> oldest_event_ms(const buffer::Reader& reader, std::u
   KeyReader key(cursor.key());
   if (key.u64() != issue) return std::nullopt;
   return static_cast<std::int64_t>(key.u64());
+}
+
+// Rows do not tell of what waits to be added to them.
+void fold_tags_of_all(buffer::Batch& batch, const std::vector<std::string>& keys) {
+  std::uint64_t before = 0;
+  for (const auto& key : keys) {
+    const auto issue = KeyReader(key).u64();
+    if (issue != before) fold_tags_of(batch, issue);
+    before = issue;
+  }
 }
 
 // Reads the rows of one table that may go. `key` is asked for in ascending order.
@@ -79,6 +90,7 @@ Result<bool> TagExpiry::step(buffer::Tables& tables, Time now, std::size_t most_
   if (!doomed.empty()) {
     const auto written = tables.write([&](buffer::Batch& batch) {
       OldTags old(batch, table_, until_ms);
+      if (table_ == Table::issue_tags) fold_tags_of_all(batch, doomed);
       for (const auto& key : doomed) {
         // It may have been seen meanwhile.
         const auto row = batch.get(table_, key);

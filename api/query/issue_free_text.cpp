@@ -1,6 +1,7 @@
 #include "api/query/issue_free_text.h"
 
 #include "api/digest/postings.h"
+#include "api/digest/waiting_tags.h"
 #include "buffer/keys.h"
 #include "buffer/rows.h"
 
@@ -31,9 +32,12 @@ IssueTest found_in_tag(std::string_view key, const Pattern& pattern) {
 // Issues of the user who has this name or id, ascending.
 std::vector<std::uint64_t> issues_of_user(const buffer::Reader& reader, const SearchScope& scope, std::string_view name) {
   std::vector<std::uint64_t> issues;
+  const digest::WaitingTags waiting(reader);
   for (const auto project : scope.projects) {
     for (const std::string_view kind : {"username:", "id:"}) {
-      const auto prefix = Key().u64(project).text("user").text(std::string(kind) + std::string(name));
+      const auto tag = Key().text("user").text(std::string(kind) + std::string(name));
+      const auto prefix = Key().u64(project).raw(tag);
+      waiting.holders(project, tag, issues);
       auto cursor = reader.cursor(Table::issues_by_tag);
       for (bool more = cursor.seek(prefix); more && cursor.key().starts_with(prefix.view()); more = cursor.next())
         digest::read_postings(cursor.key(), cursor.value(), issues);

@@ -1,5 +1,6 @@
 #include "api/query/tag_match.h"
 
+#include "api/digest/issue_tags.h"
 #include "api/digest/postings.h"
 #include "buffer/keys.h"
 
@@ -19,18 +20,45 @@ bool asks_any(const TagTest& test) {
   return test.exact.empty() && !test.matches;
 }
 
-bool tagged(const buffer::Reader& reader, std::uint64_t issue, const TagTest& test, Deadline& deadline) {
-  for (const auto& value : test.exact) {
-    if (reader.get(Table::issue_tags, Key().u64(issue).text(test.key).text(value))) return true;
+// The issues of which one of the values waits to be added to their rows.
+IssueNumbers waiting_holders(const buffer::Reader& reader, std::span<const std::uint64_t> projects, const TagTest& test) {
+  std::vector<std::uint64_t> issues;
+  if (const digest::WaitingTags waiting(reader); !waiting.none()) {
+    for (const auto project : projects) {
+      for (const auto& value : test.exact) waiting.holders(project, Key().text(test.key).text(value), issues);
+    }
   }
-  if (!test.exact.empty()) return false;
-  const auto prefix = Key().u64(issue).text(test.key);
-  auto cursor = reader.cursor(Table::issue_tags);
-  for (bool more = cursor.seek(prefix); more && cursor.key().starts_with(prefix.view()); more = cursor.next()) {
-    if (asks_any(test) || test.matches(buffer::KeyReader(cursor.key().substr(prefix.size())).text())) return true;
-    if (deadline.over()) return false;
+  return IssueNumbers(std::move(issues));
+}
+
+bool has_row(const buffer::Reader& reader, std::uint64_t issue, const TagTest& test) {
+  return std::ranges::any_of(test.exact, [&](const std::string& value) {
+    return reader.get(Table::issue_tags, Key().u64(issue).text(test.key).text(value)).has_value();
+  });
+}
+
+bool has_matching(const digest::IssueTags& tags, std::uint64_t issue, const TagTest& test, Deadline& deadline) {
+  bool found = false;
+  tags.for_each(issue, Key().text(test.key), [&](std::string_view value, const auto&) {
+    found = asks_any(test) || test.matches(buffer::KeyReader(value).text());
+    return !found && !deadline.over();
+  });
+  return found;
+}
+
+// By looking at each issue's tags.
+std::vector<std::uint8_t> look_at_each(const buffer::Reader& reader, std::span<const std::uint64_t> projects, const TagTest& test,
+                                       std::span<const std::uint64_t> issues, Deadline& deadline) {
+  std::vector<std::uint8_t> passes(issues.size());
+  if (!test.exact.empty()) {
+    const auto waiting = waiting_holders(reader, projects, test);
+    for (std::size_t i = 0; i < issues.size() && !deadline.over(); ++i)
+      passes[i] = waiting.has(issues[i]) || has_row(reader, issues[i], test) ? 1 : 0;
+    return passes;
   }
-  return false;
+  const digest::IssueTags tags(reader);
+  for (std::size_t i = 0; i < issues.size() && !deadline.over(); ++i) passes[i] = has_matching(tags, issues[i], test, deadline) ? 1 : 0;
+  return passes;
 }
 
 // The issues under one posting prefix, appended.
@@ -62,29 +90,40 @@ bool read_matching(const buffer::Reader& reader, std::uint64_t project, const Ta
   return true;
 }
 
+// In no order, with repetitions.
 bool read_tagged(const buffer::Reader& reader, std::span<const std::uint64_t> projects, const TagTest& test,
                  std::vector<std::uint64_t>& issues, Deadline& deadline) {
+  const digest::WaitingTags waiting(reader);
+  const auto passes = [&](std::string_view value) { return asks_any(test) || test.matches(buffer::KeyReader(value).text()); };
   for (const auto project : projects) {
-    if (test.exact.empty() && !read_matching(reader, project, test, issues, deadline)) return false;
+    if (test.exact.empty()) {
+      if (!read_matching(reader, project, test, issues, deadline)) return false;
+      waiting.matching_holders(project, Key().text(test.key), passes, issues);
+    }
     for (const auto& value : test.exact) {
-      const auto prefix = Key().u64(project).text(test.key).text(value);
+      const auto tag = Key().text(test.key).text(value);
+      const auto prefix = Key().u64(project).raw(tag);
       auto cursor = reader.cursor(Table::issues_by_tag);
       cursor.seek(prefix);
       if (!read_postings(cursor, prefix, issues, deadline)) return false;
+      waiting.holders(project, tag, issues);
     }
   }
-  // Those of one value come ascending.
-  if (!std::ranges::is_sorted(issues)) std::ranges::sort(issues);
   return true;
 }
 
 }  // namespace
 
-IssueNumbers::IssueNumbers(std::vector<std::uint64_t> ascending) : numbers_(std::move(ascending)) {
+IssueNumbers::IssueNumbers(std::vector<std::uint64_t> numbers) : numbers_(std::move(numbers)) {
   constexpr std::uint64_t most_bits = std::uint64_t{8} << 20;
-  if (numbers_.empty() || numbers_.back() - numbers_.front() >= most_bits) return;
-  first_ = numbers_.front();
-  bits_.resize((numbers_.back() - first_) / 64 + 1);
+  if (numbers_.empty()) return;
+  const auto [least, greatest] = std::ranges::minmax(numbers_);
+  if (greatest - least >= most_bits) {
+    std::ranges::sort(numbers_);
+    return;
+  }
+  first_ = least;
+  bits_.resize((greatest - first_) / 64 + 1);
   for (const auto number : numbers_) bits_[(number - first_) / 64] |= std::uint64_t{1} << ((number - first_) % 64);
   numbers_ = {};
 }
@@ -107,19 +146,15 @@ std::optional<std::vector<std::uint8_t>> find_tagged(const buffer::Reader& reade
                                                      const TagTest& test,
                                                      std::span<const std::uint64_t> issues,
                                                      Deadline& deadline) {
-  std::vector<std::uint8_t> passes(issues.size());
   if (issues.size() * std::max<std::size_t>(1, test.exact.size()) <= most_lookups) {
-    for (std::size_t i = 0; i < issues.size(); ++i) passes[i] = tagged(reader, issues[i], test, deadline) ? 1 : 0;
+    auto passes = look_at_each(reader, projects, test, issues, deadline);
     if (deadline.over()) return std::nullopt;
     return passes;
   }
-  std::vector<std::uint64_t> holders;
-  if (!read_tagged(reader, projects, test, holders, deadline)) return std::nullopt;
-  auto next = holders.begin();
-  for (std::size_t i = 0; i < issues.size(); ++i) {
-    while (next != holders.end() && *next < issues[i]) ++next;
-    passes[i] = next != holders.end() && *next == issues[i] ? 1 : 0;
-  }
+  const auto holders = find_holders(reader, projects, test, deadline);
+  if (!holders) return std::nullopt;
+  std::vector<std::uint8_t> passes(issues.size());
+  for (std::size_t i = 0; i < issues.size(); ++i) passes[i] = holders->has(issues[i]) ? 1 : 0;
   return passes;
 }
 

@@ -32,11 +32,11 @@ class Deadline {
 // A set of issues. Their numbers lie close together, so a bit each is enough.
 class IssueNumbers {
  public:
-  explicit IssueNumbers(std::vector<std::uint64_t> ascending);
+  explicit IssueNumbers(std::vector<std::uint64_t> numbers);  // in any order
   bool has(std::uint64_t number) const;
 
  private:
-  std::vector<std::uint64_t> numbers_;  // only where they lie too far apart
+  std::vector<std::uint64_t> numbers_;  // ascending; only where they lie too far apart
   std::vector<std::uint64_t> bits_;
   std::uint64_t first_ = 0;
 };

@@ -1,6 +1,7 @@
 #include "api/rest/issue_tags.h"
 
 #include "api/digest/derived_tags.h"
+#include "api/digest/issue_tags.h"
 #include "api/rest/access.h"
 
 #include <algorithm>
@@ -16,19 +17,30 @@ using buffer::Table;
 
 TagValues read_tag(const buffer::Reader& reader, Table table, std::uint64_t owner, std::string_view key) {
   TagValues tag{std::string(key), {}, 0};
-  for_each(reader, table, Key().u64(owner).text(key), [&](std::string_view rest, std::string_view value) {
+  const auto take = [&](std::string_view rest, const schema::TagCount& count) {
     if (tag.values.size() >= most_tag_values) return false;
-    auto count = buffer::parse_row<schema::TagCount>(value);
     tag.total += count.count();
-    tag.values.push_back({std::string(KeyReader(rest).text()), std::move(count)});
+    tag.values.push_back({std::string(KeyReader(rest).text()), count});
     return true;
-  });
+  };
+  if (table == Table::issue_tags) {
+    digest::IssueTags(reader).for_each(owner, Key().text(key), take);
+  } else {
+    for_each(reader, table, Key().u64(owner).text(key), [&](std::string_view rest, std::string_view value) {
+      return take(rest, buffer::parse_row<schema::TagCount>(value));
+    });
+  }
   std::stable_sort(tag.values.begin(), tag.values.end(),
                    [](const TagValue& a, const TagValue& b) { return a.count.count() > b.count.count(); });
   return tag;
 }
 
 std::vector<std::string> tag_keys(const buffer::Reader& reader, Table table, std::uint64_t owner, TagKind kind) {
+  if (table == Table::issue_tags) {
+    auto keys = digest::IssueTags(reader).keys(owner);
+    std::erase_if(keys, [&](const std::string& key) { return digest::is_flag_key(key) != (kind == TagKind::flags); });
+    return keys;
+  }
   std::vector<std::string> keys;
   const auto prefix = Key().u64(owner);
   auto cursor = reader.cursor(table);

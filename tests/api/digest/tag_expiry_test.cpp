@@ -3,6 +3,7 @@
 #include "api/digest/digest_fixture.h"
 #include "api/digest/postings.h"
 #include "api/digest/trim.h"
+#include "api/digest/waiting_tags.h"
 
 namespace picket::digest {
 namespace {
@@ -107,6 +108,27 @@ TEST_F(OldTags, GoInSmallStepsAndOnlyWhatGoesIsWritten) {
   expire_tags(3);
   for (int i = 0; i < 20; ++i) EXPECT_EQ(where(std::to_string(i)), nowhere);
   EXPECT_EQ(where("last"), everywhere);
+}
+
+// Seen again a moment ago, in events that are not yet added to the rows.
+TEST_F(OldTags, StayWhileWhatSaysThatTheyWereSeenWaits) {
+  const auto receive_all = [&] {
+    for (std::size_t i = 0; i <= least_waiting_issues; ++i)
+      receive_event(",\"message\":\"" + std::string(i + 1, 'm') + "\",\"user\":{\"id\":\"anna\"}");
+  };
+  receive_all();
+  digest_all();
+  ASSERT_GT(issues().size(), least_waiting_issues);
+  let_go_of_all_events();
+  clock.advance(100 * day);
+  receive_all();
+  Digest digest(journal, *tables, clock, {});
+  ASSERT_TRUE(digest.run_once());
+  ASSERT_GT(rows(Table::tag_runs), 0U);
+  let_go_of_all_events();
+  expire_tags();
+  for (const auto& issue : issues()) EXPECT_EQ(tag_count(issue.id(), "user", "id:anna").count(), 2U);
+  EXPECT_TRUE(project_has("anna"));
 }
 
 TEST_F(OldTags, AUserWhoComesBackAfterThatIsNew) {
