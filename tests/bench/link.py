@@ -168,7 +168,7 @@ def main():
     try:
         if options.picket:
             far = Picket(through=inside, PICKET_SERVER_LISTEN=f"{FAR}:0").start()
-            ends += [far.stop, far.remove]
+            ends += [far.kill, far.remove]
             url = far.dsn
         else:
             own = [] if options.h2 or certificate is None else [str(certificate)]
@@ -177,7 +177,7 @@ def main():
             url = f"http{'s' if own else ''}://{'ab' * 16}@{FAR}:{int(upstream.stdout.readline())}/7"
         if options.h2:
             behind = re.search(r":(\d+)/", url)[1]
-            proxy = subprocess.Popen([*inside, "nghttpx", "--conf=/dev/null", "--no-ocsp", f"--frontend={FAR},8443", f"--backend={FAR},{behind}", "--workers=1", "--errorlog-file=/dev/null", certificate, f"{certificate}.crt"])
+            proxy = subprocess.Popen([*inside, "nghttpx", "--conf=/dev/null", "--no-ocsp", "--frontend-http2-connection-window-size=16M", f"--frontend={FAR},8443", f"--backend={FAR},{behind}", "--workers=1", "--errorlog-file=/dev/null", certificate, f"{certificate}.crt"])
             ends += [proxy.terminate, proxy.wait]
             url = url.replace("http:", "https:").replace(f":{behind}/", ":8443/")
             time.sleep(1)

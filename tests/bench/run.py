@@ -215,7 +215,7 @@ def chain():
             row(f"Picket to Picket {words}", ">= 10,000/s", f"{near.metric('forwarded_envelopes_total', name) / took:,.0f}/s",
                 f"{1e6 * spent / count:.0f} us of CPU an envelope, both and what of the digest was done")
             near.stop()
-            far.stop()
+            far.kill()
             far.remove()
     near.remove()
 

@@ -60,6 +60,12 @@ class Picket:
         self.process.wait(60)
         self.drain.wait(10)
 
+    def kill(self):
+        """For one whose data nobody wants: it need not bring its work to an end."""
+        self.process.kill()
+        self.process.wait(60)
+        self.drain.wait(10)
+
     def remove(self):
         shutil.rmtree(self.storage, ignore_errors=True)
 
