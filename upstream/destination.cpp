@@ -11,13 +11,15 @@ namespace {
 constexpr std::size_t max_bytes_under_way = std::size_t{8} << 20;
 constexpr std::size_t batch_bytes = std::size_t{512} << 10;
 constexpr std::size_t batch_records = 128;
-// Sent and not yet recorded as sent: what a crash may make us send twice.
-constexpr std::uint64_t max_unwritten = 4'096;
+// Sent and not yet recorded as sent: what a crash may make us send twice. More only where the cursor may pass more at once.
+constexpr std::size_t max_unwritten = 4'096;
 // Of one destination before the others get their turn.
 constexpr int steps_per_turn = 64;
 constexpr int batched_steps_per_turn = 512;
-// Under way in batches: as many as a link of some Mbit/s carries in 800 ms.
+// Under way in batches: as many as a link of some Mbit/s carries in 800 ms; where it carries more, twice what 20 Mbit/s
+// carry, since what is behind a batch that takes longer settles before it.
 constexpr std::size_t batched_window_records = 2'000;
+constexpr std::size_t wide_window_records = 8'000;
 // What a metered link does not carry is looked at again at its end, and this often.
 constexpr Duration metered_look = std::chrono::hours(1);
 
@@ -60,7 +62,8 @@ Destination::Destination(DestinationConfig config, const buffer::Journal& journa
 
 std::size_t Destination::window_records() const {
   const auto single = std::clamp<std::size_t>(std::max(flight_.near() * 8, flight_.far() * 2), 64, 4'096);
-  return batching() ? std::max(single, batched_window_records) : single;
+  if (!batching()) return single;
+  return std::max(single, pace_.is_wide() ? wide_window_records : batched_window_records);
 }
 
 void Destination::forget_batch() {
@@ -74,7 +77,7 @@ std::optional<Time> Destination::all_limited_until(Time now) const {
 }
 
 bool Destination::may_start(Time now) const {
-  return !paused_ && !waits_for_relay() && !backoff_.waits(Steady::now()) && has_room() && ledger_.settled() + being_written_ < max_unwritten &&
+  return !paused_ && !waits_for_relay() && !backoff_.waits(Steady::now()) && has_room() && ledger_.settled() + being_written_ < std::max(max_unwritten, window_records()) &&
          !all_limited_until(now) && !link_.wait(now, Steady::now(), unsent_bytes());
 }
 
@@ -85,9 +88,9 @@ bool Destination::has_room() const {
   return fits && requests < backoff_.allowance() && bytes_under_way_ < max_bytes_under_way;
 }
 
-// The window may hold as many again that are on their way into the list.
+// With what the cursor has not passed yet.
 bool Destination::deferred_full() const {
-  return deferred_.size() + window_.size() >= Deferred::capacity;
+  return deferred_.size() + window_.deferred() >= Deferred::capacity;
 }
 
 bool Destination::fresh_may_go(Time now) const {

@@ -28,7 +28,7 @@ void Destination::on_finished(CURLM* multi, Transfer& transfer, CURLcode code) {
   bytes_under_way_ -= bytes;
   release(transfer, found->second);
   const std::string address = code == CURLE_OK ? transfer.address() : std::string();
-  const Duration round_trip = transfer.round_trip();
+  const Duration round_trip = found->second.batch ? transfer.round_trip() : Duration(0);  // a system call
   const Answer answer = transfer.finish(multi, code);
   UnderWay ended = std::move(found->second);
   under_way_.erase(found);
@@ -36,7 +36,7 @@ void Destination::on_finished(CURLM* multi, Transfer& transfer, CURLcode code) {
   if (free_.size() < flight_.near()) free_.push_back(std::move(ended.transfer));
   note_answerer(address, answer);
   const auto now = Steady::now();
-  if (ended.batch) return on_batch_answered(*ended.batch, answer, {ended.began, now, round_trip, ended.batch->full}, bytes);
+  if (ended.batch) return on_batch_answered(*ended.batch, answer, {ended.began, now, round_trip, answer.connecting.count() > 0, ended.batch->full ? ended.batch->all_bytes : 0}, bytes);
   if (answer.failure.empty()) flight_.on_answered(ended.began, now, answer.took, answer.connecting);
   if (answer.status / 100 == 2 && answer.failure.empty()) offers_.note(ended.shipment.label.target.origin, answer.batch_offer, now);
   on_answered(std::move(ended.shipment), answer, bytes);

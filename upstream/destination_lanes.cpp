@@ -18,7 +18,7 @@ constexpr std::chrono::milliseconds between_hand_overs(20);
 
 // Many wait for a limit: more of them must not keep other classes from going.
 bool Destination::deferred_crowded() const {
-  return deferred_.size() + window_.size() >= Deferred::capacity / 2;
+  return deferred_.size() + window_.deferred() >= Deferred::capacity / 2;
 }
 
 // Whether what lies before the cursor is handed over to the classes, rather than sent as it came.

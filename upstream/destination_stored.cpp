@@ -157,7 +157,7 @@ void Destination::retry_quarantined(const buffer::Tables& tables) {
   }
   retry_quarantined_ = wanted.size() == at_once;
   for (const schema::Quarantined& row : wanted) {
-    if (deferred_.full()) {
+    if (deferred_full()) {
       retry_quarantined_ = true;
       return;
     }

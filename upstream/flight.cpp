@@ -18,6 +18,11 @@ constexpr std::size_t most_answers = 64;
 constexpr unsigned patience = 4;
 // So long may requests wait for each other on the shortest way; on longer ones a quarter of what an answer takes.
 constexpr Flight::Micros short_wait = 100ms;
+// So much of what a way bore goes at once when it is found again. It is taken for the same one when answers and connections
+// take as long as they did, but for a part and a moment: one that carries far less now takes longer for a single request.
+constexpr double known_part = 0.25;
+constexpr int same_parts = 64;
+constexpr Flight::Micros same_moment = 2ms;
 // An upstream whose connections take this long is near by.
 constexpr Flight::Micros nearby = 50ms;
 
@@ -51,6 +56,16 @@ double Flight::most() const {
   return std::min(static_cast<double>(near_) * times, static_cast<double>(far_));
 }
 
+// Whether it takes as long as one that was measured before an outage, and what that bore is far from reached.
+bool Flight::on_known_way() const {
+  const auto alike = [](Micros now, Micros before) {
+    const auto most = before / same_parts + same_moment;
+    return now <= before + most && now >= before - most;
+  };
+  return steep_ && known_.allowance * known_part > allowance_ && connect_ != Micros::max() && alike(connect_, known_.connect) &&
+         alike(best_, known_.answer);
+}
+
 void Flight::on_answered(Steady::time_point began, Steady::time_point now, Micros response, Micros connect) {
   if (connect.count() > 0) connect_ = std::min(connect_, connect);
   if (full_) allowance_ = std::min({allowance_ + growth_, 2 * round_allowance_, most()});
@@ -76,6 +91,11 @@ void Flight::end_round(Steady::time_point now) {
   } else if (waits > 2 * bearable && rounds_with_least_ >= patience) {
     best_ = typical;
     connect_ = Micros::max();
+  }
+  if (growth_ > 0 && on_known_way()) {
+    allowance_ = std::min(known_.allowance * known_part, most());
+  } else if (!steep_ || allowance_ > known_.allowance) {
+    known_ = {allowance_, best_, connect_ == Micros::max() ? Micros(0) : connect_};
   }
   round_allowance_ = allowance_;
   round_began_ = now;

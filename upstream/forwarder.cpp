@@ -53,6 +53,9 @@ class Bell {
 // In a stream each commit holds a few records: those of this long are read at once.
 constexpr std::chrono::milliseconds between_commits(20);
 
+// With HTTP/2, requests that share a connection: a packet that is lost holds up all of them.
+constexpr long most_streams = 2;
+
 }  // namespace
 
 struct Forwarder::Impl {
@@ -114,6 +117,7 @@ Forwarder::Forwarder(buffer::Journal& journal,
   }
   // The default would close and reopen connections when many are in use.
   curl_multi_setopt(impl_->loop.multi(), CURLMOPT_MAXCONNECTS, static_cast<long>(connections + 1));
+  curl_multi_setopt(impl_->loop.multi(), CURLMOPT_MAX_CONCURRENT_STREAMS, most_streams);
 }
 
 Forwarder::~Forwarder() {

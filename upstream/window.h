@@ -48,6 +48,8 @@ class Window {
   buffer::Sequence cursor() const { return cursor_; }
   buffer::Sequence end() const { return end_; }
   std::size_t size() const { return entries_.size(); }
+  // Of them, those that are on their way into the deferred list.
+  std::size_t deferred() const { return deferred_; }
 
   // The next `records` sequence numbers, as one entry.
   void open(std::uint64_t records = 1) {
@@ -64,6 +66,7 @@ class Window {
     bool any = false;
     while (!entries_.empty() && entries_.front().settled) {
       cursor_ = entries_.front().first + entries_.front().records;
+      if (entries_.front().settled->fate == Fate::deferred) --deferred_;
       take(*std::move(entries_.front().settled));
       entries_.pop_front();
       any = true;
@@ -80,6 +83,7 @@ class Window {
   buffer::Sequence cursor_;
   buffer::Sequence end_;
   std::deque<Entry> entries_;
+  std::size_t deferred_ = 0;
 };
 
 }  // namespace picket::upstream

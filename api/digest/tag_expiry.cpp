@@ -91,6 +91,8 @@ Result<bool> TagExpiry::step(buffer::Tables& tables, Time now, std::size_t most_
     const auto written = tables.write([&](buffer::Batch& batch) {
       OldTags old(batch, table_, until_ms);
       if (table_ == Table::issue_tags) fold_tags_of_all(batch, doomed);
+      // Which issues have a tag may wait as well.
+      for (bool more = table_ == Table::project_tags; more;) more = fold_some_tags(batch);
       for (const auto& key : doomed) {
         // It may have been seen meanwhile.
         const auto row = batch.get(table_, key);

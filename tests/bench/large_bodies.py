@@ -1,29 +1,24 @@
 """Ten 200 MB minidumps at once: what they cost in memory, here and while they are forwarded.
 
-  python3 tests/bench/large_bodies.py PICKET [COUNT [MEGABYTES]]
+  python3 tests/bench/large_bodies.py [COUNT [MEGABYTES]]
 
 Private memory is the proportional set less what is backed by files: bodies lie in files. Beside the uploads small
 envelopes are sent, and their latency is told. Needs some 8 GB of disk. Exit code 1 past 128 MB, or when one is lost.
 """
 import http.client
 import http.server
-import json
 import os
-import pathlib
-import re
-import shutil
 import socketserver
 import struct
-import subprocess
 import sys
-import tempfile
 import threading
 import time
 
-PICKET = sys.argv[1]
-COUNT = int(sys.argv[2]) if len(sys.argv) > 2 else 10
-BYTES = (int(sys.argv[3]) if len(sys.argv) > 3 else 200) * 1_000_000
-LIMIT_KB = 128 * 1024
+from subject import Picket
+
+COUNT = int(sys.argv[1]) if len(sys.argv) > 1 else 10
+BYTES = (int(sys.argv[2]) if len(sys.argv) > 2 else 200) * 1_000_000
+LIMIT_MB = 128
 seen = []
 
 
@@ -51,18 +46,12 @@ class Threaded(socketserver.ThreadingMixIn, http.server.HTTPServer):
     daemon_threads = True
 
 
-def private_kb(pid):
-    text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
-    value = lambda name: int(re.search(rf"^{name}:\s+(\d+)", text, re.M)[1])
-    return value("Pss") - value("Pss_File")
-
-
-def upload(port, key, number, answers):
+def upload(picket, number, answers):
     head = b'--B\r\nContent-Disposition: form-data; name="upload_file_minidump"; filename="%d.dmp"\r\n\r\n' % number
     tail = b"\r\n--B--\r\n"
     dump_head = b"MDMP" + struct.pack("<IIII", 0xA793, 0, 32, 0) + struct.pack("<I", 1_700_000_000) + bytes(8)
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=600)
-    connection.putrequest("POST", f"/api/1/minidump/?sentry_key={key}")
+    connection = http.client.HTTPConnection(picket.host, picket.port, timeout=600)
+    connection.putrequest("POST", f"/api/{picket.made['project_id']}/minidump/?sentry_key={picket.made['public_key']}")
     connection.putheader("Content-Type", "multipart/form-data; boundary=B")
     connection.putheader("Content-Length", str(len(head) + BYTES + len(tail)))
     connection.endheaders(head + dump_head)
@@ -77,12 +66,12 @@ def upload(port, key, number, answers):
     answers.append((response.status, response.read()))
 
 
-def neighbours(port, key, stop, took):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+def neighbours(picket, stop, took):
+    connection = http.client.HTTPConnection(picket.host, picket.port, timeout=120)
     body = b'{}\n{"type":"event"}\n{"message":"neighbour"}\n'
     while not stop.is_set():
         began = time.monotonic()
-        connection.request("POST", "/api/1/envelope/", body, {"X-Sentry-Auth": f"Sentry sentry_key={key}"})
+        connection.request("POST", f"/api/{picket.made['project_id']}/envelope/", body, {"X-Sentry-Auth": f"Sentry sentry_key={picket.made['public_key']}"})
         connection.getresponse().read()
         took.append(time.monotonic() - began)
         stop.wait(0.02)
@@ -90,29 +79,18 @@ def neighbours(port, key, stop, took):
 
 upstream = Threaded(("127.0.0.1", 0), Upstream)
 threading.Thread(target=upstream.serve_forever, daemon=True).start()
-storage = tempfile.mkdtemp(prefix="picket-large-", dir=os.environ.get("PICKET_BENCH_DIR", "/var/tmp"))
-env = {**os.environ, "PICKET_SERVER_LISTEN": "127.0.0.1:0", "PICKET_STORAGE_PATH": storage,
-       "PICKET_UPSTREAM_0_NAME": "fake",
-       "PICKET_UPSTREAM_0_URL": f"http://127.0.0.1:{upstream.server_address[1]}"}
-made = json.loads(subprocess.run([PICKET, "init", "--storage", storage, "--json"], env=env, check=True, capture_output=True, text=True).stdout)
-key = re.search(r"//([0-9a-f]{32})@", json.dumps(made))[1]
-process = subprocess.Popen([PICKET, "serve"], env=env, stderr=subprocess.PIPE, text=True)
-for line in process.stderr:
-    if found := re.search(r"listening on http://127\.0\.0\.1:(\d+)", line):
-        break
-port = int(found[1])
-threading.Thread(target=lambda: [None for _ in process.stderr], daemon=True).start()
+picket = Picket(PICKET_UPSTREAM_0_NAME="fake", PICKET_UPSTREAM_0_URL=f"http://127.0.0.1:{upstream.server_address[1]}").start()
 try:
-    idle = private_kb(process.pid)
+    idle = picket.private_mb()
     answers, took, peak, stop = [], [], [idle], threading.Event()
-    threads = [threading.Thread(target=upload, args=(port, key, i, answers)) for i in range(COUNT)]
-    threads.append(threading.Thread(target=neighbours, args=(port, key, stop, took)))
+    threads = [threading.Thread(target=upload, args=(picket, i, answers)) for i in range(COUNT)]
+    threads.append(threading.Thread(target=neighbours, args=(picket, stop, took)))
     began = time.monotonic()
     for thread in threads:
         thread.start()
     arrived = None
     while True:
-        peak.append(private_kb(process.pid))
+        peak.append(picket.private_mb())
         if len(answers) == COUNT and arrived is None:
             arrived, at_arrival = time.monotonic() - began, max(peak)
         large = [size for size in seen if size > 1_000_000]
@@ -121,14 +99,13 @@ try:
         time.sleep(0.02)
     stop.set()
     took.sort()
-    print(f"idle {idle / 1024:.0f} MB, peak while {COUNT} x {BYTES // 1_000_000} MB arrived {at_arrival / 1024:.0f} MB "
-          f"(in {arrived:.1f} s), peak until all were forwarded {max(peak) / 1024:.0f} MB")
+    print(f"idle {idle:.0f} MB, peak while {COUNT} x {BYTES // 1_000_000} MB arrived {at_arrival:.0f} MB "
+          f"(in {arrived:.1f} s), peak until all were forwarded {max(peak):.0f} MB")
     print(f"neighbours: {len(took)} envelopes, p50 {took[len(took) // 2] * 1000:.0f} ms, p99 {took[int(len(took) * .99)] * 1000:.0f} ms, "
           f"slowest {took[-1] * 1000:.0f} ms")
     print(f"answers {sorted({status for status, _ in answers})}, forwarded {len(large)}")
-    good = all(status == 200 for status, _ in answers) and len(large) == COUNT and max(peak) <= LIMIT_KB
+    good = all(status == 200 for status, _ in answers) and len(large) == COUNT and max(peak) <= LIMIT_MB
 finally:
-    process.terminate()
-    process.wait()
-    shutil.rmtree(storage)
+    picket.stop()
+    picket.remove()
 sys.exit(0 if good else 1)

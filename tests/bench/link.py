@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """How much of a link's bandwidth a backlog uses, and what an event costs on the wire: docs/benchmarks.md, "On slow and long links".
 
-    python3 tests/bench/link.py [--build FOLDER] [--seconds N] [--size 3k] [--tls] [--line 'compression_level = 19']… [KBIT/MS/LOSS…]
+    python3 tests/bench/link.py [--seconds N] [--size 3k] [--picket] [--tls] [--h2] [--trace] [--line 'compression_level = 19']… [KBIT/MS/LOSS…]
 
 Each case is a rate in kbit/s, a round trip in ms and a loss in per cent of packets, each way: 64/800/5. Picket is started anew for each and
 has a backlog that lasts about --seconds; the link is tests/support/bad_link.py, so this needs root. "whole" is from the first packet to
 the last acknowledgement, connecting and finding the measure included; "steady" leaves out the first third and the last tenth of the backlog.
+--picket: the upstream is another Picket, which takes batches. --h2: TLS with HTTP/2, which Debian's nghttp2-proxy ends at the upstream.
+--trace: how much was done, and how many requests were under way, each half a second.
 """
 import argparse
 import asyncio
@@ -13,15 +15,14 @@ import json
 import os
 import pathlib
 import re
-import shutil
 import ssl
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+from subject import BUILD, ROOT, Picket, load
+
 NAMESPACE, NEAR, FAR = f"pb{os.getpid()}", "10.215.240.1", "10.215.240.2"
 FAIR = {"latency": 0, "jitter": 0, "loss": 0, "rate": 0, "queue": 0, "open": True}
 CASES = [f"{rate}/{ms}/{loss}" for rate in (64, 1000, 20000) for ms, loss in ((0, 0), (100, 0), (800, 0), (100, 1), (100, 5), (800, 5))]
@@ -62,6 +63,7 @@ class Link:
         command = [sys.executable, ROOT / "tests/support/bad_link.py", NAMESPACE, f"{NAMESPACE}n", NEAR, f"{NAMESPACE}f", FAR, "7200"]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout.readline() == "ready\n"
+        subprocess.run(["ip", "-n", NAMESPACE, "link", "set", "lo", "up"], check=True)  # between what runs there
 
     def tell(self, **weather):
         self.process.stdin.write(json.dumps(weather) + "\n")
@@ -77,45 +79,13 @@ class Link:
         subprocess.run(["ip", "netns", "del", NAMESPACE])
 
 
-class Picket:
-    def __init__(self, build, folder, lines):
-        self.build = build
-        self.config = folder / "picket.toml"
-        self.config.write_text("\n".join(['[[upstream]]', 'name = "far"', *lines, ""]))
-        self.env = {**os.environ, "PICKET_SERVER_LISTEN": "127.0.0.1:0", "PICKET_STORAGE_PATH": str(folder / "data")}
-        self.made = json.loads(self.verb("init", "--json"))
-
-    def verb(self, *words):
-        return subprocess.run([self.build / "picket", *words, "--storage", self.env["PICKET_STORAGE_PATH"]], env=self.env, check=True, capture_output=True, text=True).stdout
-
-    def start(self):
-        log = self.config.parent / "log"
-        self.process = subprocess.Popen([self.build / "picket", "serve", "--config", self.config], env=self.env, stderr=log.open("w"))
-        while not (found := re.search(r"listening on (http://127\.0\.0\.1:(\d+))", log.read_text())):
-            time.sleep(0.05)
-        self.url = found[1]
-
-    def fill(self, count, size):
-        dsn = f"http://{self.made['public_key']}@{self.url[7:]}/{self.made['project_id']}"
-        run = subprocess.run([self.build / "picket_load", "--dsn", dsn, "--count", str(count), "--connections", "8", "--size", size], check=True, capture_output=True, text=True)
-        return json.loads(run.stdout)["body_bytes"]
-
-    def metric(self, name):
-        text = urllib.request.urlopen(f"{self.url}/metrics").read().decode()
-        return int(float(re.search(rf'^picket_upstream_{name}{{destination="far"}} (\S+)', text, re.M)[1]))
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait(60)
-
-
 def send_directly(link, url, options):
     """What an SDK's gzip needs that sends to the upstream itself."""
     link.tell(**FAIR)
     link.count()
     key, rest = url.split("//")[1].split("@")
     place, project = rest.rsplit("/", 1)
-    command = [options.build / "picket_load", "--url", f"http://{place}/api/{project}/envelope/?sentry_key={key}", "--count", "200", "--size", options.size]
+    command = [BUILD / "picket_load", "--url", f"http://{place}/api/{project}/envelope/?sentry_key={key}", "--count", "200", "--size", options.size]
     result = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     carried = link.count()
     print(f"    directly: {carried['out']['bytes'] / 200:.0f} B out and {carried['back']['bytes'] / 200:.0f} B back an event (gzip body {result['body_bytes']:.0f})", flush=True)
@@ -125,14 +95,13 @@ def measure(case, link, upstream_url, options):
     kbit, ms, loss = (float(part) for part in case.split("/"))
     rate = kbit * 125
     count = max(30, int(rate * options.seconds / options.about))
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="picket-link-", dir="/var/tmp"))
-    picket = Picket(options.build, folder, [f'dsn = "{upstream_url}"', *options.line])
+    picket = Picket(config=["[[upstream]]", 'name = "far"', f'dsn = "{upstream_url}"', *options.line])
     try:
         picket.start()
         picket.verb("upstream", "pause", "far")
         time.sleep(1.5)  # it looks once a second
-        body = picket.fill(count, options.size)
-        before = picket.metric("forwarded_envelopes_total")
+        body = load(picket, count=count, connections=8, size=options.size)["body_bytes"]
+        before = picket.metric("forwarded_envelopes_total", "far")
         # Half a second of the link waits before it, as before a usual modem, and never less than ten packets.
         link.tell(**{**FAIR, "latency": ms / 2, "loss": loss / 100, "rate": rate, "queue": max(15_000, rate / 2)})
         link.count()
@@ -142,12 +111,14 @@ def measure(case, link, upstream_url, options):
         while time.monotonic() < end:
             time.sleep(0.25)
             carried = link.count()
-            now, forwarded = time.monotonic(), picket.metric("forwarded_envelopes_total") - before
+            now, forwarded = time.monotonic(), picket.metric("forwarded_envelopes_total", "far") - before
             out, back = out + carried["out"]["bytes"], back + carried["back"]["bytes"]
             lost += carried["out"]["lost"] + carried["out"]["overflowed"]
             if began is None and out > 0:
                 began = now - 0.25
             seen.append((now, forwarded, out))
+            if options.trace and len(seen) % 2 == 0 and began is not None:
+                print(f"    {now - began:5.1f} s: {forwarded} done, {picket.metric('in_flight_requests', 'far')} under way, {100 * (out - seen[-3][2] if len(seen) > 2 else out) / rate / 0.5:.0f} % used, {lost} lost", flush=True)
             if forwarded >= count:
                 break
         whole = seen[-1][0] - began
@@ -155,47 +126,68 @@ def measure(case, link, upstream_url, options):
         last = next((one for one in seen if one[1] >= count * 0.9), seen[-1])
         events = (last[1] - first[1]) / max(last[0] - first[0], 0.01)
         cost = out / max(seen[-1][1], 1)
-        sent = picket.metric("forwarded_bytes_total") / max(picket.metric("forwarded_envelopes_total"), 1)
+        sent = picket.metric("forwarded_bytes_total", "far") / max(picket.metric("forwarded_envelopes_total", "far"), 1)
         print(f"{case:>12}: {seen[-1][1]} of {count}, {seen[-1][1] / whole:.1f}/s whole, {events:.1f}/s steady; link used {100 * out / whole / rate:.0f} % whole, "
               f"{100 * (last[2] - first[2]) / max(last[0] - first[0], 0.01) / rate:.0f} % steady; {cost:.0f} B out and {back / max(seen[-1][1], 1):.0f} B back an event "
-              f"(body {sent:.0f}, as the SDK's gzip {body:.0f}), {lost} packets lost, {picket.metric('failed_attempts_total')} failures", flush=True)
+              f"(body {sent:.0f}, as the SDK's gzip {body:.0f}), {lost} packets lost, {picket.metric('failed_attempts_total', 'far')} failures", flush=True)
     finally:
         link.tell(**FAIR)
         picket.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+        picket.remove()
+
+
+def make_certificate():
+    """The key's file; the certificate lies beside it as .crt, and behind the key."""
+    pem = pathlib.Path(tempfile.mkdtemp()) / "far.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={FAR}", "-addext", f"subjectAltName=IP:{FAR}",
+                    "-keyout", pem, "-out", f"{pem}.crt"], check=True, capture_output=True)
+    pem.write_text(pem.read_text() + pathlib.Path(f"{pem}.crt").read_text())
+    return pem
 
 
 def main():
     if sys.argv[1:2] == ["--upstream"]:
         return asyncio.run(be_upstream(sys.argv[2] if len(sys.argv) > 2 else None))
     parser = argparse.ArgumentParser()
-    parser.add_argument("--build", type=lambda text: pathlib.Path(text).resolve(), default=ROOT / "build" / "bench")
     parser.add_argument("--seconds", type=float, default=25)
     parser.add_argument("--size", default="3k")
-    parser.add_argument("--about", type=int, default=3_600, help="bytes on the wire that an event is expected to take")
+    parser.add_argument("--about", type=int, help="bytes on the wire that an event is expected to take")
+    parser.add_argument("--picket", action="store_true")
     parser.add_argument("--tls", action="store_true")
+    parser.add_argument("--h2", action="store_true")
+    parser.add_argument("--trace", action="store_true")
     parser.add_argument("--line", action="append", default=[], help="of the section [[upstream]]")
     parser.add_argument("cases", nargs="*", default=CASES)
     options = parser.parse_args()
-    link = Link()
-    certificate = []
-    if options.tls:
-        pem = pathlib.Path(tempfile.mkdtemp()) / "far.pem"
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={FAR}", "-addext", f"subjectAltName=IP:{FAR}",
-                        "-keyout", pem, "-out", f"{pem}.crt"], check=True, capture_output=True)
-        pem.write_text(pem.read_text() + pathlib.Path(f"{pem}.crt").read_text())
-        certificate = [str(pem)]
-        options.line.append(f'ca_file = "{pem}.crt"')
-    upstream = subprocess.Popen(["ip", "netns", "exec", NAMESPACE, sys.executable, __file__, "--upstream", *certificate], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    options.about = options.about or (1_350 if options.picket else 3_600)
+    inside = ["ip", "netns", "exec", NAMESPACE]
+    link, certificate, ends = Link(), None, []
+    if options.tls or options.h2:
+        certificate = make_certificate()
+        options.line.append(f'ca_file = "{certificate}.crt"')
     try:
-        url = f"http{'s' if options.tls else ''}://{'ab' * 16}@{FAR}:{int(upstream.stdout.readline())}/7"
-        if not options.tls:
+        if options.picket:
+            far = Picket(through=inside, PICKET_SERVER_LISTEN=f"{FAR}:0").start()
+            ends += [far.kill, far.remove]
+            url = far.dsn
+        else:
+            own = [] if options.h2 or certificate is None else [str(certificate)]
+            upstream = subprocess.Popen([*inside, sys.executable, __file__, "--upstream", *own], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            ends += [upstream.stdin.close, upstream.wait]
+            url = f"http{'s' if own else ''}://{'ab' * 16}@{FAR}:{int(upstream.stdout.readline())}/7"
+        if options.h2:
+            behind = re.search(r":(\d+)/", url)[1]
+            proxy = subprocess.Popen([*inside, "nghttpx", "--conf=/dev/null", "--no-ocsp", "--frontend-http2-connection-window-size=16M", f"--frontend={FAR},8443", f"--backend={FAR},{behind}", "--workers=1", "--errorlog-file=/dev/null", certificate, f"{certificate}.crt"])
+            ends += [proxy.terminate, proxy.wait]
+            url = url.replace("http:", "https:").replace(f":{behind}/", ":8443/")
+            time.sleep(1)
+        if certificate is None:
             send_directly(link, url, options)
         for case in options.cases:
             measure(case, link, url, options)
     finally:
-        upstream.stdin.close()
-        upstream.wait(10)
+        for end in ends:
+            end()
         link.end()
 
 

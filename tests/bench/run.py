@@ -194,6 +194,32 @@ def mirror():
     sink.wait()
 
 
+@section("chain")
+def chain():
+    """A backlog from one Picket to another on the same cores, in batches and as single requests by turns."""
+    near = Picket().start()
+    count = int(40_000 * SCALE)
+    load(near, connections=64, count=count, size="3k", issues=1000)
+    near.wait_digest()
+    near.stop()
+    for turn in range(2):
+        for batch, words in (("auto", "in batches"), ("never", "as single requests")):
+            far = Picket().start()
+            name = f"far-{turn}-{batch}"
+            near.env.update(PICKET_UPSTREAM_0_NAME=name, PICKET_UPSTREAM_0_DSN=far.dsn, PICKET_UPSTREAM_0_BATCH=batch)
+            near.start()
+            before, began = near.cpu_seconds() + far.cpu_seconds(), time.monotonic()
+            while near.metric("forwarded_envelopes_total", name) < count and time.monotonic() - began < 300:
+                time.sleep(0.05)
+            took, spent = time.monotonic() - began, near.cpu_seconds() + far.cpu_seconds() - before
+            row(f"Picket to Picket {words}", ">= 10,000/s", f"{near.metric('forwarded_envelopes_total', name) / took:,.0f}/s",
+                f"{1e6 * spent / count:.0f} us of CPU an envelope, both and what of the digest was done")
+            near.stop()
+            far.kill()
+            far.remove()
+    near.remove()
+
+
 @section("backlog")
 def backlog():
     """What waits for an upstream that has been away for long: PICKET_BENCH_BACKLOG_GB of it, 50 unless told. A fifth are
@@ -277,7 +303,7 @@ def binary():
 
 def main():
     print(f"{os.cpu_count()} cores, {time.strftime('%Y-%m-%d')}, kernel {os.uname().release}{', quick' if QUICK else ''}", flush=True)
-    for function in (acks, pipeline, sustained, reading, mirror, start, binary, backlog):
+    for function in (acks, pipeline, sustained, reading, mirror, chain, start, binary, backlog):
         if WANTED and function.section not in WANTED:
             continue
         print(f"-- {function.section}", flush=True)

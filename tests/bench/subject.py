@@ -1,4 +1,4 @@
-"""Picket, its load generator and an upstream as processes that are measured: of the `bench` preset."""
+"""Picket, its load generator and an upstream as processes that are measured: of the `bench` preset, or those in PICKET_BENCH_BUILD."""
 import http.client
 import json
 import os
@@ -10,29 +10,39 @@ import signal
 import subprocess
 import tempfile
 import time
+import urllib.request
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = ROOT / "build" / "bench"
+BUILD = pathlib.Path(os.environ.get("PICKET_BENCH_BUILD", ROOT / "build" / "bench")).resolve()
 FOLDER = os.environ.get("PICKET_BENCH_DIR", "/var/tmp")
 
 
 class Picket:
-    def __init__(self, storage=None, **env):
+    """`config`: lines of a configuration file; `through`: what is to start the process and becomes it, a program and its arguments."""
+
+    def __init__(self, storage=None, config=(), through=(), **env):
         self.storage = pathlib.Path(storage or tempfile.mkdtemp(prefix="picket-bench-", dir=FOLDER))
         self.env = {**os.environ, "PICKET_SERVER_LISTEN": "127.0.0.1:0", "PICKET_STORAGE_PATH": str(self.storage),
                     "PICKET_STORAGE_JOURNAL_MAX_BYTES": "40GiB", **env}
-        out = subprocess.run([BUILD / "picket", "init", "--storage", self.storage, "--json"], env=self.env, check=True, capture_output=True, text=True).stdout
-        self.made = json.loads(out)
+        self.command = [*through, BUILD / "picket", "serve"]
+        self.made = json.loads(self.verb("init", "--json"))
+        if config:
+            file = self.storage / "picket.toml"
+            file.write_text("\n".join([*config, ""]))
+            self.command += ["--config", file]
+
+    def verb(self, *words):
+        return subprocess.run([BUILD / "picket", *words, "--storage", self.storage], env=self.env, check=True, capture_output=True, text=True).stdout
 
     def start(self):
         began = time.monotonic()
-        self.process = subprocess.Popen([BUILD / "picket", "serve"], env=self.env, stderr=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(self.command, env=self.env, stderr=subprocess.PIPE, text=True)
         for line in self.process.stderr:
-            found = re.search(r"listening on http://127\.0\.0\.1:(\d+)", line)
+            found = re.search(r"listening on http://([\d.]+):(\d+)", line)
             if found:
-                self.port = int(found[1])
+                self.host, self.port = found[1], int(found[2])
                 break
         else:
             raise SystemExit("picket did not start")
@@ -43,10 +53,16 @@ class Picket:
 
     @property
     def dsn(self):
-        return f"http://{self.made['public_key']}@127.0.0.1:{self.port}/{self.made['project_id']}"
+        return f"http://{self.made['public_key']}@{self.host}:{self.port}/{self.made['project_id']}"
 
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
+        self.process.wait(60)
+        self.drain.wait(10)
+
+    def kill(self):
+        """For one whose data nobody wants: it need not bring its work to an end."""
+        self.process.kill()
         self.process.wait(60)
         self.drain.wait(10)
 
@@ -54,7 +70,12 @@ class Picket:
         shutil.rmtree(self.storage, ignore_errors=True)
 
     def status(self):
-        return json.loads(subprocess.run([BUILD / "picket", "status", "--storage", self.storage, "--json"], env=self.env, check=True, capture_output=True, text=True).stdout)
+        return json.loads(self.verb("status", "--json"))
+
+    def metric(self, name, destination):
+        """Of the series picket_upstream_…, as a whole number."""
+        text = urllib.request.urlopen(f"http://{self.host}:{self.port}/metrics").read().decode()
+        return int(float(re.search(rf'^picket_upstream_{name}{{destination="{destination}"}} (\S+)', text, re.M)[1]))
 
     def digest_waiting(self):
         return self.status()["digest"]["waiting"]
@@ -71,6 +92,10 @@ class Picket:
         text = pathlib.Path(f"/proc/{self.process.pid}/smaps_rollup").read_text()
         value = lambda name: int(re.search(rf"^{name}:\s+(\d+)", text, re.M)[1])
         return value("Pss_Anon") / 1024
+
+    def cpu_seconds(self):
+        """Of all its threads that live."""
+        return sum(int((task / "schedstat").read_text().split()[0]) for task in pathlib.Path(f"/proc/{self.process.pid}/task").iterdir()) / 1e9
 
     def disk_bytes(self):
         """Used, not preallocated: journal payload as it says, tables' file."""

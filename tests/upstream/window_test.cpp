@@ -48,6 +48,24 @@ TEST(Window, PassesInOrderWhateverSettlesFirst) {
   EXPECT_EQ(window.cursor(), 5 + passed.size());
 }
 
+TEST(Window, CountsWhatIsOnItsWayIntoTheDeferredList) {
+  Window window(1);
+  for (int i = 0; i < 4; ++i) window.open();
+  EXPECT_EQ(window.deferred(), 0U);
+  for (const buffer::Sequence sequence : {2U, 3U}) {
+    auto waits = settled(sequence);
+    waits.fate = Fate::deferred;
+    window.settle(sequence, std::move(waits));
+  }
+  window.settle(4, settled(4));
+  EXPECT_EQ(window.deferred(), 2U);
+  EXPECT_FALSE(window.pass([](const Settled&) {}));
+  EXPECT_EQ(window.deferred(), 2U);
+  window.settle(1, settled(1));
+  EXPECT_TRUE(window.pass([](const Settled&) {}));
+  EXPECT_EQ(window.deferred(), 0U);
+}
+
 TEST(Window, PassesAGapOfMillionsAsOneEntry) {
   Window window(1);
   window.open(5'000'000);
