@@ -52,7 +52,11 @@ class GrowingText::MappedFile {
 
 GrowingText::GrowingText() = default;
 GrowingText::GrowingText(GrowingText&& other) noexcept = default;
-GrowingText& GrowingText::operator=(GrowingText&& other) noexcept = default;
+GrowingText& GrowingText::operator=(GrowingText&& other) noexcept {
+  take_memory(std::move(other.text_));
+  file_ = std::move(other.file_);
+  return *this;
+}
 GrowingText::~GrowingText() = default;
 
 std::string_view GrowingText::view() const {
@@ -75,8 +79,13 @@ Result<void> GrowingText::move_to_file(const std::filesystem::path& folder, std:
   if (!made) return made.error();
   if (auto moved = (*made)->append(text_); !moved) return moved;
   file_ = *std::move(made);
-  text_ = std::string();
+  take_memory({});
   return {};
+}
+
+// Assigning a short string keeps the memory of the long one.
+void GrowingText::take_memory(std::string other) {
+  text_.swap(other);
 }
 
 }  // namespace picket::buffer

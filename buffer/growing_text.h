@@ -36,6 +36,7 @@ class GrowingText {
 
  private:
   class MappedFile;
+  void take_memory(std::string other);
   std::string text_;
   std::unique_ptr<MappedFile> file_;  // instead
 };

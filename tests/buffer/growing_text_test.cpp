@@ -53,6 +53,13 @@ TEST_F(GrowingTextTest, StaysInMemoryWhereNoFileCanBe) {
   EXPECT_EQ(text.view(), "stays");
 }
 
+TEST_F(GrowingTextTest, GivesItsMemoryBackWhenItIsReplaced) {
+  ASSERT_TRUE(text.append(std::string(1'000'000, 'x')));
+  text = GrowingText();
+  EXPECT_LT(text.memory_bytes(), 100U);
+  EXPECT_EQ(text.size(), 0U);
+}
+
 TEST_F(GrowingTextTest, ItsFileHasNoNameAndMayBeLeft) {
   ASSERT_TRUE(text.move_to_file(folder.path(), long_enough));
   ASSERT_TRUE(text.append(std::string(1000, 'x')));
