@@ -67,7 +67,7 @@ class TagFold {
     numbers_.assign(run.tags(), unknown);
     for (std::size_t owner = 0; owner < run.owners(); ++owner) {
       const auto issue = run.issue(owner);
-      if (waiting.slice_of(issue) != slice) continue;
+      if (tag_slice_of(issue, waiting.folded_.size()) != slice) continue;
       Part part{.issue = issue, .project = run.project(owner), .begin = uses_.size()};
       for (TagRun::Uses uses(run, owner); uses.next();) {
         auto& number = numbers_[uses.tag()];
@@ -174,7 +174,7 @@ void add_tags(Batch& batch, const TagIncrements& added) {
 void fold_tags_of(Batch& batch, std::uint64_t issue) {
   if (!any_waits(batch)) return;
   auto folded = read_tag_folds(batch);
-  const auto slice = static_cast<std::size_t>(issue / 64 % folded.size());
+  const auto slice = tag_slice_of(issue, folded.size());
   fold_slice(batch, std::move(folded), slice);
 }
 

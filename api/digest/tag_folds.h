@@ -3,10 +3,16 @@
 
 #include "buffer/tables.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
 namespace picket::digest {
+
+// Neighbours share pages: they have their turn together.
+inline std::size_t tag_slice_of(std::uint64_t issue, std::size_t slices) {
+  return static_cast<std::size_t>(issue / 64 % slices);
+}
 
 // By slice: the number of the newest run that was added to the rows; never empty.
 std::vector<std::uint64_t> read_tag_folds(const buffer::Reader& reader);

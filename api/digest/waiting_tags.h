@@ -14,6 +14,7 @@
 // THREADS    Reading in any snapshot; adding within a batch.
 #pragma once
 
+#include "api/digest/tag_folds.h"
 #include "api/digest/tag_run.h"
 #include "buffer/tables.h"
 
@@ -72,9 +73,7 @@ class WaitingTags {
     std::uint64_t number = 0;
     TagRun run;
   };
-  bool waits(const Run& of, std::uint64_t issue) const { return of.number > folded_[slice_of(issue)]; }
-  // Neighbours share pages: they have their turn together.
-  std::size_t slice_of(std::uint64_t issue) const { return static_cast<std::size_t>(issue / 64 % folded_.size()); }
+  bool waits(const Run& of, std::uint64_t issue) const { return of.number > folded_[tag_slice_of(issue, folded_.size())]; }
   void find_in(const Run& of, std::span<IssueTag> tags) const;
   template <class Visit>  // with each run in which tags of the issue wait, and its place among the owners
   void for_each_of(std::uint64_t issue, const Visit& visit) const;
