@@ -36,6 +36,7 @@ std::string frame_line(const Frame& frame) {
   constexpr std::size_t most = 120;
   const auto file = frame.filename.empty() ? frame.abs_path : frame.filename;
   std::string line;
+  line.reserve(2 + std::min(frame.function.size(), most) + std::min(frame.module.size(), most) + std::min(file.size(), most));
   add_lower(line, frame.function, most);
   if (!frame.module.empty() && !file_names_module(file, frame.module)) {
     if (!line.empty()) line += ' ';

@@ -101,6 +101,15 @@ std::optional<Hash> hash_of(const Component& component) {
   return relay::md5_of(texts);
 }
 
+bool has_contributing_value(const Component& component) {
+  if (!component.contributes) return false;
+  if (component.part == Part::value) return true;
+  for (const auto* child = component.first_child; child != nullptr; child = child->next) {
+    if (child->part != Part::stacktrace && has_contributing_value(*child)) return true;
+  }
+  return false;
+}
+
 bool has_contributing_stack(const Component& component) {
   if (component.part == Part::stacktrace) return component.contributes;
   for (const auto* child = component.first_child; child != nullptr; child = child->next) {

@@ -82,5 +82,7 @@ void append_contributing(const Component& component, std::string& out);
 std::optional<Hash> hash_of(const Component& component);
 // Whether a stack trace within it counts.
 bool has_contributing_stack(const Component& component);
+// Whether an exception's value is among the texts that count.
+bool has_contributing_value(const Component& component);
 
 }  // namespace picket::grouping

@@ -25,6 +25,12 @@ struct Frame {
   bool sourcemap = false;  // its place was found through a source map
 };
 
+// The same call once more.
+inline bool is_recursion(const Frame& a, const Frame& b) {
+  return a.function == b.function && a.line == b.line && a.column == b.column && a.module == b.module &&
+         a.filename == b.filename && a.abs_path == b.abs_path && a.package == b.package;
+}
+
 // An error of Apple's frameworks.
 struct NsError {
   std::string_view domain;

@@ -39,11 +39,13 @@ void join(std::string& key, std::initializer_list<std::string_view> fields) {
   }
 }
 
-std::shared_ptr<const SeenFrame> seen_frame(std::shared_ptr<const FrameFacts> facts,
+std::shared_ptr<const SeenFrame> seen_frame(std::uint64_t number,
+                                            std::shared_ptr<const FrameFacts> facts,
                                             const Frame& frame,
                                             std::string_view event_platform) {
   Arena arena;
   auto seen = std::make_shared<SeenFrame>();
+  seen->number = number;
   auto* component = frame_component(arena, frame, event_platform, component_name(frame, *facts, event_platform));
   seen->contributes = component->contributes;
   // A rule can bring back what does not count by itself.
@@ -97,10 +99,10 @@ const std::shared_ptr<const Value>& FactCache::Known<Value>::of(std::string_view
   return values.emplace_back(std::move(made));
 }
 
-std::vector<std::shared_ptr<const SeenFrame>> FactCache::facts_of(const std::vector<StackRule>& rules,
-                                                                  std::span<const Frame> frames,
-                                                                  std::string_view event_platform) {
-  std::vector<std::shared_ptr<const SeenFrame>> all;
+SeenFrames FactCache::facts_of(const std::vector<StackRule>& rules,
+                               std::span<const Frame> frames,
+                               std::string_view event_platform) {
+  SeenFrames all;
   all.reserve(frames.size());
   const std::lock_guard lock(mutex_);
   for (const auto& frame : frames) {
@@ -116,10 +118,18 @@ std::vector<std::shared_ptr<const SeenFrame>> FactCache::facts_of(const std::vec
         made->candidates = candidates_of(rules, *made);
         return made;
       });
-      return seen_frame(std::move(facts), frame, event_platform);
+      return seen_frame(++last_number_, std::move(facts), frame, event_platform);
     }));
   }
   return all;
+}
+
+std::shared_ptr<const SeenFrames> SeenStacks::of(std::span<const Frame> frames) {
+  for (const auto& stack : stacks_) {
+    if (stack.begin == frames.data() && stack.count == frames.size()) return stack.seen;
+  }
+  auto seen = std::make_shared<const SeenFrames>(rules_.facts_of(frames, platform_));
+  return stacks_.emplace_back(frames.data(), frames.size(), std::move(seen)).seen;
 }
 
 }  // namespace picket::grouping

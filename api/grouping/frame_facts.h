@@ -32,6 +32,7 @@ class FrameFacts {
 
 // A frame as it stands in stacks.
 struct SeenFrame {
+  std::uint64_t number = 0;  // its own among all that a set of rules has ever seen
   std::shared_ptr<const FrameFacts> facts;
   std::string text;  // of frame_component(): what counts of its parts
   bool contributes = false;
@@ -43,9 +44,7 @@ std::string_view component_name(const Frame& frame, const FrameFacts& facts, std
 class FactCache {
  public:
   // `frames` with the rules that each may be matched by.
-  std::vector<std::shared_ptr<const SeenFrame>> facts_of(const std::vector<StackRule>& rules,
-                                                         std::span<const Frame> frames,
-                                                         std::string_view event_platform);
+  SeenFrames facts_of(const std::vector<StackRule>& rules, std::span<const Frame> frames, std::string_view event_platform);
 
  private:
   static constexpr std::size_t most_bytes = std::size_t{4} << 20;
@@ -64,7 +63,27 @@ class FactCache {
   std::mutex mutex_;
   Known<FrameFacts> facts_;  // guarded by mutex_, as what follows
   Known<SeenFrame> seen_;
+  std::uint64_t last_number_ = 0;
   std::string key_;
+};
+
+// What is known of the frames of an event's stacks, looked up once for all who ask.
+class SeenStacks {
+ public:
+  SeenStacks(const StackRules& rules, std::string_view event_platform) : rules_(rules), platform_(event_platform) {}
+
+  // `frames` are the event's own: a stack is known by where it lies.
+  std::shared_ptr<const SeenFrames> of(std::span<const Frame> frames);
+
+ private:
+  struct Stack {
+    const Frame* begin;
+    std::size_t count;
+    std::shared_ptr<const SeenFrames> seen;
+  };
+  const StackRules& rules_;
+  std::string_view platform_;
+  std::vector<Stack> stacks_;
 };
 
 }  // namespace picket::grouping

@@ -1,5 +1,6 @@
 #include "api/grouping/grouping.h"
 
+#include "api/grouping/hash_memory.h"
 #include "api/grouping/strategies.h"
 
 #include <algorithm>
@@ -24,7 +25,7 @@ constexpr std::array<Strategy, 6> strategies = {{
     {"message", message_variants},
 }};
 constexpr std::array<Component* Variants::*, 3> members = {&Variants::app, &Variants::system, &Variants::default_};
-constexpr std::array<Part, 3> roots = {Part::app, Part::system, Part::default_};
+constexpr std::array<Part, 3> root_parts = {Part::app, Part::system, Part::default_};
 
 // All frames count for something; the application's own only where they make a difference.
 void drop_same(Variants& variants) {
@@ -54,14 +55,29 @@ bool any_contributes(const Variants& variants) {
   });
 }
 
+// Exceptions decide, and no value of theirs had a say in it.
+bool by_stacks(const Strategy& strategy, const Variants& variants) {
+  if (strategy.variants != exception_variants || !any_contributes(variants)) return false;
+  return std::ranges::none_of(members, [&](Component* Variants::*member) {
+    return variants.*member != nullptr && has_contributing_value(*(variants.*member));
+  });
+}
+
+struct Roots {
+  Variants variants;
+  bool by_stacks = false;
+};
+
 // The first strategy with something that counts decides. What the others have is only worth making
 // when somebody wants to read about it.
-Variants roots_of(Workshop& shop, Detail detail) {
-  Variants all;
+Roots roots_of(Workshop& shop, Detail detail) {
+  Roots roots;
+  auto& all = roots.variants;
   std::string_view winner;
   for (const auto& strategy : strategies) {
     if (!winner.empty() && detail == Detail::hashes) break;
     auto variants = strategy.variants(shop);
+    if (winner.empty()) roots.by_stacks = by_stacks(strategy, variants);
     drop_same(variants);
     if (winner.empty() && any_contributes(variants)) {
       winner = shop.arena.keep(winner_of(strategy, variants));
@@ -75,7 +91,7 @@ Variants roots_of(Workshop& shop, Detail detail) {
       auto* component = variants.*members[index];
       if (component == nullptr) continue;
       auto*& root = all.*members[index];
-      if (root == nullptr) root = shop.arena.component(roots[index]);
+      if (root == nullptr) root = shop.arena.component(root_parts[index]);
       root->add(component);
     }
   }
@@ -83,7 +99,7 @@ Variants roots_of(Workshop& shop, Detail detail) {
     auto* root = all.*member;
     if (root != nullptr && !root->contributes && !winner.empty()) root->hint = {Reason::goes_first, 0, winner};
   }
-  return all;
+  return roots;
 }
 
 bool is_default(std::string_view part) {
@@ -177,14 +193,26 @@ Grouping group(const Evidence& evidence, const Config& config, Detail detail) {
   Grouping grouping;
   grouping.config = config;
   settle_fingerprint(evidence, grouping);
-  Workshop shop{grouping.arena, *config.stack, evidence, detail == Detail::explanation};
-  add_components(roots_of(shop, detail), grouping);
+  SeenStacks stacks(*config.stack, evidence.platform);
+  std::string key;
+  if (detail == Detail::hashes && grouping.fingerprint.empty() && !config.stack->look_at_values()) {
+    key = key_of_stacks(evidence, stacks);
+    auto known = key.empty() ? std::nullopt : config.stack->memory().find(key);
+    if (known) {
+      grouping.hashes = *std::move(known);
+      return grouping;
+    }
+  }
+  Workshop shop{grouping.arena, *config.stack, stacks, evidence, detail == Detail::explanation};
+  const auto roots = roots_of(shop, detail);
+  add_components(roots.variants, grouping);
   const bool found = std::ranges::any_of(grouping.variants, [](const Variant& each) { return each.hash.has_value(); });
   if (!found) grouping.variants.push_back({"fallback", VariantKind::fallback, nullptr, relay::md5_of({})});
   std::ranges::stable_partition(grouping.variants, [](const Variant& each) { return each.hash.has_value(); });
   for (const auto& variant : grouping.variants) {
     if (variant.hash) grouping.hashes.push_back(*variant.hash);
   }
+  if (roots.by_stacks && !key.empty()) config.stack->memory().keep(key, grouping.hashes);
   return grouping;
 }
 

@@ -47,7 +47,7 @@ struct Variant {
 };
 
 struct Grouping {
-  std::vector<Variant> variants;  // those that count lead, app before system
+  std::vector<Variant> variants;  // those that count lead, app before system; of Detail::hashes perhaps none
   std::vector<Hash> hashes;       // never empty; the first one leads, any of them finds the issue
   std::vector<std::string> fingerprint;         // resolved; empty: none but the default
   std::vector<std::string> client_fingerprint;  // the client's, where a rule went over it
@@ -58,7 +58,8 @@ struct Grouping {
   Config config;  // what their hints point into
 };
 
-// `hashes` leaves out the variants that cannot have one because something goes before them.
+// `hashes` leaves out the variants that cannot have one because something goes before them, and gives what it
+// remembers of the same stacks without any variant.
 enum class Detail : std::uint8_t { hashes, explanation };
 Grouping group(const Evidence& evidence, const Config& config, Detail detail);
 

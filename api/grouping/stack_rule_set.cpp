@@ -1,6 +1,7 @@
 // A set of compiled rules: the default ones and a project's.
 #include "api/grouping/default_rules.h"
 #include "api/grouping/frame_facts.h"
+#include "api/grouping/hash_memory.h"
 #include "api/grouping/stack_rules.h"
 
 #include <algorithm>
@@ -30,9 +31,14 @@ const std::vector<StackRule>& default_stack_rules(std::vector<std::string>& cate
 
 }  // namespace
 
-StackRules::StackRules(std::vector<StackRule> rules) : rules_(std::move(rules)), cache_(std::make_unique<FactCache>()) {
+StackRules::StackRules(std::vector<StackRule> rules)
+    : rules_(std::move(rules)), cache_(std::make_unique<FactCache>()), memory_(std::make_unique<HashMemory>()) {
+  const auto of_value = [](const Matcher& matcher) { return matcher.subject == Subject::error_value; };
   for (std::size_t index = 0; index < rules_.size(); ++index) {
-    if (!rules_[index].fixed) unfixed_.push_back(static_cast<std::uint16_t>(index));
+    const auto& rule = rules_[index];
+    if (!rule.fixed) unfixed_.push_back(static_cast<std::uint16_t>(index));
+    look_at_values_ = look_at_values_ || std::ranges::any_of(rule.matchers, of_value) ||
+                      (rule.caller && of_value(*rule.caller)) || (rule.callee && of_value(*rule.callee));
   }
 }
 
@@ -59,8 +65,7 @@ Result<std::shared_ptr<const StackRules>> StackRules::make_alone(std::string_vie
   return std::shared_ptr<const StackRules>(new StackRules(std::move(*own)));
 }
 
-std::vector<std::shared_ptr<const SeenFrame>> StackRules::facts_of(std::span<const Frame> frames,
-                                                                   std::string_view event_platform) const {
+SeenFrames StackRules::facts_of(std::span<const Frame> frames, std::string_view event_platform) const {
   return cache_->facts_of(rules_, frames, event_platform);
 }
 

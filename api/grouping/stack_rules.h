@@ -7,7 +7,7 @@
 //
 // Rules apply in order; what a later one says of a frame goes over what an earlier one said.
 //
-// THREADS  Immutable but for a cache of its own, behind a lock: any.
+// THREADS  Immutable but for caches of its own, behind locks: any.
 #pragma once
 
 #include "api/grouping/evidence.h"
@@ -66,7 +66,9 @@ struct StackRule {
 Result<std::vector<StackRule>> parse_stack_rules(std::string_view text, std::vector<std::string>& categories);
 
 struct SeenFrame;
+using SeenFrames = std::vector<std::shared_ptr<const SeenFrame>>;
 class FactCache;
+class HashMemory;
 
 class StackRules {
  public:
@@ -79,17 +81,22 @@ class StackRules {
 
   const std::vector<StackRule>& rules() const { return rules_; }
   // What a frame is, and which rules that look at this alone may match it; remembered.
-  std::vector<std::shared_ptr<const SeenFrame>> facts_of(std::span<const Frame> frames,
-                                                         std::string_view event_platform) const;
+  SeenFrames facts_of(std::span<const Frame> frames, std::string_view event_platform) const;
   // Rules that look at nothing fixed: any frame may match.
   const std::vector<std::uint16_t>& unfixed() const { return unfixed_; }
+  // Some rule goes by an exception's value.
+  bool look_at_values() const { return look_at_values_; }
+  // The hashes that stacks came to under these rules.
+  HashMemory& memory() const { return *memory_; }
 
  private:
   explicit StackRules(std::vector<StackRule> rules);
 
   std::vector<StackRule> rules_;
   std::vector<std::uint16_t> unfixed_;
+  bool look_at_values_ = false;
   std::unique_ptr<FactCache> cache_;
+  std::unique_ptr<HashMemory> memory_;
 };
 
 }  // namespace picket::grouping

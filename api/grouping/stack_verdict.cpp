@@ -3,6 +3,7 @@
 #include "api/grouping/frame_facts.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace picket::grouping {
 namespace {
@@ -60,9 +61,9 @@ void keep_newest(const Limits& limits, std::span<Component* const> components) {
 
 StackVerdict::StackVerdict(const StackRules& rules,
                            std::span<const Frame> frames,
-                           std::string_view event_platform,
+                           std::shared_ptr<const SeenFrames> seen,
                            const RuledException* exception)
-    : rules_(rules), frames_(rules.facts_of(frames, event_platform)), exception_(exception), states_(frames.size()) {
+    : rules_(rules), frames_(std::move(seen)), exception_(exception), states_(frames.size()) {
   for (std::size_t index = 0; index < frames.size(); ++index)
     states_[index].in_app = frames[index].in_app.value_or(false);
   find_candidates();
@@ -73,11 +74,11 @@ StackVerdict::StackVerdict(const StackRules& rules,
 
 void StackVerdict::find_candidates() {
   std::size_t count = 0;
-  for (const auto& frame : frames_)
+  for (const auto& frame : *frames_)
     count += frame->facts->candidates.size();
   candidates_.reserve(count);
-  for (std::size_t frame = 0; frame < frames_.size(); ++frame) {
-    for (const auto rule : frames_[frame]->facts->candidates)
+  for (std::size_t frame = 0; frame < frames_->size(); ++frame) {
+    for (const auto rule : seen(frame).facts->candidates)
       candidates_.push_back({rule, static_cast<std::uint32_t>(frame)});
   }
   std::ranges::sort(candidates_, [](const Match& a, const Match& b) {
@@ -147,7 +148,7 @@ bool StackVerdict::fulfils(const Matcher& matcher, std::size_t frame) const {
     case Subject::function:
     case Subject::module:
     case Subject::package:
-    case Subject::path: return frames_[frame]->facts->fulfils(matcher);
+    case Subject::path: return seen(frame).facts->fulfils(matcher);
   }
   return false;
 }

@@ -12,8 +12,6 @@
 
 namespace picket::grouping {
 
-struct SeenFrame;
-
 // What `error.type` and its like look at; none for a stack that is not of an exception.
 struct RuledException {
   std::string_view type;
@@ -23,12 +21,13 @@ struct RuledException {
 
 class StackVerdict {
  public:
+  // `seen` is what the rules know of `frames`.
   StackVerdict(const StackRules& rules,
                std::span<const Frame> frames,
-               std::string_view event_platform,
+               std::shared_ptr<const SeenFrames> seen,
                const RuledException* exception);
 
-  const SeenFrame& seen(std::size_t frame) const { return *frames_[frame]; }
+  const SeenFrame& seen(std::size_t frame) const { return *(*frames_)[frame]; }
   bool in_app(std::size_t frame) const { return states_[frame].in_app; }
   // What a rule did to in_app; {} when the SDK's word stands.
   Hint app_hint(std::size_t frame) const;
@@ -54,7 +53,7 @@ class StackVerdict {
   void for_each_match(bool StackRule::*kind, const Each& each) const;
 
   const StackRules& rules_;
-  std::vector<std::shared_ptr<const SeenFrame>> frames_;
+  std::shared_ptr<const SeenFrames> frames_;
   const RuledException* exception_;
   std::vector<State> states_;
   std::vector<Match> candidates_;  // by rule, then by frame

@@ -1,7 +1,6 @@
 #include "api/grouping/strategies.h"
 
 #include "api/grouping/family.h"
-#include "api/grouping/frame_facts.h"
 #include "api/grouping/frame_parts.h"
 #include "api/grouping/parametrise.h"
 #include "api/grouping/stack_verdict.h"
@@ -11,11 +10,6 @@
 
 namespace picket::grouping {
 namespace {
-
-bool is_recursion(const Frame& a, const Frame& b) {
-  return a.function == b.function && a.line == b.line && a.column == b.column && a.module == b.module &&
-         a.filename == b.filename && a.abs_path == b.abs_path && a.package == b.package;
-}
 
 // A page's only frame that has no function: the address says nothing.
 bool is_lone_script_frame(std::span<const Frame> frames, std::string_view event_platform) {
@@ -107,7 +101,7 @@ void prefer_stacks(Variants& variants) {
 }
 
 Variants stack_variants(Workshop& shop, std::span<const Frame> frames, const RuledException* exception) {
-  const StackVerdict verdict(shop.rules, frames, shop.evidence.platform, exception);
+  const StackVerdict verdict(shop.rules, frames, shop.stacks.of(frames), exception);
   std::vector<Component*> made(frames.size());
   for (std::size_t index = 0; index < frames.size(); ++index)
     made[index] = made_frame(shop, frames[index], verdict.seen(index));

@@ -4,6 +4,7 @@
 
 #include "api/grouping/component.h"
 #include "api/grouping/evidence.h"
+#include "api/grouping/frame_facts.h"
 #include "api/grouping/stack_rules.h"
 
 #include <span>
@@ -20,6 +21,7 @@ struct Variants {
 struct Workshop {
   Arena& arena;
   const StackRules& rules;
+  SeenStacks& stacks;
   const Evidence& evidence;
   bool explains = true;  // what does not count is wanted, too
 };

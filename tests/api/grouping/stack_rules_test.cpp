@@ -28,7 +28,7 @@ std::string complaint(std::string_view rules) {
 std::string verdict(std::string_view rules, const std::vector<Frame>& frames, const RuledException* exception = nullptr) {
   const auto made = StackRules::make_alone(rules);
   EXPECT_TRUE(made) << made.error().detail;
-  const StackVerdict said(**made, frames, "native", exception);
+  const StackVerdict said(**made, frames, std::make_shared<const SeenFrames>((*made)->facts_of(frames, "native")), exception);
   Arena arena;
   std::vector<Component*> components;
   for (std::size_t i = 0; i < frames.size(); ++i) components.push_back(arena.leaf(Part::frame, "x"));
@@ -149,7 +149,7 @@ TEST(StackRules, DefaultsKnowBasesOfThreadsAndInsidesOfSystems) {
   const std::vector frames = {in("RtlUserThreadStart", "C:\\Windows\\System32\\ntdll.dll"), in("shop::pay", "shop.exe"),
                               in("CreateFileW", "C:\\Windows\\System32\\KERNELBASE.dll"),
                               in("NtCreateFile", "C:\\Windows\\System32\\ntdll.dll")};
-  const StackVerdict said(*rules, frames, "native", nullptr);
+  const StackVerdict said(*rules, frames, std::make_shared<const SeenFrames>(rules->facts_of(frames, "native")), nullptr);
   Arena arena;
   std::vector<Component*> components;
   for (std::size_t i = 0; i < frames.size(); ++i) components.push_back(arena.leaf(Part::frame, "x"));
