@@ -45,6 +45,22 @@ inline std::uint64_t value_of(const char* at, std::size_t length) {
   return ((word & 0x0fffffff00000000U) >> 4) | (word & 0x000000000fffffffU);
 }
 
+// Whether each value that ends in the stretch has four bytes at most; of the first, `before` lie before the stretch.
+inline bool are_short(std::uint64_t ends, std::size_t before) {
+  if (before >= 4) return false;
+  const auto first = ~std::uint64_t{0} >> (60 + before);  // where the first may end
+  const auto near = ends | ends << 1 | ends << 2 | ends << 3;  // bytes that an end is three before at most
+  return (ends & first) != 0 && (near | first) == ~std::uint64_t{0};
+}
+
+// As value_of(). REQUIRES: 0 < length <= 4.
+inline constexpr std::uint32_t short_masks[5] = {0, 0x7f, 0x7f7f, 0x7f7f7f, 0x7f7f7f7f};
+inline std::uint32_t short_value_of(const char* at, std::size_t length) {
+  auto word = static_cast<std::uint32_t>(load_word(at)) & short_masks[length];
+  word = ((word & 0x7f007f00U) >> 1) | (word & 0x007f007fU);
+  return ((word & 0x3fff0000U) >> 2) | (word & 0x00003fffU);
+}
+
 template <class Integer>
 Integer held(std::uint64_t value) {
   if constexpr (sizeof(Integer) < sizeof(value)) value = std::min<std::uint64_t>(value, std::numeric_limits<Integer>::max());
@@ -79,6 +95,14 @@ std::optional<std::size_t> read_varints(std::string_view bytes, std::span<Intege
       for (std::size_t i = 0; i < stretch_bytes; ++i) out[next + i] = static_cast<Integer>(static_cast<unsigned char>(bytes.data()[stretch + i]));
       next += stretch_bytes;
       start += stretch_bytes;
+      continue;
+    }
+    if (values.size() - next >= stretch_bytes && are_short(ends, stretch - start)) {
+      for (; ends != 0; ends &= ends - 1) {
+        const auto end = stretch + static_cast<std::size_t>(std::countr_zero(ends)) + 1;
+        out[next++] = static_cast<Integer>(short_value_of(bytes.data() + start, end - start));
+        start = end;
+      }
       continue;
     }
     for (; ends != 0 && next < values.size(); ends &= ends - 1) {

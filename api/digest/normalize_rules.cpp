@@ -95,10 +95,10 @@ std::string_view clean_dist(std::string_view text) {
 
 std::string_view clean_tag_value(std::string_view text, TextArena& arena) {
   text = first_characters(without_outer_space(text), 200);
-  if (text.find_first_of("\n\r") == std::string_view::npos) return text;
+  const auto ends_line = [](char c) { return c == '\n' || c == '\r'; };
+  if (std::ranges::none_of(text, ends_line)) return text;
   std::string flat(text);
-  std::ranges::replace(flat, '\n', ' ');
-  std::ranges::replace(flat, '\r', ' ');
+  std::ranges::replace_if(flat, ends_line, ' ');
   return arena.keep(flat);
 }
 

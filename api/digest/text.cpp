@@ -32,10 +32,10 @@ std::string_view first_line(std::string_view text) {
 }
 
 std::string_view without_outer_space(std::string_view text) {
-  constexpr std::string_view space = " \t\r\n\f\v";
-  const auto begin = text.find_first_not_of(space);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(space) - begin + 1);
+  const auto is_space = [](char c) { return c == ' ' || (c >= '\t' && c <= '\r'); };
+  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
+  return text;
 }
 
 std::string ellipsed(std::string_view text, std::size_t characters) {

@@ -30,14 +30,14 @@ std::string pack_hashes(std::span<const std::int64_t> hashes) {
 
 std::vector<std::int64_t> unpack_hashes(std::string_view packed, std::size_t rows) {
   if (packed.size() != rows * hash_bytes) return {};
-  std::vector<std::int64_t> hashes;
-  hashes.reserve(rows);
+  std::vector<std::int64_t> hashes(rows);
+  auto* next = hashes.data();
   std::size_t at = 0;
-  for (; at + sizeof(std::uint64_t) <= packed.size(); at += hash_bytes) hashes.push_back(hash_of(buffer::load_word(packed.data() + at)));
+  for (; at + sizeof(std::uint64_t) <= packed.size(); at += hash_bytes) *next++ = hash_of(buffer::load_word(packed.data() + at));
   for (; at < packed.size(); at += hash_bytes) {
     std::uint64_t bits = 0;
     for (std::size_t i = 0; i < hash_bytes; ++i) bits |= std::uint64_t{static_cast<unsigned char>(packed[at + i])} << (8 * i);
-    hashes.push_back(hash_of(bits));
+    *next++ = hash_of(bits);
   }
   return hashes;
 }

@@ -179,15 +179,17 @@ class OfMetric {
     const auto asked_for = verdicts(field, [&](const FactValue& value) { return value.text == wanted; });
     std::vector<std::uint32_t> rows;
     std::vector<std::uint32_t> ends;
-    for (std::size_t group = 0; group < shown_.ends.size(); ++group) {
-      for (const auto row : shown_.of(group)) {
+    std::size_t begin = 0;
+    for (const auto end : shown_.ends) {
+      for (const auto row : shown_.rows.subspan(begin, end - begin)) {
         if (asked_for[field.codes[row]] != 0) rows.push_back(row);
       }
       ends.push_back(static_cast<std::uint32_t>(rows.size()));
+      begin = end;
     }
     rows_ = std::move(rows);
     ends_ = std::move(ends);
-    shown_ = {rows_, ends_};
+    shown_ = {rows_, ends_, shown_.groups};
   }
 
   std::vector<std::uint32_t> rows_;
@@ -258,7 +260,7 @@ std::size_t Accumulator::add(const Aggregate& aggregate, BlockFields& fields, Gr
   rows = of_metric.rows();
   std::size_t grown = 0;
   const auto each_group = [&](auto add_rows) {
-    for (std::size_t group = 0; group < sums.size(); ++group) add_rows(*sums[group], rows.of(group));
+    rows.for_each([&](std::size_t group, Rows own) { add_rows(*sums[group], own); });
   };
   const auto count_hits = [&](const CodedField& field, const std::vector<std::uint8_t>& verdicts, Rows own) {
     const auto* const codes = field.codes.data();
@@ -272,8 +274,7 @@ std::size_t Accumulator::add(const Aggregate& aggregate, BlockFields& fields, Gr
     case AggregateKind::per_minute:
     case AggregateKind::per_second: each_group([](Accumulator& sum, Rows own) { sum.count_ += own.size(); }); break;
     case AggregateKind::count_unique: {
-      std::vector<std::uint32_t> found(fields.rows());
-      grown += numbers.number_all(fields.hashes(*aggregate.field), rows.rows, found);
+      const auto found = numbers.number_all(fields.hashes(*aggregate.field), rows.rows, grown);
       each_group([&](Accumulator& sum, Rows own) { grown += sum.distinct_.insert_all(found, own, numbers.size()); });
       break;
     }

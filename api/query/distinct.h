@@ -32,21 +32,18 @@ class DistinctNumbers {
     }
     return static_cast<std::uint32_t>((slot & most) - 1);
   }
-  // Those of the hashes that `rows` name, into `numbers` by row: no_number where a hash is negative, or there are too many.
-  // The table is larger than the caches next to the core: what lies ahead is asked for in time. The bytes that this took.
-  std::size_t number_all(std::span<const std::int64_t> hashes, std::span<const std::uint32_t> rows, std::span<std::uint32_t> numbers) {
-    constexpr std::size_t ahead = 16;
-    std::size_t grown = slots_.empty() ? grow() : 0;
-    const auto* const hash_of = hashes.data();
-    const auto* const row = rows.data();
-    auto* const number = numbers.data();
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-      const auto next = row[std::min(i + ahead, rows.size() - 1)];
-      __builtin_prefetch(slots_.data() + home_of(static_cast<std::uint64_t>(hash_of[next])));
-      const auto hash = hash_of[row[i]];
-      number[row[i]] = hash < 0 ? no_number : number_of(static_cast<std::uint64_t>(hash), grown).value_or(no_number);
+  // Those of the hashes that `rows` name, by row, until the next call: no_number where a hash is negative, or there are too
+  // many. The table is larger than the caches next to the core: what lies ahead is asked for in time. `grown` as above.
+  std::span<const std::uint32_t> number_all(std::span<const std::int64_t> hashes, std::span<const std::uint32_t> rows, std::size_t& grown) {
+    if (slots_.empty()) grown += grow();
+    if (numbers_.size() < hashes.size()) numbers_.resize(hashes.size());
+    const bool whole = rows.size() == hashes.size();  // each row once
+    if (whole) {
+      number_these(hashes, hashes.size(), [](std::size_t i) { return i; }, grown);
+    } else {
+      number_these(hashes, rows.size(), [row = rows.data()](std::size_t i) { return std::size_t{row[i]}; }, grown);
     }
-    return grown;
+    return numbers_;
   }
   static constexpr std::uint32_t no_number = ~std::uint32_t{0};
   std::size_t size() const { return size_; }
@@ -56,13 +53,40 @@ class DistinctNumbers {
   static constexpr std::size_t most = (std::size_t{1} << number_bits) - 1;
   static constexpr unsigned least_slot_bits = 6;
 
-  std::size_t home_of(std::uint64_t hash) const {
-    return static_cast<std::size_t>((hash * 0x9e3779b97f4a7c15U) >> (64 - slot_bits_));
+  template <class RowOf>
+  void number_these(std::span<const std::int64_t> hashes, std::size_t count, RowOf row_of, std::size_t& grown) {
+    constexpr std::size_t ahead = 16;
+    const auto* const hash_of = hashes.data();
+    auto* const number = numbers_.data();
+    const auto number_one = [&](std::size_t at) {
+      const auto hash = hash_of[at];
+      number[at] = hash < 0 ? no_number : number_of(static_cast<std::uint64_t>(hash), grown).value_or(no_number);
+    };
+    const auto until = count - std::min(count, ahead);
+    for (std::size_t i = 0; i < until;) {
+      // Until one is not found at once, which may make the table another one.
+      const auto* const slots = slots_.data();
+      const auto shift = 64 - slot_bits_;
+      for (; i < until; ++i) {
+        __builtin_prefetch(slots + home_of(static_cast<std::uint64_t>(hash_of[row_of(i + ahead)]), shift));
+        const auto at = row_of(i);
+        const auto hash = static_cast<std::uint64_t>(hash_of[at]);
+        const auto slot = slots[home_of(hash, shift)];
+        if (slot == 0 || slot >> number_bits != hash) break;
+        number[at] = static_cast<std::uint32_t>((slot & most) - 1);
+      }
+      if (i < until) number_one(row_of(i++));
+    }
+    for (auto i = until; i < count; ++i) number_one(row_of(i));
+  }
+
+  static std::size_t home_of(std::uint64_t hash, unsigned shift) {
+    return static_cast<std::size_t>((hash * 0x9e3779b97f4a7c15U) >> shift);
   }
   std::size_t find(std::uint64_t hash) const {
     const auto mask = slots_.size() - 1;
     const auto* const slots = slots_.data();
-    auto at = home_of(hash);
+    auto at = home_of(hash, 64 - slot_bits_);
     while (slots[at] != 0 && slots[at] >> number_bits != hash) at = (at + 1) & mask;
     return at;
   }
@@ -77,6 +101,7 @@ class DistinctNumbers {
   }
 
   std::vector<std::uint64_t> slots_;  // hash and number + 1; 0: free
+  std::vector<std::uint32_t> numbers_;  // of number_all(); as large as the largest block
   unsigned slot_bits_ = 0;
   std::size_t size_ = 0;
 };

@@ -14,7 +14,7 @@
 namespace picket::grouping {
 namespace {
 
-ExceptionValue exception(std::string_view type, std::string_view value, std::vector<Frame> frames) {
+ExceptionValue thrown(std::string_view type, std::string_view value, std::vector<Frame> frames) {
   ExceptionValue made;
   made.type = type;
   made.value = value;
@@ -23,7 +23,7 @@ ExceptionValue exception(std::string_view type, std::string_view value, std::vec
   return made;
 }
 
-Frame frame(std::string_view function, std::optional<bool> in_app = {}) {
+Frame call(std::string_view function, std::optional<bool> in_app = {}) {
   Frame made;
   made.module = "m";
   made.function = function;
@@ -49,8 +49,8 @@ bool is_remembered(const std::vector<ExceptionValue>& exceptions, const Config& 
 
 TEST(HashMemory, KnowsAStackWhateverItsExceptionSays) {
   const auto config = *Config::make("function:unheard_of -app", "");
-  const std::vector first = {exception("E", "order 1", {frame("pay", true)})};
-  const std::vector second = {exception("E", "order 2 of Bob", {frame("pay", true)})};
+  const std::vector first = {thrown("E", "order 1", {call("pay", true)})};
+  const std::vector second = {thrown("E", "order 2 of Bob", {call("pay", true)})};
   EXPECT_FALSE(is_remembered(first, config));
   const auto made = hashes(first, config);
   EXPECT_TRUE(is_remembered(second, config));
@@ -61,14 +61,14 @@ TEST(HashMemory, KnowsAStackWhateverItsExceptionSays) {
 TEST(HashMemory, LeavesOutWhereValuesCount) {
   // The one frame does not count, so that the value does.
   const auto config = *Config::make("function:pay -group", "");
-  const auto of = [](std::string_view value) { return std::vector{exception("E", value, {frame("pay", true)})}; };
+  const auto of = [](std::string_view value) { return std::vector{thrown("E", value, {call("pay", true)})}; };
   EXPECT_NE(hashes(of("card"), config), hashes(of("cash"), config));
   EXPECT_FALSE(is_remembered(of("card"), config));
   EXPECT_NE(hashes(of("card"), config), hashes(of(""), config));
   // A cause without a stack is told by its value.
   const auto plain = *Config::make("function:unheard_of -app", "");
   const auto chain = [](std::string_view value) {
-    return std::vector{exception("Cause", value, {}), exception("E", "v", {frame("pay", true)})};
+    return std::vector{thrown("Cause", value, {}), thrown("E", "v", {call("pay", true)})};
   };
   EXPECT_NE(hashes(chain("card"), plain), hashes(chain("cash"), plain));
   EXPECT_FALSE(is_remembered(chain("card"), plain));
@@ -77,7 +77,7 @@ TEST(HashMemory, LeavesOutWhereValuesCount) {
 TEST(HashMemory, LeavesOutRulesThatGoByValues) {
   const auto config = *Config::make("error.value:*card* function:lib -group", "");
   const auto of = [](std::string_view value) {
-    return std::vector{exception("E", value, {frame("lib", true), frame("pay", true)})};
+    return std::vector{thrown("E", value, {call("lib", true), call("pay", true)})};
   };
   EXPECT_NE(hashes(of("card"), config), hashes(of("cash"), config));
   EXPECT_FALSE(is_remembered(of("card"), config));
@@ -85,12 +85,12 @@ TEST(HashMemory, LeavesOutRulesThatGoByValues) {
 
 TEST(HashMemory, ForgetsRatherThanGrows) {
   const auto config = *Config::make("function:unheard_of -app", "");
-  const std::vector first = {exception("E", "v", {frame("pay", true)})};
+  const std::vector first = {thrown("E", "v", {call("pay", true)})};
   const auto made = hashes(first, config);
   EXPECT_TRUE(is_remembered(first, config));
   for (int i = 0; i < 30'000; ++i) {
     const auto type = "E" + std::to_string(i);
-    hashes({exception(type, "v", {frame("pay", true), frame("lib"), frame("take")})}, config);
+    hashes({thrown(type, "v", {call("pay", true), call("lib"), call("take")})}, config);
   }
   EXPECT_FALSE(is_remembered(first, config));
   EXPECT_EQ(hashes(first, config), made);

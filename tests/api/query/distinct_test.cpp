@@ -37,8 +37,8 @@ TEST(DistinctNumbers, OfABlockAreThoseOfItsRows) {
     for (auto& hash : hashes) hash = random() % 9 == 0 ? -1 : static_cast<std::int64_t>(random() % 5'000);
     std::vector<std::uint32_t> rows;
     for (std::uint32_t row = 0; row < hashes.size(); row += 1 + static_cast<std::uint32_t>(random() % 3)) rows.push_back(row);
-    std::vector<std::uint32_t> numbers(hashes.size());
-    const auto grown = at_once.number_all(hashes, rows, numbers);
+    std::size_t grown = 0;
+    const auto numbers = at_once.number_all(hashes, rows, grown);
     std::size_t expected_grown = 0;
     for (const auto row : rows) {
       const auto expected = hashes[row] < 0 ? DistinctNumbers::no_number
