@@ -179,17 +179,15 @@ class OfMetric {
     const auto asked_for = verdicts(field, [&](const FactValue& value) { return value.text == wanted; });
     std::vector<std::uint32_t> rows;
     std::vector<std::uint32_t> ends;
-    std::size_t begin = 0;
-    for (const auto end : shown_.ends) {
-      for (const auto row : shown_.rows.subspan(begin, end - begin)) {
+    for (std::size_t group = 0; group < shown_.ends.size(); ++group) {
+      for (const auto row : shown_.of(group)) {
         if (asked_for[field.codes[row]] != 0) rows.push_back(row);
       }
       ends.push_back(static_cast<std::uint32_t>(rows.size()));
-      begin = end;
     }
     rows_ = std::move(rows);
     ends_ = std::move(ends);
-    shown_ = {rows_, ends_, shown_.groups};
+    shown_ = {rows_, ends_};
   }
 
   std::vector<std::uint32_t> rows_;
@@ -260,7 +258,7 @@ std::size_t Accumulator::add(const Aggregate& aggregate, BlockFields& fields, Gr
   rows = of_metric.rows();
   std::size_t grown = 0;
   const auto each_group = [&](auto add_rows) {
-    rows.for_each([&](std::size_t group, Rows own) { add_rows(*sums[group], own); });
+    for (std::size_t group = 0; group < sums.size(); ++group) add_rows(*sums[group], rows.of(group));
   };
   const auto count_hits = [&](const CodedField& field, const std::vector<std::uint8_t>& verdicts, Rows own) {
     const auto* const codes = field.codes.data();

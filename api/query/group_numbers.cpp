@@ -1,6 +1,5 @@
 #include "api/query/group_numbers.h"
 
-#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -47,35 +46,21 @@ void GroupNumbers::refine(const CodedField& field, std::span<const std::uint32_t
   });
 }
 
-GroupedRows RowSorter::sort(std::span<const std::uint32_t> rows, std::span<const std::uint32_t> numbers, std::size_t groups) {
-  if (groups <= 1) {
-    ends_.assign(groups, static_cast<std::uint32_t>(rows.size()));
-    return {rows, ends_, groups};
-  }
-  const auto stretch = groups <= most_groups_in_stretches ? stretch_rows : std::max<std::size_t>(rows.size(), 1);
-  rows_.resize(rows.size());
-  ends_.assign((rows.size() + stretch - 1) / stretch * groups, 0);
-  auto* ends = ends_.data();
-  for (std::size_t begin = 0; begin < rows.size(); begin += stretch, ends += groups) {
-    const auto count = std::min(stretch, rows.size() - begin);
-    sort_stretch(rows.subspan(begin, count), numbers.subspan(begin, count), static_cast<std::uint32_t>(begin), {ends, groups});
-  }
-  return {rows_, ends_, groups};
-}
-
-// Counting and placing in lanes, a part of the stretch each: with one, every step would wait for the step before it, which
+// Counting and placing in lanes, a part of the rows each: with one, every step would wait for the step before it, which
 // as a rule has just written the counter that it might need.
-void RowSorter::sort_stretch(std::span<const std::uint32_t> rows, std::span<const std::uint32_t> numbers, std::uint32_t place,
-                             std::span<std::uint32_t> ends) {
+GroupedRows RowSorter::sort(std::span<const std::uint32_t> rows, std::span<const std::uint32_t> numbers, std::size_t groups) {
+  ends_.assign(groups, static_cast<std::uint32_t>(rows.size()));
+  if (groups <= 1) return {rows, ends_};
   constexpr std::size_t lanes = 4;
   const auto part = rows.size() / lanes;
-  places_.assign(lanes * ends.size(), 0);
+  places_.assign(lanes * groups, 0);
+  rows_.resize(rows.size());
   // By plain pointers, here and where else each row is touched: the library's checks take a third of such loops.
   auto* const sorted = rows_.data();
   const auto* const row = rows.data();
   const auto* const group = numbers.data();
   std::array<std::uint32_t*, lanes> places;
-  for (std::size_t lane = 0; lane < lanes; ++lane) places[lane] = places_.data() + lane * ends.size();
+  for (std::size_t lane = 0; lane < lanes; ++lane) places[lane] = places_.data() + lane * groups;
   for (std::size_t i = 0; i < part; ++i) {
     ++places[0][group[i]];
     ++places[1][group[part + i]];
@@ -83,9 +68,10 @@ void RowSorter::sort_stretch(std::span<const std::uint32_t> rows, std::span<cons
     ++places[3][group[3 * part + i]];
   }
   for (auto i = lanes * part; i < rows.size(); ++i) ++places[3][group[i]];
-  for (std::size_t i = 0; i < ends.size(); ++i) {
+  std::uint32_t place = 0;
+  for (std::size_t i = 0; i < groups; ++i) {
     for (auto* const lane : places) place += std::exchange(lane[i], place);
-    ends[i] = place;
+    ends_[i] = place;
   }
   for (std::size_t i = 0; i < part; ++i) {
     sorted[places[0][group[i]]++] = row[i];
@@ -94,6 +80,7 @@ void RowSorter::sort_stretch(std::span<const std::uint32_t> rows, std::span<cons
     sorted[places[3][group[3 * part + i]]++] = row[3 * part + i];
   }
   for (auto i = lanes * part; i < rows.size(); ++i) sorted[places[3][group[i]]++] = row[i];
+  return {rows_, ends_};
 }
 
 void append_group_key(std::string& key, const std::vector<FieldExpression>& plain, BlockFields& fields, std::size_t row) {

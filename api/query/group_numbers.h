@@ -15,24 +15,14 @@
 
 namespace picket::query {
 
-// Rows of a block in stretches, each of them group by group; the rows of a group ascend. What columns hold of a stretch
-// fits the caches next to the core, in whatever order its rows are taken.
+// Rows of a block, group by group, ascending within each.
 struct GroupedRows {
   std::span<const std::uint32_t> rows;
-  std::span<const std::uint32_t> ends;  // stretch by stretch, by group: where its rows end
-  std::size_t groups = 0;
+  std::span<const std::uint32_t> ends;  // by group: where its rows end
 
-  // each(group, rows) for every stretch and group that has any.
-  template <class Each>
-  void for_each(Each each) const {
-    std::size_t begin = 0;
-    for (std::size_t i = 0; i < ends.size();) {
-      for (std::size_t group = 0; group < groups; ++group, ++i) {
-        const std::size_t end = ends[i];
-        if (begin != end) each(group, rows.subspan(begin, end - begin));
-        begin = end;
-      }
-    }
+  std::span<const std::uint32_t> of(std::size_t group) const {
+    const std::size_t begin = group == 0 ? 0 : ends[group - 1];
+    return rows.subspan(begin, ends[group] - begin);
   }
 };
 
@@ -59,16 +49,9 @@ class RowSorter {
   GroupedRows sort(std::span<const std::uint32_t> rows, std::span<const std::uint32_t> numbers, std::size_t groups);
 
  private:
-  void sort_stretch(std::span<const std::uint32_t> rows, std::span<const std::uint32_t> numbers, std::uint32_t place,
-                    std::span<std::uint32_t> ends);
-
-  static constexpr std::size_t stretch_rows = 8192;
-  // Of more groups a stretch has too few rows each.
-  static constexpr std::size_t most_groups_in_stretches = stretch_rows / 16;
-
   std::vector<std::uint32_t> rows_;
   std::vector<std::uint32_t> ends_;
-  std::vector<std::uint32_t> places_;  // of the stretch at hand: where the next row of a lane and group goes
+  std::vector<std::uint32_t> places_;  // where the next row of a lane and group goes
 };
 
 // What the group of a row is known by: appends the text of each plain field to `key`.

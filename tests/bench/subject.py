@@ -1,4 +1,5 @@
 """Picket, its load generator and an upstream as processes that are measured: of the `bench` preset, or those in PICKET_BENCH_BUILD."""
+import atexit
 import http.client
 import json
 import os
@@ -17,6 +18,14 @@ from concurrent.futures import ThreadPoolExecutor
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("PICKET_BENCH_BUILD", ROOT / "build" / "bench")).resolve()
 FOLDER = os.environ.get("PICKET_BENCH_DIR", "/var/tmp")
+PROCESSES = []  # of Pickets, which do not outlive a benchmark that breaks off
+
+
+@atexit.register
+def end_processes():
+    for process in PROCESSES:
+        if process.poll() is None:
+            process.kill()
 
 
 class Picket:
@@ -39,6 +48,7 @@ class Picket:
     def start(self):
         began = time.monotonic()
         self.process = subprocess.Popen(self.command, env=self.env, stderr=subprocess.PIPE, text=True)
+        PROCESSES.append(self.process)
         for line in self.process.stderr:
             found = re.search(r"listening on http://([\d.]+):(\d+)", line)
             if found:

@@ -12,7 +12,7 @@ namespace {
 TEST(RowSorter, KeepsTheRowsOfEachGroupTogetherAndInOrder) {
   std::mt19937_64 random(1);
   RowSorter sorter;
-  for (const std::size_t count : {0U, 1U, 100U, 4096U, 8192U, 8193U, 60'000U}) {
+  for (const std::size_t count : {0U, 1U, 3U, 100U, 4096U, 8193U}) {
     for (const std::size_t groups : {1U, 2U, 20U, 5000U}) {
       std::vector<std::uint32_t> rows(count);
       std::vector<std::uint32_t> numbers(count);
@@ -24,11 +24,11 @@ TEST(RowSorter, KeepsTheRowsOfEachGroupTogetherAndInOrder) {
       }
       const auto sorted = sorter.sort(rows, numbers, groups);
       ASSERT_EQ(sorted.rows.size(), count);
-      std::map<std::size_t, std::vector<std::uint32_t>> found;
-      sorted.for_each([&](std::size_t group, std::span<const std::uint32_t> own) {
-        found[group].insert(found[group].end(), own.begin(), own.end());
-      });
-      ASSERT_EQ(found, expected) << count << " of " << groups;
+      ASSERT_EQ(sorted.ends.size(), groups);
+      for (std::size_t group = 0; group < groups; ++group) {
+        const auto own = sorted.of(group);
+        ASSERT_EQ(std::vector<std::uint32_t>(own.begin(), own.end()), expected[group]) << group << " of " << groups;
+      }
     }
   }
 }
