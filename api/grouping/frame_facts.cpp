@@ -4,6 +4,8 @@
 #include "api/grouping/function_name.h"
 
 #include <algorithm>
+#include <array>
+#include <cstring>
 #include <initializer_list>
 #include <utility>
 
@@ -30,12 +32,15 @@ std::vector<std::uint16_t> candidates_of(const std::vector<StackRule>& rules, co
   return candidates;
 }
 
-// Fields one after the other, told apart by a character that texts do not hold.
+// Fields one after the other, each behind its length: a text may hold any character.
 void join(std::string& key, std::initializer_list<std::string_view> fields) {
   key.clear();
   for (const auto field : fields) {
+    const auto size = static_cast<std::uint32_t>(field.size());
+    std::array<char, sizeof size> raw;
+    std::memcpy(raw.data(), &size, sizeof size);
+    key.append(raw.data(), raw.size());
     key += field;
-    key += '\0';
   }
 }
 

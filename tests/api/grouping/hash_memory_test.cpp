@@ -83,6 +83,23 @@ TEST(HashMemory, LeavesOutRulesThatGoByValues) {
   EXPECT_FALSE(is_remembered(of("card"), config));
 }
 
+// JSON may say "\u0000" anywhere: fields must not run into each other in what frames are remembered by.
+TEST(HashMemory, TellsFramesApartWhateverTheirTextsHold) {
+  using namespace std::string_view_literals;
+  const auto of = [](std::string_view function, std::string_view raw, std::string_view module) {
+    auto one = call(function, true);
+    one.raw_function = raw;
+    one.module = module;
+    return std::vector{thrown("E", "v", {one})};
+  };
+  const auto first = of("a\0b"sv, "c", "m");
+  const auto second = of("a", "b\0c"sv, "m");
+  const auto config = *Config::make("function:unheard_of -app", "");
+  const auto other = *Config::make("function:unheard_of -app", "");
+  EXPECT_NE(hashes(first, config), hashes(second, config));
+  EXPECT_EQ(hashes(second, config), hashes(second, other));
+}
+
 TEST(HashMemory, ForgetsRatherThanGrows) {
   const auto config = *Config::make("function:unheard_of -app", "");
   const std::vector first = {thrown("E", "v", {call("pay", true)})};
