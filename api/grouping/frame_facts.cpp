@@ -4,8 +4,6 @@
 #include "api/grouping/function_name.h"
 
 #include <algorithm>
-#include <array>
-#include <cstring>
 #include <initializer_list>
 #include <utility>
 
@@ -33,15 +31,9 @@ std::vector<std::uint16_t> candidates_of(const std::vector<StackRule>& rules, co
 }
 
 // Fields one after the other, each behind its length: a text may hold any character.
-void join(std::string& key, std::initializer_list<std::string_view> fields) {
+void join(buffer::ByteWriter& key, std::initializer_list<std::string_view> fields) {
   key.clear();
-  for (const auto field : fields) {
-    const auto size = static_cast<std::uint32_t>(field.size());
-    std::array<char, sizeof size> raw;
-    std::memcpy(raw.data(), &size, sizeof size);
-    key.append(raw.data(), raw.size());
-    key += field;
-  }
+  for (const auto field : fields) key.text(field);
 }
 
 std::shared_ptr<const SeenFrame> seen_frame(std::uint64_t number,
@@ -114,11 +106,11 @@ SeenFrames FactCache::facts_of(const std::vector<StackRule>& rules,
     const auto platform = platform_of(frame.platform, event_platform);
     join(key_, {platform, frame.function, frame.raw_function, frame.module, frame.package, frame.abs_path,
                 frame.filename, frame.context_line, frame.sourcemap ? "1" : ""});
-    all.push_back(seen_.of(key_, [&] {
-      std::string key;
+    all.push_back(seen_.of(key_.bytes(), [&] {
+      buffer::ByteWriter key;
       join(key, {platform, frame.function, frame.raw_function, frame.module, frame.package,
                  frame.abs_path.empty() ? frame.filename : frame.abs_path});
-      auto facts = facts_.of(key, [&] {
+      auto facts = facts_.of(key.bytes(), [&] {
         auto made = std::make_shared<FrameFacts>(frame, platform);
         made->candidates = candidates_of(rules, *made);
         return made;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "api/grouping/stack_rules.h"
+#include "buffer/byte_stream.h"
 #include "buffer/text_table.h"
 
 #include <cstddef>
@@ -64,7 +65,7 @@ class FactCache {
   Known<FrameFacts> facts_;  // guarded by mutex_, as what follows
   Known<SeenFrame> seen_;
   std::uint64_t last_number_ = 0;
-  std::string key_;
+  buffer::ByteWriter key_;
 };
 
 // What is known of the frames of an event's stacks, looked up once for all who ask.

@@ -1,63 +1,41 @@
 #include "api/grouping/hash_memory.h"
 
+#include "buffer/byte_stream.h"
+
 #include <algorithm>
-#include <cstring>
-#include <type_traits>
 
 namespace picket::grouping {
 namespace {
 
-class KeyWriter {
- public:
-  explicit KeyWriter(std::string& key) : key_(key) {}
-
-  template <class Number>
-  void add(Number number) {
-    static_assert(std::is_integral_v<Number>);
-    char raw[sizeof number];
-    std::memcpy(raw, &number, sizeof number);
-    key_.append(raw, sizeof raw);
-  }
-  void add(std::string_view text) {
-    add(static_cast<std::uint32_t>(text.size()));
-    key_ += text;
-  }
-
- private:
-  std::string& key_;
-};
-
-void add_frames(std::span<const Frame> frames, const SeenFrames& seen, KeyWriter& key) {
-  key.add(static_cast<std::uint32_t>(frames.size()));
+void add_frames(std::span<const Frame> frames, const SeenFrames& seen, buffer::ByteWriter& key) {
+  key.varint(frames.size());
   for (std::size_t index = 0; index < frames.size(); ++index) {
     const bool recursion = index > 0 && is_recursion(frames[index], frames[index - 1]);
-    key.add(seen[index]->number << 2 | (frames[index].in_app.value_or(false) ? 2U : 0U) | (recursion ? 1U : 0U));
+    key.varint(seen[index]->number << 2 | (frames[index].in_app.value_or(false) ? 2U : 0U) | (recursion ? 1U : 0U));
   }
 }
 
 }  // namespace
 
 std::string key_of_stacks(const Evidence& evidence, SeenStacks& stacks) {
-  std::string text;
   const bool decides = !evidence.exceptions.empty() && std::ranges::all_of(evidence.exceptions, [](const auto& each) {
     return !each.is_group && (!each.frames.empty() || each.value.empty());
   });
-  if (!decides) return text;
-  text.reserve(512);
-  KeyWriter key(text);
-  key.add(evidence.platform);
+  if (!decides) return {};
+  buffer::ByteWriter key;
+  key.text(evidence.platform);
   for (const auto& exception : evidence.exceptions) {
-    key.add(exception.type);
-    key.add(exception.mechanism);
-    key.add(static_cast<std::uint8_t>((exception.synthetic ? 1U : 0U) | (exception.has_stacktrace ? 2U : 0U) |
+    key.text(exception.type);
+    key.text(exception.mechanism);
+    key.u8(static_cast<std::uint8_t>((exception.synthetic ? 1U : 0U) | (exception.has_stacktrace ? 2U : 0U) |
                                       (exception.ns_error ? 4U : 0U) | (exception.value.empty() ? 8U : 0U)));
     if (exception.ns_error) {
-      key.add(exception.ns_error->domain);
-      key.add(exception.ns_error->code);
+      key.text(exception.ns_error->domain);
+      key.text(exception.ns_error->code);
     }
     add_frames(exception.frames, *stacks.of(exception.frames), key);
   }
-  return text;
+  return key.take();
 }
 
 std::optional<std::vector<Hash>> HashMemory::find(std::string_view key) {

@@ -36,7 +36,10 @@ class DistinctNumbers {
   // many. The table is larger than the caches next to the core: what lies ahead is asked for in time. `grown` as above.
   std::span<const std::uint32_t> number_all(std::span<const std::int64_t> hashes, std::span<const std::uint32_t> rows, std::size_t& grown) {
     if (slots_.empty()) grown += grow();
-    if (numbers_.size() < hashes.size()) numbers_.resize(hashes.size());
+    if (numbers_.size() < hashes.size()) {
+      grown += (hashes.size() - numbers_.size()) * sizeof(std::uint32_t);
+      numbers_.resize(hashes.size());
+    }
     const bool whole = rows.size() == hashes.size();  // each row once
     if (whole) {
       number_these(hashes, hashes.size(), [](std::size_t i) { return i; }, grown);

@@ -164,10 +164,7 @@ Result<std::vector<std::vector<FactCell>>> top_groups(const buffer::Reader& read
 std::string key_of(const std::vector<FactCell>& group) {
   std::string key;
   for (const auto& cell : group) {
-    const FactValue value{.kind = cell.kind, .integer = cell.integer, .number = cell.number, .text = cell.text};
-    key += static_cast<char>(value.kind);
-    key += value.as_text();
-    key += '\0';
+    append_group_key(key, FactValue{.kind = cell.kind, .integer = cell.integer, .number = cell.number, .text = cell.text});
   }
   return key;
 }

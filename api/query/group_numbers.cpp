@@ -1,5 +1,7 @@
 #include "api/query/group_numbers.h"
 
+#include "buffer/byte_stream.h"
+
 #include <array>
 #include <utility>
 
@@ -83,12 +85,18 @@ GroupedRows RowSorter::sort(std::span<const std::uint32_t> rows, std::span<const
   return {rows_, ends_};
 }
 
+void append_group_key(std::string& key, const FactValue& value) {
+  const auto text = value.as_text();
+  buffer::ByteWriter head;
+  head.u8(static_cast<std::uint8_t>(value.kind));
+  head.varint(text.size());
+  key += head.bytes();
+  key += text;
+}
+
 void append_group_key(std::string& key, const std::vector<FieldExpression>& plain, BlockFields& fields, std::size_t row) {
   for (const auto& field : plain) {
-    const auto& value = fields.coded(field).at(row);
-    key += static_cast<char>(value.kind);
-    key += value.as_text();
-    key += '\0';
+    append_group_key(key, fields.coded(field).at(row));
   }
 }
 

@@ -54,7 +54,9 @@ class RowSorter {
   std::vector<std::uint32_t> places_;  // where the next row of a lane and group goes
 };
 
-// What the group of a row is known by: appends the text of each plain field to `key`.
+// What a group is known by: kind, length and text of each of its values, for a text may hold any character.
+void append_group_key(std::string& key, const FactValue& value);
+// The same of each plain field of a row.
 void append_group_key(std::string& key, const std::vector<FieldExpression>& plain, BlockFields& fields, std::size_t row);
 
 }  // namespace picket::query

@@ -1,5 +1,7 @@
 #include "api/grouping/grouping.h"
 
+#include "api/grouping/made_evidence.h"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -10,27 +12,9 @@
 namespace picket::grouping {
 namespace {
 
-Frame frame(std::string_view function, std::optional<bool> in_app = {}, std::int64_t line = 0) {
-  Frame made;
-  made.module = "m";
-  made.function = function;
-  made.in_app = in_app;
-  made.line = line;
-  return made;
-}
-
-ExceptionValue exception(std::string_view type, std::string_view value, std::vector<Frame> frames = {}) {
-  ExceptionValue made;
-  made.type = type;
-  made.value = value;
-  made.has_stacktrace = !frames.empty();
-  made.frames = std::move(frames);
-  return made;
-}
-
 ExceptionValue member(std::string_view type, std::string_view value, std::int64_t id, std::optional<std::int64_t> parent,
                       bool group = false) {
-  auto made = exception(type, value);
+  auto made = made_exception(type, value);
   made.id = id;
   made.parent = parent;
   made.is_group = group;
@@ -85,32 +69,32 @@ TEST(Grouping, FallsBackWhenThereIsNothing) {
 }
 
 TEST(Grouping, TellsTheApplicationsFramesFromAll) {
-  EXPECT_EQ(of_exceptions({exception("E", "v", {frame("lib"), frame("own", true)})}), "app=mownE system=mlibmownE");
-  EXPECT_EQ(of_exceptions({exception("E", "v", {frame("own", true)})}), "system=mownE");
-  EXPECT_EQ(of_exceptions({exception("E", "v", {frame("lib"), frame("lib2", false)})}), "system=mlibmlib2E");
+  EXPECT_EQ(of_exceptions({made_exception("E", "v", {made_frame("lib"), made_frame("own", true)})}), "app=mownE system=mlibmownE");
+  EXPECT_EQ(of_exceptions({made_exception("E", "v", {made_frame("own", true)})}), "system=mownE");
+  EXPECT_EQ(of_exceptions({made_exception("E", "v", {made_frame("lib"), made_frame("lib2", false)})}), "system=mlibmlib2E");
 }
 
 TEST(Grouping, TakesTheValueWhereThereIsNoStack) {
-  EXPECT_EQ(of_exceptions({exception("E", "took 5 turns")}), "app=Etook <int> turns");
-  auto made = exception("E", "v", {frame("own", true)});
+  EXPECT_EQ(of_exceptions({made_exception("E", "took 5 turns")}), "app=Etook <int> turns");
+  auto made = made_exception("E", "v", {made_frame("own", true)});
   made.synthetic = true;
   EXPECT_EQ(of_exceptions({made}), "system=mown");
 }
 
 TEST(Grouping, PrefersDomainAndCodeOfAppleErrors) {
-  auto made = exception("NSError", "something happened");
+  auto made = made_exception("NSError", "something happened");
   made.ns_error = NsError{"Shop", "12"};
   EXPECT_EQ(of_exceptions({made}), "app=NSErrorShop12");
 }
 
 TEST(Grouping, CountsRecursionOnce) {
-  EXPECT_EQ(of_exceptions({exception("E", "", {frame("f", true, 1), frame("f", true, 1), frame("g", true)})}), "system=mfmgE");
-  EXPECT_EQ(of_exceptions({exception("E", "", {frame("f", true, 1), frame("f", true, 2)})}), "system=mfmfE");
+  EXPECT_EQ(of_exceptions({made_exception("E", "", {made_frame("f", true, 1), made_frame("f", true, 1), made_frame("g", true)})}), "system=mfmgE");
+  EXPECT_EQ(of_exceptions({made_exception("E", "", {made_frame("f", true, 1), made_frame("f", true, 2)})}), "system=mfmfE");
 }
 
 TEST(Grouping, ChainsExceptions) {
-  EXPECT_EQ(of_exceptions({exception("Cause", "c"), exception("Outer", "o")}), "app=CausecOutero");
-  EXPECT_EQ(of_exceptions({exception("Cause", "c", {frame("f", true)}), exception("Outer", "o")}),
+  EXPECT_EQ(of_exceptions({made_exception("Cause", "c"), made_exception("Outer", "o")}), "app=CausecOutero");
+  EXPECT_EQ(of_exceptions({made_exception("Cause", "c", {made_frame("f", true)}), made_exception("Outer", "o")}),
             "app=mfCauseOutero system=mfCause");
 }
 
@@ -140,7 +124,7 @@ TEST(Grouping, EndsWhereExceptionsCauseEachOther) {
 }
 
 TEST(Grouping, GoesByTheOneThreadThatMatters) {
-  const std::vector frames = {frame("f", true)};
+  const std::vector frames = {made_frame("f", true)};
   Evidence evidence;
   evidence.formatted = "crash";
   evidence.threads = {3, true, true, frames};
@@ -150,7 +134,7 @@ TEST(Grouping, GoesByTheOneThreadThatMatters) {
 }
 
 TEST(Grouping, GoesByTheEventsOwnStackAfterThat) {
-  const std::vector frames = {frame("f"), frame("g", true)};
+  const std::vector frames = {made_frame("f"), made_frame("g", true)};
   Evidence evidence;
   evidence.has_stacktrace = true;
   evidence.stacktrace = frames;
@@ -208,7 +192,7 @@ TEST(Grouping, FollowsAProjectsRules) {
   const auto made = group(evidence, *config, Detail::hashes);
   EXPECT_EQ(made.title, "Disk");
   EXPECT_EQ(made.matched_rule, "message:\"*disk*\" -> \"disk\" title=\"Disk\"");
-  const std::vector exceptions = {exception("E", "v", {frame("lib"), frame("own", true), frame("mine", true)})};
+  const std::vector exceptions = {made_exception("E", "v", {made_frame("lib"), made_frame("own", true), made_frame("mine", true)})};
   Evidence other;
   other.exceptions = exceptions;
   EXPECT_EQ(summary(other, *config), "app=mmineE system=mlibmownmmineE");
@@ -221,7 +205,7 @@ TEST(Grouping, RefusesRulesThatAreWrong) {
 }
 
 TEST(Grouping, ExplainsItself) {
-  const std::vector exceptions = {exception("E", "v 1", {frame("lib"), frame("own", true)})};
+  const std::vector exceptions = {made_exception("E", "v 1", {made_frame("lib"), made_frame("own", true)})};
   Evidence evidence;
   evidence.exceptions = exceptions;
   evidence.formatted = "hello";

@@ -2,6 +2,7 @@
 #include "api/grouping/hash_memory.h"
 
 #include "api/grouping/grouping.h"
+#include "api/grouping/made_evidence.h"
 
 #include <gtest/gtest.h>
 
@@ -13,23 +14,6 @@
 
 namespace picket::grouping {
 namespace {
-
-ExceptionValue thrown(std::string_view type, std::string_view value, std::vector<Frame> frames) {
-  ExceptionValue made;
-  made.type = type;
-  made.value = value;
-  made.has_stacktrace = !frames.empty();
-  made.frames = std::move(frames);
-  return made;
-}
-
-Frame call(std::string_view function, std::optional<bool> in_app = {}) {
-  Frame made;
-  made.module = "m";
-  made.function = function;
-  made.in_app = in_app;
-  return made;
-}
 
 std::vector<Hash> hashes(const std::vector<ExceptionValue>& exceptions, const Config& config, Detail detail = Detail::hashes) {
   Evidence evidence;
@@ -49,8 +33,8 @@ bool is_remembered(const std::vector<ExceptionValue>& exceptions, const Config& 
 
 TEST(HashMemory, KnowsAStackWhateverItsExceptionSays) {
   const auto config = *Config::make("function:unheard_of -app", "");
-  const std::vector first = {thrown("E", "order 1", {call("pay", true)})};
-  const std::vector second = {thrown("E", "order 2 of Bob", {call("pay", true)})};
+  const std::vector first = {made_exception("E", "order 1", {made_frame("pay", true)})};
+  const std::vector second = {made_exception("E", "order 2 of Bob", {made_frame("pay", true)})};
   EXPECT_FALSE(is_remembered(first, config));
   const auto made = hashes(first, config);
   EXPECT_TRUE(is_remembered(second, config));
@@ -61,14 +45,14 @@ TEST(HashMemory, KnowsAStackWhateverItsExceptionSays) {
 TEST(HashMemory, LeavesOutWhereValuesCount) {
   // The one frame does not count, so that the value does.
   const auto config = *Config::make("function:pay -group", "");
-  const auto of = [](std::string_view value) { return std::vector{thrown("E", value, {call("pay", true)})}; };
+  const auto of = [](std::string_view value) { return std::vector{made_exception("E", value, {made_frame("pay", true)})}; };
   EXPECT_NE(hashes(of("card"), config), hashes(of("cash"), config));
   EXPECT_FALSE(is_remembered(of("card"), config));
   EXPECT_NE(hashes(of("card"), config), hashes(of(""), config));
   // A cause without a stack is told by its value.
   const auto plain = *Config::make("function:unheard_of -app", "");
   const auto chain = [](std::string_view value) {
-    return std::vector{thrown("Cause", value, {}), thrown("E", "v", {call("pay", true)})};
+    return std::vector{made_exception("Cause", value, {}), made_exception("E", "v", {made_frame("pay", true)})};
   };
   EXPECT_NE(hashes(chain("card"), plain), hashes(chain("cash"), plain));
   EXPECT_FALSE(is_remembered(chain("card"), plain));
@@ -77,7 +61,7 @@ TEST(HashMemory, LeavesOutWhereValuesCount) {
 TEST(HashMemory, LeavesOutRulesThatGoByValues) {
   const auto config = *Config::make("error.value:*card* function:lib -group", "");
   const auto of = [](std::string_view value) {
-    return std::vector{thrown("E", value, {call("lib", true), call("pay", true)})};
+    return std::vector{made_exception("E", value, {made_frame("lib", true), made_frame("pay", true)})};
   };
   EXPECT_NE(hashes(of("card"), config), hashes(of("cash"), config));
   EXPECT_FALSE(is_remembered(of("card"), config));
@@ -87,10 +71,10 @@ TEST(HashMemory, LeavesOutRulesThatGoByValues) {
 TEST(HashMemory, TellsFramesApartWhateverTheirTextsHold) {
   using namespace std::string_view_literals;
   const auto of = [](std::string_view function, std::string_view raw, std::string_view module) {
-    auto one = call(function, true);
+    auto one = made_frame(function, true);
     one.raw_function = raw;
     one.module = module;
-    return std::vector{thrown("E", "v", {one})};
+    return std::vector{made_exception("E", "v", {one})};
   };
   const auto first = of("a\0b"sv, "c", "m");
   const auto second = of("a", "b\0c"sv, "m");
@@ -102,12 +86,12 @@ TEST(HashMemory, TellsFramesApartWhateverTheirTextsHold) {
 
 TEST(HashMemory, ForgetsRatherThanGrows) {
   const auto config = *Config::make("function:unheard_of -app", "");
-  const std::vector first = {thrown("E", "v", {call("pay", true)})};
+  const std::vector first = {made_exception("E", "v", {made_frame("pay", true)})};
   const auto made = hashes(first, config);
   EXPECT_TRUE(is_remembered(first, config));
   for (int i = 0; i < 30'000; ++i) {
     const auto type = "E" + std::to_string(i);
-    hashes({thrown(type, "v", {call("pay", true), call("lib"), call("take")})}, config);
+    hashes({made_exception(type, "v", {made_frame("pay", true), made_frame("lib"), made_frame("take")})}, config);
   }
   EXPECT_FALSE(is_remembered(first, config));
   EXPECT_EQ(hashes(first, config), made);

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <random>
+#include <string>
 #include <vector>
 
 namespace picket::query {
@@ -31,6 +32,19 @@ TEST(RowSorter, KeepsTheRowsOfEachGroupTogetherAndInOrder) {
       }
     }
   }
+}
+
+// JSON may say "\u0000" anywhere.
+TEST(GroupKey, TellsValuesApartWhateverTheyHold) {
+  const auto key = [](const std::vector<std::string>& texts) {
+    std::string made;
+    for (const auto& text : texts) append_group_key(made, FactValue{.kind = FactValue::Kind::text, .integer = 0, .number = 0, .text = text});
+    return made;
+  };
+  const auto between = std::string(1, '\0') + static_cast<char>(FactValue::Kind::text);
+  EXPECT_NE(key({"x" + between + "y", "z"}), key({"x", "y" + between + "z"}));
+  EXPECT_NE(key({"x", ""}), key({"", "x"}));
+  EXPECT_EQ(key({"x", "y"}), key({"x", "y"}));
 }
 
 TEST(RowSorter, OfNoGroupsHasNoRows) {
