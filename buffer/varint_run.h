@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -11,6 +12,10 @@
 #include <optional>
 #include <span>
 #include <string_view>
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 namespace picket::buffer {
 
@@ -30,6 +35,13 @@ constexpr std::uint64_t high_bits = 0x8080808080808080U;
 // A bit for each byte of the stretch that ends a varint.
 inline std::uint64_t ends_of(const char* stretch) {
   std::uint64_t ends = 0;
+#ifdef __SSE2__
+  for (unsigned i = 0; i < stretch_bytes; i += 16) {
+    const auto going_on = _mm_movemask_epi8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(stretch + i)));
+    ends |= static_cast<std::uint64_t>(~going_on & 0xffff) << i;
+  }
+  return ends;
+#endif
   for (unsigned i = 0; i < stretch_bytes; i += 8) {
     const auto lowest = (~load_word(stretch + i) & high_bits) >> 7;
     ends |= ((lowest * 0x0102040810204080U) >> 56) << i;
@@ -92,7 +104,9 @@ std::optional<std::size_t> read_varints(std::string_view bytes, std::span<Intege
   for (std::size_t stretch = 0; stretch + stretch_bytes + 8 <= bytes.size() && next < values.size(); stretch += stretch_bytes) {
     auto ends = ends_of(bytes.data() + stretch);
     if (~ends == 0 && start == stretch && values.size() - next >= stretch_bytes) {
-      for (std::size_t i = 0; i < stretch_bytes; ++i) out[next + i] = static_cast<Integer>(static_cast<unsigned char>(bytes.data()[stretch + i]));
+      std::array<unsigned char, stretch_bytes> single;
+      std::memcpy(single.data(), bytes.data() + stretch, stretch_bytes);
+      for (std::size_t i = 0; i < stretch_bytes; ++i) out[next + i] = static_cast<Integer>(single[i]);
       next += stretch_bytes;
       start += stretch_bytes;
       continue;

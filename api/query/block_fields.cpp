@@ -305,31 +305,29 @@ const CodedField* BlockFields::dictionary(const FieldExpression& field) {
   const auto texts = column == nullptr ? 0 : column->texts.size();
   if (!take(rows() * sizeof(std::uint32_t) + texts * sizeof(FactValue))) column = nullptr;
   made.emplace();
-  made->values.resize(1);  // of rows without one
-  if (column == nullptr) {
-    made->codes.resize(rows());
-    return &*made;
-  }
-  for (const auto text : column->texts) {
-    made->values.push_back(text_value(text));
+  made->values.reserve(texts + 1);
+  for (std::size_t code = 0; column != nullptr && code < texts; ++code) {
+    made->values.push_back(text_value(column->texts[code]));
     if (column->type == ValueType::array) made->values.back().kind = Kind::array;
   }
-  made->codes.resize(rows());
-  if (column->positions.empty()) {
-    std::ranges::transform(column->codes, made->codes.begin(), [](std::uint32_t code) { return code + 1; });
+  if (column != nullptr && column->positions.empty()) {
+    made->codes = column->codes;
     return &*made;
   }
-  for (std::size_t row = 0; row < rows(); ++row) {
-    const auto at = column->at(row);
-    made->codes[row] = at ? column->codes[*at] + 1 : 0;
+  made->own_codes.resize(rows(), static_cast<std::uint32_t>(made->values.size()));
+  made->values.emplace_back();  // of rows without one
+  for (std::size_t row = 0; column != nullptr && row < rows(); ++row) {
+    if (const auto at = column->at(row)) made->own_codes[row] = column->codes[*at];
   }
+  made->codes = made->own_codes;
   return &*made;
 }
 
 // Equal arrays may get several codes.
 CodedField BlockFields::code_values(const std::vector<FactValue>& values) {
   CodedField made;
-  made.codes.resize(values.size());
+  made.own_codes.resize(values.size());
+  made.codes = made.own_codes;
   std::unordered_map<std::string_view, std::uint32_t> texts;
   std::unordered_map<std::uint64_t, std::uint32_t> integers;
   std::unordered_map<std::uint64_t, std::uint32_t> numbers;
@@ -352,7 +350,7 @@ CodedField BlockFields::code_values(const std::vector<FactValue>& values) {
       case Kind::array: break;
     }
     if (code == next) made.values.push_back(value);
-    made.codes[row] = code;
+    made.own_codes[row] = code;
   }
   take(made.codes.size() * sizeof(std::uint32_t) + made.values.size() * sizeof(FactValue));
   return made;

@@ -39,8 +39,13 @@ struct FactValue {
 
 // A field by row, where rows share their values.
 struct CodedField {
-  std::vector<std::uint32_t> codes;  // by row, into `values`
+  std::span<const std::uint32_t> codes;  // by row, into `values`: of the column, or `own_codes`
   std::vector<FactValue> values;
+  std::vector<std::uint32_t> own_codes;
+
+  CodedField() = default;
+  CodedField(CodedField&&) = default;  // vectors that move keep their place
+  CodedField& operator=(CodedField&&) = default;
 
   const FactValue& at(std::size_t row) const { return values[codes[row]]; }
 };

@@ -80,12 +80,12 @@ FactGroups::Group* FactGroups::find_or_add(BlockFields& fields, std::size_t row)
 
 bool FactGroups::add_rows(BlockFields& fields, std::span<const std::uint32_t> rows) {
   numbers_.assign(columns_.plain(), fields, rows);
+  const auto grouped = sorter_.sort(rows, numbers_.numbers(), numbers_.groups());
   std::vector<Group*> groups;
-  for (const auto row : numbers_.first_rows()) {
-    groups.push_back(find_or_add(fields, row));
+  for (std::size_t i = 0; i < grouped.ends.size(); ++i) {
+    groups.push_back(find_or_add(fields, grouped.of(i).front()));
     if (groups.back() == nullptr) return false;
   }
-  const auto grouped = sorter_.sort(rows, numbers_.numbers(), groups.size());
   std::vector<Accumulator*> sums(groups.size());
   std::size_t grown = 0;
   for (std::size_t i = 0; i < columns_.aggregates().size(); ++i) {

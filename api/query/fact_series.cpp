@@ -194,7 +194,11 @@ Result<SeriesPage> find_series(const buffer::Reader& reader, const SeriesRequest
     static const std::vector<FieldExpression> nothing;
     numbers.assign(request.top == 0 ? nothing : buckets.plain(), fields, rows);
     std::vector<std::size_t> series;
-    for (const auto row : numbers.first_rows()) {
+    for (const auto row : first_rows(rows, numbers)) {
+      if (row == no_row) {
+        series.push_back(no_series);
+        continue;
+      }
       key.clear();
       if (request.top > 0) append_group_key(key, buckets.plain(), fields, row);
       const auto found = index.find(key);

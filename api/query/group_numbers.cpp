@@ -2,6 +2,7 @@
 
 #include "buffer/byte_stream.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -14,31 +15,46 @@ constexpr std::size_t most_dense = std::size_t{1} << 16;
 }  // namespace
 
 void GroupNumbers::assign(const std::vector<FieldExpression>& plain, BlockFields& fields, std::span<const std::uint32_t> rows) {
-  numbers_.assign(rows.size(), 0);
-  first_rows_.clear();
+  numbers_ = {};
+  groups_ = rows.empty() ? 0 : 1;
   if (rows.empty()) return;
-  first_rows_.push_back(rows.front());
-  for (const auto& field : plain) refine(fields.coded(field), rows);
+  for (const auto& field : plain) {
+    const auto& coded = fields.coded(field);
+    const bool first = &field == &plain.front();
+    first && coded.values.size() <= rows.size() ? take_codes(coded, rows) : refine(coded, rows);
+  }
+  if (!numbers_.empty()) return;
+  own_numbers_.assign(rows.size(), 0);
+  numbers_ = own_numbers_;
+}
+
+void GroupNumbers::take_codes(const CodedField& field, std::span<const std::uint32_t> rows) {
+  groups_ = field.values.size();
+  numbers_ = field.codes;
+  if (rows.size() == field.codes.size()) return;  // each row once
+  own_numbers_.resize(rows.size());
+  std::ranges::transform(rows, own_numbers_.begin(), [codes = field.codes.data()](std::uint32_t row) { return codes[row]; });
+  numbers_ = own_numbers_;
 }
 
 void GroupNumbers::refine(const CodedField& field, std::span<const std::uint32_t> rows) {
   const auto width = field.values.size();
-  const bool dense = first_rows_.size() * width <= most_dense;
-  const bool one = first_rows_.size() == 1;
-  dense_.assign(dense ? first_rows_.size() * width : 0, no_number);
+  const bool dense = groups_ * width <= most_dense;
+  const bool one = numbers_.empty();
+  dense_.assign(dense ? groups_ * width : 0, no_number);
   sparse_.clear();
-  first_rows_.clear();
+  groups_ = 0;
+  own_numbers_.resize(rows.size());
   const auto number_all = [&](auto number_of) {
-    auto* numbers = numbers_.data();
+    const auto* const before = one ? own_numbers_.data() : numbers_.data();  // often own_numbers_, too
     const auto* const codes = field.codes.data();
-    for (const auto row : rows) {
-      auto& number = number_of(*numbers, codes[row]);
-      if (number == no_number) {
-        number = static_cast<std::uint32_t>(first_rows_.size());
-        first_rows_.push_back(row);
-      }
-      *numbers++ = number;
+    for (std::size_t i = 0; auto& now : own_numbers_) {
+      auto& number = number_of(before[i], codes[rows[i]]);
+      if (number == no_number) number = static_cast<std::uint32_t>(groups_++);
+      now = number;
+      ++i;
     }
+    numbers_ = own_numbers_;
   };
   auto* const known = dense_.data();
   if (one && dense) return number_all([known](std::uint32_t, std::uint32_t code) -> auto& { return known[code]; });
@@ -51,8 +67,10 @@ void GroupNumbers::refine(const CodedField& field, std::span<const std::uint32_t
 // Counting and placing in lanes, a part of the rows each: with one, every step would wait for the step before it, which
 // as a rule has just written the counter that it might need.
 GroupedRows RowSorter::sort(std::span<const std::uint32_t> rows, std::span<const std::uint32_t> numbers, std::size_t groups) {
-  ends_.assign(groups, static_cast<std::uint32_t>(rows.size()));
-  if (groups <= 1) return {rows, ends_};
+  if (groups <= 1 || rows.empty()) {
+    ends_.assign(rows.empty() ? 0 : 1, static_cast<std::uint32_t>(rows.size()));
+    return {rows, ends_};
+  }
   constexpr std::size_t lanes = 4;
   const auto part = rows.size() / lanes;
   places_.assign(lanes * groups, 0);
@@ -70,10 +88,11 @@ GroupedRows RowSorter::sort(std::span<const std::uint32_t> rows, std::span<const
     ++places[3][group[3 * part + i]];
   }
   for (auto i = lanes * part; i < rows.size(); ++i) ++places[3][group[i]];
-  std::uint32_t place = 0;
-  for (std::size_t i = 0; i < groups; ++i) {
+  ends_.clear();
+  for (std::uint32_t i = 0, place = 0; i < groups; ++i) {
+    const auto begin = place;
     for (auto* const lane : places) place += std::exchange(lane[i], place);
-    ends_[i] = place;
+    if (place > begin) ends_.push_back(place);
   }
   for (std::size_t i = 0; i < part; ++i) {
     sorted[places[0][group[i]]++] = row[i];
@@ -83,6 +102,13 @@ GroupedRows RowSorter::sort(std::span<const std::uint32_t> rows, std::span<const
   }
   for (auto i = lanes * part; i < rows.size(); ++i) sorted[places[3][group[i]]++] = row[i];
   return {rows_, ends_};
+}
+
+std::vector<std::uint32_t> first_rows(std::span<const std::uint32_t> rows, const GroupNumbers& groups) {
+  if (groups.groups() == 1) return {rows.front()};
+  std::vector<std::uint32_t> first(groups.groups(), no_row);
+  for (auto i = rows.size(); i > 0; --i) first[groups.numbers()[i - 1]] = rows[i - 1];
+  return first;
 }
 
 void append_group_key(std::string& key, const FactValue& value) {

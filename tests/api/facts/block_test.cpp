@@ -94,6 +94,81 @@ TEST(FactBlock, KeepsNumbersThatScalingWouldChange) {
     EXPECT_EQ(back.cells(back.row(i))[0].bits, std::bit_cast<std::uint64_t>(values[i])) << values[i];
 }
 
+// Those that need more than 32 bits, the least one that does and the greatest that does not, wherever they stand.
+TEST(FactBlock, KeepsNumbersOfAnyWidthInBlocksOfAnySize) {
+  for (const std::size_t count : {1U, 1023U, 1024U, 1025U, 2049U, 4096U}) {
+    for (const double odd : {2147483.647, 2147483.648, -2147483.648, -2147483.649, 4294967.296, 12345678901.5}) {
+      for (const std::size_t place : {std::size_t{0}, count / 2, count - 1}) {
+        FactRows rows;
+        for (std::size_t i = 0; i < count; ++i) {
+          rows.begin(Dataset::spans, 7, {i + 1, 0, 0}, 0);
+          rows.number("x", i == place ? odd : static_cast<double>(i % 7) / 1000.0);
+        }
+        const auto bytes = encode_block(rows, all_of(rows));
+        const auto block = BlockView::parse(bytes);
+        ASSERT_TRUE(block);
+        const auto values = block->read(*block->find("x", ValueType::number));
+        ASSERT_TRUE(values);
+        ASSERT_EQ(values->numbers.size(), count);
+        for (std::size_t i = 0; i < count; ++i)
+          ASSERT_EQ(values->numbers[i], i == place ? odd : static_cast<double>(i % 7) / 1000.0) << i << " of " << count;
+      }
+    }
+  }
+}
+
+// One text for all of `codes` but those that say another one.
+std::string block_of_codes(const std::vector<std::uint64_t>& codes, std::uint64_t distinct) {
+  const auto column = [](ValueType type, std::string_view name, std::size_t present, std::uint64_t distinct_texts, std::size_t bytes) {
+    buffer::ByteWriter head;
+    head.u8(static_cast<std::uint8_t>(type));
+    head.text(name);
+    head.varint(present);
+    head.varint(distinct_texts);
+    head.u8(0);  // least and greatest: 0, or no text
+    head.u8(0);
+    head.u8(0);
+    head.varint(bytes);
+    head.varint(bytes);
+    return head.take();
+  };
+  buffer::ByteWriter texts;
+  texts.u8(0);
+  for (std::uint64_t i = 0; i < distinct; ++i) texts.varint(1);
+  auto values = texts.take();
+  values.append(distinct, 'x');
+  buffer::ByteWriter written;
+  for (const auto code : codes) written.varint(code);
+  values += written.take();
+  const std::string zeros(codes.size(), '\0');
+  buffer::ByteWriter head;
+  head.u8(1);
+  head.varint(codes.size());
+  head.varint(3);
+  return head.take() + column(ValueType::integer, "@time", codes.size(), 0, zeros.size()) +
+         column(ValueType::integer, "@sequence", codes.size(), 0, zeros.size()) +
+         column(ValueType::text, "t", codes.size(), distinct, values.size()) + zeros + zeros + values;
+}
+
+TEST(FactBlock, RefusesACodeThatNamesNoText) {
+  const auto is_sound = [](const std::vector<std::uint64_t>& codes, std::uint64_t distinct) {
+    const auto bytes = block_of_codes(codes, distinct);
+    const auto block = BlockView::parse(bytes);
+    EXPECT_TRUE(block) << block.error().detail;
+    return block && static_cast<bool>(block->read(*block->find("t", ValueType::text)));
+  };
+  for (const std::size_t count : {5U, 64U, 130U, 200U}) {
+    for (const std::size_t place : {std::size_t{0}, std::size_t{3}, count / 2, count - 1}) {
+      std::vector<std::uint64_t> codes(count, 1);
+      EXPECT_TRUE(is_sound(codes, 3)) << count;
+      for (const std::uint64_t code : {std::uint64_t{2}, std::uint64_t{3}, std::uint64_t{1} << 31, (std::uint64_t{1} << 32) - 1, std::uint64_t{1} << 33}) {
+        codes[place] = code;
+        EXPECT_EQ(is_sound(codes, 3), code < 3) << code << " at " << place << " of " << count;
+      }
+    }
+  }
+}
+
 TEST(FactBlock, SumsUpWhatAColumnHolds) {
   FactRows rows;
   for (int i = 0; i < 10; ++i) {

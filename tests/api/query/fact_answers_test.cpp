@@ -289,6 +289,23 @@ TEST_F(FactAnswers, TopSeriesAndTheOthersAgreeWithPlainLoops) {
   }
 }
 
+// Values that a block has and no row that is asked for are no others.
+TEST_F(FactAnswers, TopSeriesHaveNoOthersWhereAllRowsAreOfTheTop) {
+  SeriesRequest asked;
+  asked.facts = request("color:[a,b]", {"color", "count()"});
+  asked.facts.sorts = {{*parse_field_expression("count()"), true}};
+  asked.facts.from_ms = start_ns / 1'000'000;
+  asked.facts.to_ms = (start_ns + 50 * minute_ns) / 1'000'000;
+  asked.charted_functions = 1;
+  asked.interval_ms = 60'000;
+  asked.top = 2;
+  const auto page = find_series(tables_->snapshot(), asked);
+  ASSERT_TRUE(page) << page.error().detail;
+  std::set<std::string> shown;
+  for (const auto& series : page->series) shown.insert(series.others ? "others" : series.group[0].text);
+  EXPECT_EQ(shown, (std::set<std::string>{"a", "b"}));
+}
+
 // Beyond 20,000 numbers of a group a percentile is within 0.4 % of the exact one, whatever the order of the numbers.
 TEST(FactPercentiles, AreCloseWhereThereIsTooMuchToKeep) {
   testing::TempDir dir;

@@ -25,10 +25,10 @@ TEST(RowSorter, KeepsTheRowsOfEachGroupTogetherAndInOrder) {
       }
       const auto sorted = sorter.sort(rows, numbers, groups);
       ASSERT_EQ(sorted.rows.size(), count);
-      ASSERT_EQ(sorted.ends.size(), groups);
-      for (std::size_t group = 0; group < groups; ++group) {
-        const auto own = sorted.of(group);
-        ASSERT_EQ(std::vector<std::uint32_t>(own.begin(), own.end()), expected[group]) << group << " of " << groups;
+      ASSERT_EQ(sorted.ends.size(), expected.size());  // those that have rows
+      for (std::size_t place = 0; const auto& [group, own_rows] : expected) {
+        const auto own = sorted.of(place++);
+        ASSERT_EQ(std::vector<std::uint32_t>(own.begin(), own.end()), own_rows) << group << " of " << groups;
       }
     }
   }
