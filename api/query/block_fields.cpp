@@ -161,13 +161,13 @@ const IssueNames::Name& IssueNames::find(std::uint64_t issue) {
   return known_.emplace(issue, std::move(name)).first->second;
 }
 
-bool IssueNames::has_frame(std::uint64_t issue, const Pattern& pattern) {
-  auto& known = frames_[&pattern];
+bool IssueNames::frames_pass(std::uint64_t issue, const FrameTest& test) {
+  auto& known = frames_[&test];
   if (const auto found = known.find(issue); found != known.end()) return found->second;
   const auto id = find(issue).id;
   const auto texts = id == 0 ? std::nullopt
                              : buffer::find_row<schema::IssueTexts>(reader_, buffer::Table::issue_texts, buffer::Key().u64(id));
-  return known.emplace(issue, texts && pattern.found_in_lower(texts->frames())).first->second;
+  return known.emplace(issue, test(texts ? std::string_view(texts->frames()) : std::string_view())).first->second;
 }
 
 std::vector<std::string_view> columns_of_field(Dataset dataset, std::string_view name) {
@@ -454,10 +454,10 @@ bool BlockFields::has(const FieldExpression& field) const {
   });
 }
 
-bool BlockFields::issue_has_frame(std::size_t row, const Pattern& pattern) {
+bool BlockFields::frames_pass(std::size_t row, const FrameTest& test) {
   const auto* column = this->column("issue.id", ValueType::integer);
   const auto at = column ? column->at(row) : std::nullopt;
-  return at && issues_.has_frame(static_cast<std::uint64_t>(column->integers[*at]), pattern);
+  return issues_.frames_pass(at ? static_cast<std::uint64_t>(column->integers[*at]) : 0, test);
 }
 
 std::int64_t BlockFields::time_ns(std::size_t row) {

@@ -7,12 +7,12 @@
 #include "api/facts/block.h"
 #include "api/query/answer_budget.h"
 #include "api/query/condition.h"
-#include "api/query/pattern.h"
 #include "buffer/tables.h"
 
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <span>
@@ -50,6 +50,8 @@ struct CodedField {
   const FactValue& at(std::size_t row) const { return values[codes[row]]; }
 };
 
+using FrameTest = std::function<bool(std::string_view frames)>;
+
 // Issues by the number that was written: where merges led, and their short ids.
 class IssueNames {
  public:
@@ -59,13 +61,13 @@ class IssueNames {
     std::string short_id;
   };
   const Name& find(std::uint64_t issue);
-  // Whether a frame of the issue holds the text; remembered. REQUIRES: the pattern stays where it is.
-  bool has_frame(std::uint64_t issue, const Pattern& pattern);
+  // What a test says of the issue's frames, lines of lower case; remembered. REQUIRES: the test stays where it is.
+  bool frames_pass(std::uint64_t issue, const FrameTest& test);
 
  private:
   const buffer::Reader& reader_;
   std::unordered_map<std::uint64_t, Name> known_;
-  std::map<const Pattern*, std::unordered_map<std::uint64_t, bool>> frames_;
+  std::map<const FrameTest*, std::unordered_map<std::uint64_t, bool>> frames_;
 };
 
 struct FactProject {
@@ -111,8 +113,8 @@ class BlockFields {
   // By row: what stands for the value where distinct ones are counted (facts::distinct_hash() of its text), or facts::no_hash.
   std::span<const std::int64_t> hashes(const FieldExpression& field);
   bool has(const FieldExpression& field) const;  // false: no row has a value
-  // Whether the row is an event of an issue that has such a frame.
-  bool issue_has_frame(std::size_t row, const Pattern& pattern);
+  // Of the frames of the issue that the row is an event of; of no frames, if it is of none.
+  bool frames_pass(std::size_t row, const FrameTest& test);
   std::int64_t time_ns(std::size_t row);
   facts::Place place(std::size_t row);
   std::size_t rows() const { return block_.rows(); }

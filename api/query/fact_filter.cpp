@@ -2,6 +2,7 @@
 
 #include "api/facts/bloom.h"
 #include "api/query/issue_free_text.h"
+#include "api/query/issue_stack_terms.h"
 #include "api/query/search_values.h"
 #include "relay/protocol/hex.h"
 
@@ -160,6 +161,7 @@ Result<FactFilter::Node> FactFilter::compile_node(const Condition& condition, Da
     node.negated = !node.negated;
   }
   const bool free_text = node.kind == ConditionKind::free_text;
+  const bool part_of_frame = dataset == Dataset::errors && !node.field.explicit_tag && names_part_of_frame(node.field.name) && !free_text;
   if (free_text) node.texts = text_fields(dataset);
   for (const auto& value : condition.values) {
     auto text = without_hyphens_if_id(value.text);
@@ -167,11 +169,27 @@ Result<FactFilter::Node> FactFilter::compile_node(const Condition& condition, Da
     if (!number) number = parse_number(text);
     if (!number) number = parse_duration(text);
     const auto boolean = parse_boolean(text);
-    Pattern pattern(text, free_text);
+    Pattern pattern(text, free_text || part_of_frame);
     const bool empty = text.empty();
     node.values.push_back({std::move(text), std::move(pattern), number, boolean, empty});
   }
+  if (part_of_frame) {
+    node.in_frames = test_of_part(node);
+  } else if (free_text && dataset == Dataset::errors && !sequences_of(node.values.front().pattern).empty()) {
+    // As with issues: shorter texts are not looked for in frames.
+    node.in_frames = [pattern = node.values.front().pattern](std::string_view frames) { return pattern.found_in_lower(frames); };
+  }
   return node;
+}
+
+// An event has the frames of its issue: facts have none of their own.
+FrameTest FactFilter::test_of_part(const Node& node) {
+  if (node.kind == ConditionKind::has) return [](std::string_view frames) { return !frames.empty(); };
+  return [key = node.field.name, values = node.values](std::string_view frames) {
+    return std::ranges::any_of(values, [&](const Value& value) {
+      return value.empty ? frames.empty() : any_frame_matches(key, frames, value.pattern);
+    });
+  };
 }
 
 bool FactFilter::column_may_match(const Node& node, const facts::ColumnSummary& column) const {
@@ -221,6 +239,7 @@ bool FactFilter::may_match(const Node& node, const facts::BlockView& block, cons
     case ConditionKind::has: return true;
     case ConditionKind::filter: break;
   }
+  if (node.in_frames) return true;
   if (node.from_ns && block.latest_ns() < *node.from_ns) return false;
   if (node.to_ns && block.earliest_ns() >= *node.to_ns) return false;
   if (is_special(node.field) && !(node.field.name == "id" && dataset_ == Dataset::spans)) return true;
@@ -259,6 +278,10 @@ bool FactFilter::matches(const Node& node, const Value& value, const FactValue& 
 }
 
 void FactFilter::evaluate_filter(const Node& node, BlockFields& fields, std::vector<std::uint8_t>& result) const {
+  if (node.in_frames) {
+    for (std::size_t row = 0; row < result.size(); ++row) result[row] = fields.frames_pass(row, node.in_frames) ? 1 : 0;
+    return;
+  }
   if (node.from_ns || node.to_ns) {
     for (std::size_t row = 0; row < result.size(); ++row) {
       const auto at = fields.time_ns(row);
@@ -289,6 +312,10 @@ void FactFilter::evaluate(const Node& node, BlockFields& fields, std::vector<std
       break;
     }
     case ConditionKind::has: {
+      if (node.in_frames) {
+        evaluate_filter(node, fields, result);
+        break;
+      }
       judge(fields, node.field, result, [](const FactValue& row) { return row.there() && !row.as_text().empty(); });
       break;
     }
@@ -301,10 +328,8 @@ void FactFilter::evaluate(const Node& node, BlockFields& fields, std::vector<std
         judge(fields, field, part, [&](const FactValue& row) { return row.there() && pattern.found_in_lower(lower_ascii(row.text)); });
         for (std::size_t row = 0; row < result.size(); ++row) result[row] = static_cast<std::uint8_t>(result[row] | part[row]);
       }
-      // As with issues: shorter texts are not looked for in frames.
-      if (dataset_ != Dataset::errors || sequences_of(pattern).empty()) break;
-      for (std::size_t row = 0; row < result.size(); ++row) {
-        if (result[row] == 0 && fields.issue_has_frame(row, pattern)) result[row] = 1;
+      for (std::size_t row = 0; node.in_frames && row < result.size(); ++row) {
+        if (result[row] == 0 && fields.frames_pass(row, node.in_frames)) result[row] = 1;
       }
       break;
     }

@@ -48,12 +48,14 @@ class FactFilter {
     Operator op = Operator::equal;
     std::vector<Value> values;
     std::vector<FieldExpression> texts;  // of free text: where it is looked for
+    FrameTest in_frames;                 // of free text and parts of frames, of errors
     std::optional<std::int64_t> from_ns;  // of a date
     std::optional<std::int64_t> to_ns;
   };
 
   static Result<Node> compile_node(const Condition& condition, facts::Dataset dataset, Time now);
   static Result<void> compile_date(Node& node, const Condition& condition, Time now);
+  static FrameTest test_of_part(const Node& node);
   bool may_match(const Node& node, const facts::BlockView& block, const FactProject& project) const;
   bool column_may_match(const Node& node, const facts::ColumnSummary& column) const;
   void evaluate(const Node& node, BlockFields& fields, std::vector<std::uint8_t>& result) const;

@@ -45,7 +45,7 @@ std::uint64_t sort_value(IssueSort sort, const IssueColumn& issue, Time now) {
 class Collector {
  public:
   Collector(const IssueRequest& request, const IssuePlan& plan)
-      : request_(request), plan_(plan), cut_(request.value, request.id, request.previous, request.most) {}
+      : request_(request), plan_(plan), cut_(request.value, request.id, request.previous, request.most, request.all_hits) {}
 
   void collect(const ColumnSet& set) {
     for (const auto& issue : set.issues()) take(set, issue);
@@ -127,19 +127,24 @@ class Collector {
   static constexpr std::size_t part_growth = 8;
 
   void forget() {
-    cut_ = PageCut(request_.value, request_.id, request_.previous, request_.most);
+    cut_ = PageCut(request_.value, request_.id, request_.previous, request_.most, request_.all_hits);
     candidates_.clear();
     marks_.clear();
   }
 
   bool take(const ColumnSet& set, const IssueColumn& issue) {
     if (!asked_for(issue)) return false;
+    // Once the page and its hits are there, only what comes before its last matters: few of a long list.
+    if (cut_.enough() && !cut_.may_matter(candidate_of(issue))) return false;
     const auto verdict = plan_.judge(set, issue, marks_);
     if (verdict == IssuePlan::Verdict::fails) return false;
-    const Candidate found{issue.id, issue.project, sort_value(request_.sort, issue, request_.scope.now),
-                          issue.first_seen_ms, issue.last_seen_ms, static_cast<std::uint32_t>(candidates_.size())};
-    verdict == IssuePlan::Verdict::passes ? cut_.add(found) : candidates_.push_back(found);
+    verdict == IssuePlan::Verdict::passes ? cut_.add(candidate_of(issue)) : candidates_.push_back(candidate_of(issue));
     return true;
+  }
+
+  Candidate candidate_of(const IssueColumn& issue) const {
+    return {issue.id, issue.project, sort_value(request_.sort, issue, request_.scope.now),
+            issue.first_seen_ms, issue.last_seen_ms, static_cast<std::uint32_t>(candidates_.size())};
   }
 
   bool asked_for(const IssueColumn& issue) {
@@ -180,7 +185,7 @@ Result<IssuePlan> make_plan(const buffer::Reader& reader, const IssueRequest& re
 // Whether the newest issues may be enough to answer, and following the index is worth a try.
 bool may_walk(const IssueRequest& request, const IssuePlan& plan) {
   constexpr std::size_t most_projects = 64;
-  return request.sort == IssueSort::date && !request.previous && !request.ids && plan.reads_little_each() &&
+  return request.sort == IssueSort::date && !request.previous && !request.ids && !request.all_hits && plan.reads_little_each() &&
          request.scope.projects.size() <= most_projects;
 }
 

@@ -45,12 +45,13 @@ struct IssueRequest {
   std::uint64_t id = 0;     // with value 0: so many issues are skipped
   bool previous = false;
   std::size_t most = 100;
+  bool all_hits = false;  // hits are exact, whatever that costs
 };
 
 struct IssuePage {
   buffer::Snapshot snapshot;  // what the page is of
   std::vector<Candidate> issues{};
-  std::size_t hits = 0;  // of all pages; exact up to most_told_hits
+  std::size_t hits = 0;  // of all pages; exact up to most_told_hits, at least so many beyond them
   bool has_previous = false;
   bool has_next = false;
 };

@@ -73,15 +73,6 @@ bool line_matches(std::string_view key, std::string_view line, const Pattern& pa
   return any_file(line, [&](std::string_view file) { return path_matches(pattern, file); });
 }
 
-bool any_line_matches(std::string_view key, std::string_view lines, const Pattern& pattern) {
-  while (!lines.empty()) {
-    const auto line = lines.substr(0, lines.find('\n'));
-    if (!line.empty() && line_matches(key, line, pattern)) return true;
-    lines.remove_prefix(std::min(lines.size(), line.size() + 1));
-  }
-  return false;
-}
-
 // What the lines must have somewhere: of a path its last part, of a module each of its names.
 std::vector<std::string> sure_pieces(std::string_view key, const Pattern& pattern) {
   if (key == "stack.function" || key == "stack.filename") return pattern.pieces();
@@ -106,13 +97,22 @@ bool names_part_of_frame(std::string_view key) {
   return key == "stack.function" || key == "stack.filename" || key == "stack.abs_path" || key == "stack.module";
 }
 
+bool any_frame_matches(std::string_view key, std::string_view frames, const Pattern& pattern) {
+  while (!frames.empty()) {
+    const auto line = frames.substr(0, frames.find('\n'));
+    if (!line.empty() && line_matches(key, line, pattern)) return true;
+    frames.remove_prefix(std::min(frames.size(), line.size() + 1));
+  }
+  return false;
+}
+
 IssueTest stack_test(const buffer::Reader& reader, const SearchScope& scope, const Condition& term) {
   IssueTest any{.kind = IssueTest::Kind::any, .negated = term.asks_not()};
   for (const auto& value : term.values) {
     const Pattern pattern(value.text, true);
     any.parts.push_back(held_in_texts(reader, scope, digest::TextSequences(sure_pieces(term.field.name, pattern)),
                                       [key = term.field.name, pattern](const schema::IssueTexts& texts) {
-                                        return any_line_matches(key, texts.frames(), pattern);
+                                        return any_frame_matches(key, texts.frames(), pattern);
                                       }));
   }
   return any;

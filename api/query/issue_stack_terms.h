@@ -11,6 +11,8 @@
 namespace picket::query {
 
 bool names_part_of_frame(std::string_view key);
+// Whether one of the frames, as IssueTexts has them, has such a part. REQUIRES: names_part_of_frame(), a pattern of lower case.
+bool any_frame_matches(std::string_view key, std::string_view frames, const Pattern& pattern);
 
 // Issues of which some frame has that part, and one of the values. REQUIRES: names_part_of_frame() of the field.
 IssueTest stack_test(const buffer::Reader& reader, const SearchScope& scope, const Condition& term);

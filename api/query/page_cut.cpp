@@ -11,17 +11,14 @@ constexpr std::uint64_t most_skipped = std::numeric_limits<std::uint32_t>::max()
 
 }  // namespace
 
-PageCut::PageCut(std::uint64_t value, std::uint64_t id, bool previous, std::size_t most)
+PageCut::PageCut(std::uint64_t value, std::uint64_t id, bool previous, std::size_t most, bool all_hits)
     : by_offset_(value == 0),
+      all_hits_(all_hits),
       previous_(previous && !by_offset_),
       pivot_{.id = id, .value = value},
       skip_(by_offset_ && !previous ? static_cast<std::size_t>(std::min(id, most_skipped)) : 0),
       most_(most),
       keep_(skip_ + most + 1) {}
-
-bool PageCut::is_better(const Candidate& a, const Candidate& b) const {
-  return previous_ ? comes_first(b, a) : comes_first(a, b);
-}
 
 void PageCut::add(const Candidate& issue) {
   ++hits_;

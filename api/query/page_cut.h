@@ -32,24 +32,31 @@ struct CutPage {
 class PageCut {
  public:
   // The page follows (or, `previous`, precedes) the pair of value and id; with value 0 it is the one
-  // behind the first `id` issues.
-  PageCut(std::uint64_t value, std::uint64_t id, bool previous, std::size_t most);
+  // behind the first `id` issues. `all_hits`: hits are exact beyond those that are told, so there is never enough.
+  PageCut(std::uint64_t value, std::uint64_t id, bool previous, std::size_t most, bool all_hits = false);
 
   void add(const Candidate& issue);
   // Whether issues that come after all that were added change nothing: page, links, hits as they are told.
-  bool enough() const { return !previous_ && hits_ >= most_told_hits && considered_ >= keep_; }
+  bool enough() const { return !previous_ && !all_hits_ && hits_ >= most_told_hits && considered_ >= keep_; }
   // The same of issues of which `first` comes first, wherever those that were added stand.
   bool enough_before(const Candidate& first);
+  // Whether the issue would change any of that. Cheap, but some are held to matter that do not.
+  bool may_matter(const Candidate& issue) {
+    if (!enough()) return true;
+    if (!worst_kept_) keep_best();
+    return is_better(issue, *worst_kept_);
+  }
   // How many must be added, at least, before there is enough.
   std::size_t least_enough() const { return keep_ > most_told_hits ? keep_ : most_told_hits; }
 
   CutPage cut() &&;
 
  private:
-  bool is_better(const Candidate& a, const Candidate& b) const;
+  bool is_better(const Candidate& a, const Candidate& b) const { return previous_ ? comes_first(b, a) : comes_first(a, b); }
   void keep_best();
 
   bool by_offset_;
+  bool all_hits_;
   bool previous_;  // than the pivot; never by offset
   Candidate pivot_;
   std::size_t skip_;

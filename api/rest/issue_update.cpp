@@ -54,6 +54,7 @@ std::variant<Selection, Reply> select_issues(Api& api, const Call& call) {
   request.previous = false;
   request.sort = query::IssueSort::new_;
   request.most = most_selected;
+  request.all_hits = true;
   const auto found = find_issues(api, request);
   if (const auto* refusal = std::get_if<Reply>(&found)) return *refusal;
   const auto& page = std::get<query::IssuePage>(found);

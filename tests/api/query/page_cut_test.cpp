@@ -86,6 +86,34 @@ TEST(PageCut, KnowsWhetherThoseThatComeInAnyOrderAreEnough) {
   EXPECT_TRUE(page.has_next);
 }
 
+// What does not matter may be left out, whatever is asked for and in whatever order they come.
+TEST(PageCut, LeavesOutWhatDoesNotMatter) {
+  std::mt19937 random(12);
+  std::size_t left_out = 0;
+  for (int round = 0; round < 200; ++round) {
+    const bool by_offset = random() % 2 == 0;
+    const std::pair pivot(by_offset ? std::uint64_t{0} : 1 + random() % 42, std::uint64_t{random() % 1'500});
+    const bool previous = !by_offset && random() % 2 == 0;
+    const auto most = 1 + random() % 50;
+    const bool all_hits = random() % 4 == 0;
+    PageCut all(pivot.first, pivot.second, previous, most, all_hits);
+    PageCut some(pivot.first, pivot.second, previous, most, all_hits);
+    const std::uint64_t count = random() % 6'000;
+    for (std::uint64_t id = 1; id <= count; ++id) {
+      const Candidate issue{.id = random(), .value = 1 + random() % 40};
+      all.add(issue);
+      some.may_matter(issue) ? some.add(issue) : void(++left_out);
+    }
+    const auto expected = std::move(all).cut();
+    const auto page = std::move(some).cut();
+    ASSERT_EQ(pairs_of(page.issues), pairs_of(expected.issues)) << "round " << round;
+    EXPECT_EQ(page.has_previous, expected.has_previous) << "round " << round;
+    EXPECT_EQ(page.has_next, expected.has_next) << "round " << round;
+    EXPECT_EQ(all_hits ? page.hits : std::min(page.hits, most_told_hits), all_hits ? expected.hits : std::min(expected.hits, most_told_hits));
+  }
+  EXPECT_GT(left_out, 100'000U);
+}
+
 TEST(PageCut, AnOffsetBeyondEverythingIsAnEmptyPage) {
   PageCut cut(0, ~std::uint64_t{0}, false, 100);
   cut.add({.id = 1, .value = 1});

@@ -145,6 +145,15 @@ TEST_F(FreeText, FindsEventsByTheFramesOfTheirIssue) {
   trace("Beta", frame("main", "run.py"));
   for (const auto* text : {"settle_invoice", "ledger.py", "cart", "margaret", "alpha"}) EXPECT_EQ(events_found(text), 1U) << text;
   EXPECT_EQ(events_found("settle_refund"), 0U);
+  for (const auto* text : {"stack.function:settle_invoice", "stack.function:SETTLE*", "stack.filename:*card.py", "stack.abs_path:/srv/billing/ledger.py",
+                           "stack.function:[settle_invoice,nothing]", "!stack.function:main", "has:stack.function+!stack.filename:run.py",
+                           "stack.function:settle_invoice+stack.filename:billing/card.py", "!has:stack.function+OR+stack.function:charge"}) {
+    EXPECT_EQ(events_found(text), 1U) << text;
+  }
+  EXPECT_EQ(events_found("has:stack.function"), 2U);
+  EXPECT_EQ(events_found("stack.function:settle_invoice+OR+stack.function:main"), 2U);
+  for (const auto* text : {"stack.function:settle", "stack.function:ledger.py", "!has:stack.function", "stack.function:charge+stack.function:main", "stack.module:nowhere"})
+    EXPECT_EQ(events_found(text), 0U) << text;
   EXPECT_EQ(get(project_path("events/?query=settle_invoice")).json.as_array().size(), 1U);
   EXPECT_EQ(get(project_path("events/?query=margaret")).json.as_array().size(), 1U);
   EXPECT_EQ(get(organization_path("issues/2/events/?query=settle_invoice")).json.as_array().size(), 0U);
