@@ -65,6 +65,7 @@ Digest::Digest(buffer::Journal& journal,
       tables_(tables),
       clock_(clock),
       config_(config),
+      begun_(clock.now()),
       batch_size_(config.batch_records),
       groupings_(tables) {}
 
@@ -198,7 +199,7 @@ Result<std::size_t> Digest::run_once() {
 }
 
 // What time asks for, at most once a second. While records wait, time is theirs: a check-in among them
-// may be just in time.
+// may be just in time; and what has lived long enough lives on for a while, but not for as long as records wait.
 void Digest::tick() {
   constexpr Duration every(1000);
   constexpr Duration expire_every(60'000);
@@ -226,13 +227,16 @@ void Digest::tick() {
       });
       if (!marked) return report(marked.error());
     }
-    if (backlog_) return;
-    if (now - expired_ >= expire_every) {
+    constexpr int patience = 5;
+    const auto is_due = [&](Time last, Duration interval) {
+      return backlog_ ? now - std::max(last, begun_) >= patience * interval : now - last >= interval;
+    };
+    if (is_due(expired_, expire_every)) {
       const auto done = expire(tables_, now, most);
       if (!done) return report(done.error());
       if (*done) expired_ = now;
     }
-    if (now - tags_expired_ >= expire_tags_every) {
+    if (is_due(tags_expired_, expire_tags_every)) {
       const auto done = tag_expiry_.step(tables_, now, most_tags);
       if (!done) return report(done.error());
       if (*done) tags_expired_ = now;

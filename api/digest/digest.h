@@ -91,6 +91,7 @@ class Digest {
   buffer::Tables& tables_;
   const Clock& clock_;
   const DigestConfig config_;
+  const Time begun_;
 
   // Of the thread whose turn it is.
   buffer::Sequence next_ = 0;  // 0: not yet read from the tables

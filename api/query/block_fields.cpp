@@ -1,9 +1,6 @@
 #include "api/query/block_fields.h"
 
-#include "api/digest/fact_values.h"
-#include "api/query/issue_names.h"
-#include "buffer/keys.h"
-#include "buffer/rows.h"
+#include "api/query/fact_fields.h"
 #include "relay/protocol/envelope.h"
 #include "relay/protocol/hex.h"
 
@@ -11,6 +8,7 @@
 #include <array>
 #include <bit>
 #include <limits>
+#include <unordered_map>
 
 namespace picket::query {
 namespace {
@@ -18,44 +16,6 @@ namespace {
 using facts::Dataset;
 using facts::ValueType;
 using Kind = FactValue::Kind;
-
-struct Alias {
-  std::string_view name;
-  std::string_view column;
-};
-// Names that clients use for what is stored under another one; tried before the name itself.
-constexpr std::array<Alias, 30> aliases = {{
-    {"span_id", "id"},
-    {"trace_id", "trace"},
-    {"parent_span_id", "parent_span"},
-    {"description", "span.description"},
-    {"op", "span.op"},
-    {"status", "span.status"},
-    {"duration", "span.duration"},
-    {"self_time", "span.self_time"},
-    {"exclusive_time", "span.self_time"},
-    {"span.exclusive_time", "span.self_time"},
-    {"is_segment", "is_transaction"},
-    {"segment.name", "transaction"},
-    {"segment_id", "transaction.span_id"},
-    {"segment.id", "transaction.span_id"},
-    {"profile_id", "profile.id"},
-    {"replayId", "replay.id"},
-    {"replay_id", "replay.id"},
-    {"event_id", "id"},
-    {"platform.name", "platform"},
-    {"log.body", "message"},
-    {"body", "message"},
-    {"level", "severity"},
-    {"severity_text", "severity"},
-    {"name", "metric.name"},
-    {"metric.value", "value"},
-    {"type", "event.type"},
-    {"span.domain", "sentry.domain"},
-    {"geo.country_code", "user.geo.country_code"},
-    {"handled", "error.handled"},
-    {"span.category", "span.category"},
-}};
 
 std::string render_date(std::int64_t time_ns) {
   auto text = relay::render_timestamp(time_ns / 1'000'000);  // …Z
@@ -77,120 +37,11 @@ FactValue number_value(double number) {
 
 constexpr double no_number_there = std::numeric_limits<double>::quiet_NaN();
 
-// Fields that are no columns.
-enum class Special : std::uint8_t {
-  none,
-  date,
-  time_ns,
-  time_s,
-  finish,
-  project,
-  project_id,
-  item_id,
-  issue,
-  issue_id,
-  transaction_type,
-};
-
-Special special_of(Dataset dataset, const FieldExpression& field) {
-  if (field.explicit_tag) return Special::none;
-  const std::string_view name = field.name;
-  if (name == "timestamp" || name == "sentry.timestamp" || name == "time") return Special::date;
-  if (name == "timestamp_precise" || name == "sentry.timestamp_precise") return Special::time_ns;
-  if (name == "observed_timestamp" || name == "precise.start_ts") return Special::time_s;
-  if (name == "precise.finish_ts") return Special::finish;
-  if (name == "project" || name == "project.name" || name == "sentry.project") return Special::project;
-  if (name == "project.id" || name == "project_id" || name == "sentry.project_id") return Special::project_id;
-  const bool ids_are_columns = dataset == Dataset::spans || dataset == Dataset::errors || dataset == Dataset::transactions;
-  if (name == "sentry.item_id" || (name == "id" && !ids_are_columns)) return Special::item_id;
-  if (name == "issue") return Special::issue;
-  if (name == "issue.id" || name == "issue_id") return Special::issue_id;
-  if (name == "event.type" && dataset == Dataset::transactions) return Special::transaction_type;
-  return Special::none;
-}
-
-// Whether values of a stored type are what a field of this type asks for.
-bool holds(ValueType stored, FieldType wanted) {
-  switch (wanted) {
-    case FieldType::any: return true;
-    case FieldType::text: return stored == ValueType::text || stored == ValueType::id;
-    case FieldType::number: return stored == ValueType::number || stored == ValueType::integer;
-    case FieldType::boolean: return stored == ValueType::boolean;
-    case FieldType::array: return stored == ValueType::array;
-  }
-  std::abort();
-}
-
-// What is measured is a number, whatever else an SDK has under the same name: that is found as tags[…].
-FieldType type_of(Dataset dataset, const FieldExpression& field) {
-  struct Measure {
-    Dataset dataset;
-    std::string_view name;
-  };
-  constexpr std::array<Measure, 6> measures = {{{Dataset::metrics, "value"},
-                                                {Dataset::metrics, "metric.value"},
-                                                {Dataset::spans, "span.duration"},
-                                                {Dataset::spans, "span.self_time"},
-                                                {Dataset::transactions, "transaction.duration"},
-                                                {Dataset::transactions, "span.duration"}}};
-  if (field.explicit_tag || field.type != FieldType::any) return field.type;
-  const bool measured = std::ranges::any_of(measures, [&](const Measure& measure) { return measure.dataset == dataset && measure.name == field.name; });
-  return measured ? FieldType::number : FieldType::any;
-}
-
 std::int64_t number_at(const facts::ColumnValues* column, std::size_t row) {
   return column != nullptr && row < column->integers.size() ? column->integers[row] : 0;
 }
 
 }  // namespace
-
-const IssueNames::Name& IssueNames::find(std::uint64_t issue) {
-  if (const auto found = known_.find(issue); found != known_.end()) return found->second;
-  Name name;
-  if (const auto id = issue == 0 ? std::nullopt : resolve_issue(reader_, issue)) {
-    const auto row =
-        buffer::find_row<schema::Issue>(reader_, buffer::Table::issues, buffer::Key().u64(*id));
-    const auto project = row ? buffer::find_row<schema::Project>(reader_, buffer::Table::projects,
-                                                                 buffer::Key().u64(row->project()))
-                             : std::nullopt;
-    if (row && project) {
-      name.id = *id;
-      name.short_id = render_short_id(project->slug(), row->short_number());
-    }
-  }
-  return known_.emplace(issue, std::move(name)).first->second;
-}
-
-bool IssueNames::frames_pass(std::uint64_t issue, const FrameTest& test) {
-  auto& known = frames_[&test];
-  if (const auto found = known.find(issue); found != known.end()) return found->second;
-  const auto id = find(issue).id;
-  const auto texts = id == 0 ? std::nullopt
-                             : buffer::find_row<schema::IssueTexts>(reader_, buffer::Table::issue_texts, buffer::Key().u64(id));
-  return known.emplace(issue, test(texts ? std::string_view(texts->frames()) : std::string_view())).first->second;
-}
-
-std::vector<std::string_view> columns_of_field(Dataset dataset, std::string_view name) {
-  std::vector<std::string_view> names;
-  for (const auto& alias : aliases) {
-    if (alias.name != name) continue;
-    if (name == "span_id" && dataset != Dataset::spans) continue;
-    if (name == "level" && dataset != Dataset::logs) continue;
-    if (name == "event_id" && dataset == Dataset::spans) continue;
-    if (name == "name" && dataset != Dataset::metrics) continue;
-    if (name == "type" && dataset == Dataset::metrics) continue;
-    if (alias.column != name) names.push_back(alias.column);
-  }
-  if (name == "name" && dataset == Dataset::spans) names.push_back("span.name");
-  if (name == "type" && dataset == Dataset::metrics) names.push_back("metric.type");
-  if (name == "unit" && dataset == Dataset::metrics) names.push_back("metric.unit");
-  if (name == "span.name") names = {"span.name", "span.op"};
-  if (dataset == Dataset::transactions && name == "trace.span") names = {"trace.span"};
-  // An attribute is also found by the name that the SDK gave it.
-  if (const auto shown = digest::public_name(name); shown != name) names.push_back(shown);
-  names.push_back(name);
-  return names;
-}
 
 bool BlockFields::take(std::size_t bytes) {
   if (budget_ == nullptr) return true;
@@ -244,13 +95,13 @@ bool BlockFields::fill_special(const FieldExpression& field, std::vector<FactVal
     for (std::size_t row = 0; row < values.size(); ++row) values[row] = value_of(row);
   };
   switch (special_of(dataset_, field)) {
-    case Special::none: return false;
-    case Special::date: each([&](std::size_t row) { return text_value(keep(render_date(time_ns(row)))); }); break;
-    case Special::time_ns: each([&](std::size_t row) { return integer_value(time_ns(row)); }); break;
-    case Special::time_s:
+    case SpecialField::none: return false;
+    case SpecialField::date: each([&](std::size_t row) { return text_value(keep(render_date(time_ns(row)))); }); break;
+    case SpecialField::time_ns: each([&](std::size_t row) { return integer_value(time_ns(row)); }); break;
+    case SpecialField::time_s:
       each([&](std::size_t row) { return number_value(static_cast<double>(time_ns(row) / 1000) / 1e6); });
       break;
-    case Special::finish: {
+    case SpecialField::finish: {
       std::vector<FactValue> durations(values.size());
       fill_column("span.duration", FieldType::number, durations);
       each([&](std::size_t row) {
@@ -259,13 +110,13 @@ bool BlockFields::fill_special(const FieldExpression& field, std::vector<FactVal
       });
       break;
     }
-    case Special::project: each([&](std::size_t) { return text_value(project_.slug); }); break;
-    case Special::project_id:
+    case SpecialField::project: each([&](std::size_t) { return text_value(project_.slug); }); break;
+    case SpecialField::project_id:
       each([&](std::size_t) { return integer_value(static_cast<std::int64_t>(project_.id)); });
       break;
-    case Special::item_id: each([&](std::size_t row) { return text_value(keep(render_item_id(dataset_, place(row)))); }); break;
-    case Special::issue:
-    case Special::issue_id: {
+    case SpecialField::item_id: each([&](std::size_t row) { return text_value(keep(render_item_id(dataset_, place(row)))); }); break;
+    case SpecialField::issue:
+    case SpecialField::issue_id: {
       const auto* column = this->column("issue.id", ValueType::integer);
       each([&](std::size_t row) {
         const auto at = column ? column->at(row) : std::nullopt;
@@ -277,7 +128,7 @@ bool BlockFields::fill_special(const FieldExpression& field, std::vector<FactVal
       });
       break;
     }
-    case Special::transaction_type: each([&](std::size_t) { return text_value("transaction"); }); break;
+    case SpecialField::transaction_type: each([&](std::size_t) { return text_value("transaction"); }); break;
   }
   return true;
 }
@@ -299,7 +150,7 @@ const CodedField* BlockFields::dictionary(const FieldExpression& field) {
   if (const auto found = dictionaries_.find(field.text); found != dictionaries_.end())
     return found->second ? &*found->second : nullptr;
   auto& made = dictionaries_[field.text];
-  const auto sources = special_of(dataset_, field) == Special::none ? sources_of(field) : Sources{2, nullptr};
+  const auto sources = special_of(dataset_, field) == SpecialField::none ? sources_of(field) : Sources{2, nullptr};
   if (sources.count > 1 || (sources.count == 1 && !facts::is_bytes(sources.only->type))) return nullptr;
   const auto* column = sources.count == 1 ? this->column(sources.only->name, sources.only->type) : nullptr;
   const auto texts = column == nullptr ? 0 : column->texts.size();
@@ -387,7 +238,7 @@ std::vector<double> BlockFields::numbers_of(const facts::ColumnValues& column) {
 
 std::span<const double> BlockFields::numbers(const FieldExpression& field) {
   if (const auto found = numbers_.find(field.text); found != numbers_.end()) return found->second;
-  const auto sources = special_of(dataset_, field) == Special::none ? sources_of(field) : Sources{2, nullptr};
+  const auto sources = special_of(dataset_, field) == SpecialField::none ? sources_of(field) : Sources{2, nullptr};
   std::vector<double> made;
   if (sources.count == 1) {
     const auto* column = this->column(sources.only->name, sources.only->type);
@@ -416,7 +267,7 @@ std::vector<std::int64_t> BlockFields::stored_hashes() {
 
 std::span<const std::int64_t> BlockFields::hashes(const FieldExpression& field) {
   if (const auto found = hashes_.find(field.text); found != hashes_.end()) return found->second;
-  const auto sources = special_of(dataset_, field) == Special::none ? sources_of(field) : Sources{2, nullptr};
+  const auto sources = special_of(dataset_, field) == SpecialField::none ? sources_of(field) : Sources{2, nullptr};
   const bool is_hashed = sources.count == 1 && sources.only->name == facts::hashed_column && sources.only->type == ValueType::text;
   auto made = is_hashed ? stored_hashes() : std::vector<std::int64_t>();
   if (made.empty()) {

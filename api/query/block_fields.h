@@ -7,19 +7,16 @@
 #include "api/facts/block.h"
 #include "api/query/answer_budget.h"
 #include "api/query/condition.h"
-#include "buffer/tables.h"
+#include "api/query/fact_issues.h"
 
 #include <array>
 #include <cstdint>
 #include <deque>
-#include <functional>
 #include <map>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
-#include <variant>
 #include <vector>
 
 namespace picket::query {
@@ -50,34 +47,11 @@ struct CodedField {
   const FactValue& at(std::size_t row) const { return values[codes[row]]; }
 };
 
-using FrameTest = std::function<bool(std::string_view frames)>;
-
-// Issues by the number that was written: where merges led, and their short ids.
-class IssueNames {
- public:
-  explicit IssueNames(const buffer::Reader& reader) : reader_(reader) {}
-  struct Name {
-    std::uint64_t id = 0;  // 0: gone
-    std::string short_id;
-  };
-  const Name& find(std::uint64_t issue);
-  // What a test says of the issue's frames, lines of lower case; remembered. REQUIRES: the test stays where it is.
-  bool frames_pass(std::uint64_t issue, const FrameTest& test);
-
- private:
-  const buffer::Reader& reader_;
-  std::unordered_map<std::uint64_t, Name> known_;
-  std::map<const FrameTest*, std::unordered_map<std::uint64_t, bool>> frames_;
-};
-
 struct FactProject {
   std::uint64_t id = 0;
   std::string slug;
   std::string name;
 };
-
-// How fields of a dataset are stored: public name → column names to try in turn.
-std::vector<std::string_view> columns_of_field(facts::Dataset dataset, std::string_view name);
 
 // 32 hex digits that name a fact's place; and back.
 std::string render_item_id(facts::Dataset dataset, const facts::Place& place);
@@ -93,7 +67,7 @@ class BlockFields {
   BlockFields(facts::Dataset dataset,
               const FactProject& project,
               const facts::BlockView& block,
-              IssueNames& issues,
+              FactIssues& issues,
               AnswerBudget* budget = nullptr)
       : dataset_(dataset), project_(project), block_(block), issues_(issues), budget_(budget) {}
   ~BlockFields() {
@@ -141,7 +115,7 @@ class BlockFields {
   facts::Dataset dataset_;
   const FactProject& project_;
   const facts::BlockView& block_;
-  IssueNames& issues_;
+  FactIssues& issues_;
   AnswerBudget* const budget_;
   std::size_t taken_ = 0;
   std::map<std::string, std::vector<FactValue>> loaded_;  // by the field's text

@@ -1,6 +1,7 @@
 #include "api/query/fact_filter.h"
 
 #include "api/facts/bloom.h"
+#include "api/query/fact_fields.h"
 #include "api/query/issue_free_text.h"
 #include "api/query/issue_stack_terms.h"
 #include "api/query/search_values.h"
@@ -23,15 +24,6 @@ constexpr std::size_t summary_text_bytes = 32;
 
 bool is_date_field(const FieldExpression& field) {
   return !field.explicit_tag && (field.name == "timestamp" || field.name == "time");
-}
-
-bool is_special(const FieldExpression& field) {
-  if (field.explicit_tag) return false;
-  const auto& name = field.name;
-  return name.starts_with("timestamp") || name.starts_with("precise.") || name.starts_with("project") ||
-         name.starts_with("issue") || name.starts_with("sentry.project") ||
-         name.starts_with("sentry.timestamp") || name == "sentry.item_id" || name == "time" ||
-         name == "id" || name == "observed_timestamp" || name == "event.type";
 }
 
 std::vector<FieldExpression> text_fields(Dataset dataset) {
@@ -242,7 +234,7 @@ bool FactFilter::may_match(const Node& node, const facts::BlockView& block, cons
   if (node.in_frames) return true;
   if (node.from_ns && block.latest_ns() < *node.from_ns) return false;
   if (node.to_ns && block.earliest_ns() >= *node.to_ns) return false;
-  if (is_special(node.field) && !(node.field.name == "id" && dataset_ == Dataset::spans)) return true;
+  if (special_of(dataset_, node.field) != SpecialField::none) return true;
   if (std::ranges::any_of(node.values, [](const Value& value) { return value.empty; })) return true;
   auto names = columns_of_field(dataset_, node.field.name);
   for (const auto& column : block.columns()) {

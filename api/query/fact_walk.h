@@ -84,7 +84,7 @@ class FactWalk {
   const buffer::Reader& reader_;
   const FactRequest& request_;
   const FactFilter& filter_;
-  IssueNames issues_;
+  FactIssues issues_;
   AnswerBudget budget_;
   const Stopwatch::time_point end_;
   std::vector<std::uint32_t> every_;  // 0, 1, 2 …

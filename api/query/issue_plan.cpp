@@ -1,6 +1,7 @@
 #include "api/query/issue_plan.h"
 
 #include <algorithm>
+#include <array>
 #include <iterator>
 #include <memory>
 #include <utility>
@@ -137,16 +138,17 @@ IssuePlan::Verdict IssuePlan::judge(const ColumnSet& set, const IssueColumn& iss
     if (!test(set, issue)) return Verdict::fails;
   }
   if (rest_.empty()) return Verdict::passes;
-  const auto from = marks.size();
-  marks.resize(from + marks_words());
-  Marking marking{set, issue, std::span(marks).subspan(from)};
+  const auto words = marks_words();
+  std::array<std::uint64_t, 2> few{};
+  std::vector<std::uint64_t> many(words > few.size() ? words : 0);
+  Marking marking{set, issue, many.empty() ? std::span(few).first(words) : std::span(many)};
   auto verdict = Verdict::passes;
   for (const auto& node : rest_) {
     const auto of_node = judge(node, marking);
     if (of_node != Verdict::passes) verdict = of_node;
     if (of_node == Verdict::fails) break;
   }
-  if (verdict != Verdict::open) marks.resize(from);
+  if (verdict == Verdict::open) marks.insert(marks.end(), marking.marks.begin(), marking.marks.end());
   return verdict;
 }
 

@@ -47,8 +47,10 @@ class Collector {
   Collector(const IssueRequest& request, const IssuePlan& plan)
       : request_(request), plan_(plan), cut_(request.value, request.id, request.previous, request.most, request.all_hits) {}
 
+  // The greatest ids first: of issues that a list holds for equal they come first, so the rest matters less.
   void collect(const ColumnSet& set) {
-    for (const auto& issue : set.issues()) take(set, issue);
+    const auto issues = set.issues();
+    std::for_each(issues.rbegin(), issues.rend(), [&](const IssueColumn& issue) { take(set, issue); });
   }
 
   // For issues that come newest last seen first: false once there is enough.

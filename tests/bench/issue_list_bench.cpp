@@ -157,7 +157,7 @@ void measure_cold(Bench& bench, std::string_view name, const std::string& query,
 }
 
 void measure(Bench& bench, Api& api, std::string_view name, const std::string& query, std::size_t changed, std::size_t issues) {
-  constexpr int calls = 400;
+  constexpr int calls = 100;
   std::vector<double> took;
   std::string hits;
   for (int i = 0; i < calls; ++i) {

@@ -41,7 +41,7 @@ struct Received {
   std::vector<std::pair<std::string, std::string>> headers;
   std::string coding;         // Content-Encoding
   std::size_t body_bytes = 0; // as sent
-  std::string envelope;       // decoded; empty when it does not decode
+  std::string envelope;       // decoded; empty when it does not decode; a batch as it was sent
   std::string event_id;       // of the envelope header, "" when absent
   unsigned status = 0;        // what it was answered with; 0 without a whole answer
   std::chrono::steady_clock::time_point at{};

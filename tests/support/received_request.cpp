@@ -2,6 +2,7 @@
 
 #include "relay/protocol/content_encoding.h"
 #include "relay/protocol/envelope.h"
+#include "relay/protocol/envelope_batch.h"
 
 #include <algorithm>
 #include <cctype>
@@ -56,6 +57,10 @@ Received parse_head(std::string_view head) {
 }
 
 void decode_body(Received& received, std::string_view body) {
+  if (received.path == relay::batch_path) {
+    received.envelope = body;
+    return;
+  }
   const auto codings = relay::parse_content_encoding(received.coding);
   if (!codings) return;
   auto decoded = relay::decode(body, *codings, std::size_t{1} << 30);

@@ -1,5 +1,7 @@
 // picket_scripted_upstream: a tracker for tests from outside that answers as its script says, see
-// upstream_script.h, and writes the ids of the events it accepted, one a line.
+// upstream_script.h, or takes batches as a Picket does, and writes the ids of the events it accepted, one a line.
+#include "relay/protocol/envelope.h"
+#include "relay/protocol/envelope_batch.h"
 #include "support/fake_upstream.h"
 #include "support/upstream_script.h"
 
@@ -16,7 +18,7 @@ namespace picket::testing {
 namespace {
 
 constexpr char usage[] =
-    "usage: picket_scripted_upstream [--port N] [--rules SCRIPT] [--out FILE] [--delay-ms N] [--seconds N]\n"
+    "usage: picket_scripted_upstream [--port N] [--rules SCRIPT | --batches yes] [--out FILE] [--delay-ms N] [--seconds N]\n"
     "example: picket_scripted_upstream --port 0 --rules \"500 for 10s then 200\" --out ids --seconds 60\n";
 
 std::map<std::string, std::string> parse_options(int count, char** words) {
@@ -31,6 +33,28 @@ long take_number(std::map<std::string, std::string>& options, const std::string&
   return text.empty() ? fallback : std::strtol(text.mapped().c_str(), nullptr, 10);
 }
 
+std::string id_of(std::string_view envelope) {
+  const auto fields = relay::parse_envelope_header(relay::split_header(envelope).header);
+  return fields && fields->event_id ? relay::render_event_id(*fields->event_id) : std::string();
+}
+
+// Offers to take batches, and accepts all that is in one. `note` is told the ids.
+template <class Note>
+Reply take_batch(const Received& received, Note note) {
+  Reply reply;
+  reply.headers.emplace_back(relay::batch_offer_header, relay::batch_version);
+  if (received.path != relay::batch_path) return reply;
+  reply.content_type = relay::batch_answer_type;
+  reply.no_body = true;
+  relay::EnvelopeBatchReader reader(received.envelope);
+  for (;;) {
+    const auto frame = reader.next();
+    if (!frame || !*frame) return reply;
+    note(id_of((*frame)->body));
+    reply.body += relay::render_batch_line({200, "", "", "{}"});
+  }
+}
+
 int run(std::map<std::string, std::string> options) {
   FakeUpstream::Options chosen;
   chosen.keep = false;
@@ -39,9 +63,10 @@ int run(std::map<std::string, std::string> options) {
   const long seconds = take_number(options, "--seconds", 3'600);
   const auto script = options.extract("--rules");
   const auto file = options.extract("--out");
-  chosen.decode = !file.empty();
+  const auto batches = options.extract("--batches");
+  chosen.decode = !file.empty() || !batches.empty();
   const auto rule = script.empty() ? FakeUpstream::Rule() : parse_upstream_script(script.mapped()).value_or(nullptr);
-  if (!options.empty() || (!script.empty() && !rule)) {
+  if (!options.empty() || (!script.empty() && (!rule || !batches.empty())) || (!batches.empty() && batches.mapped() != "yes")) {
     std::cerr << usage;
     return 64;
   }
@@ -58,6 +83,13 @@ int run(std::map<std::string, std::string> options) {
     if (ids.is_open() && !received.event_id.empty()) ids << received.event_id << std::endl;
   });
   if (rule) upstream.answer(rule);
+  if (!batches.empty()) {
+    upstream.answer([&](const Received& received) {
+      return take_batch(received, [&](const std::string& id) {
+        if (ids.is_open() && !id.empty()) ids << id << std::endl;
+      });
+    });
+  }
   std::cout << "listening on " << upstream.url() << std::endl;
   const timespec limit{seconds, 0};
   sigtimedwait(&ends, nullptr, &limit);

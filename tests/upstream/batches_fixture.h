@@ -33,8 +33,7 @@ inline bool is_batch(const Received& received) {
 
 inline std::vector<Framed> frames_of(const Received& received) {
   std::vector<Framed> frames;
-  const auto packed = relay::encode_zstd(received.envelope, 1);
-  relay::EnvelopeBatchReader reader(packed);
+  relay::EnvelopeBatchReader reader(received.envelope);
   for (;;) {
     const auto next = reader.next();
     EXPECT_TRUE(next) << (next ? "" : next.error().detail);

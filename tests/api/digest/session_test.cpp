@@ -167,6 +167,28 @@ TEST_F(Sessions, ASessionThatNeverEndsIsLetGoOf) {
   EXPECT_EQ(rows(Table::session_counts), 0U);
 }
 
+// Records that wait without an end put off what is let go of, but not for good.
+TEST_F(Sessions, AreLetGoOfThoughTheDigestNeverRests) {
+  receive_update(1, R"(,"status":"ok")");
+  digest_all();
+  clock.advance(session_age + Duration(hour_ms));
+  for (int minute = 0; minute < 12; ++minute) {
+    receive_update(2, R"(,"status":"ok")");
+    clock.advance(Duration(60'000));
+  }
+  Digest digest(journal, *tables, clock, {.batch_records = 1});
+  for (int minute = 0; minute < 3; ++minute) {
+    ASSERT_TRUE(digest.run_once());
+    clock.advance(Duration(60'000));
+  }
+  EXPECT_EQ(rows(Table::sessions), 2U);
+  for (int minute = 0; minute < 4; ++minute) {
+    ASSERT_TRUE(digest.run_once());
+    clock.advance(Duration(60'000));
+  }
+  EXPECT_EQ(rows(Table::sessions), 1U);
+}
+
 TEST(UserSet, IsExactWhileSmallAndCloseWhenLarge) {
   UserSet set;
   for (int i = 0; i < 200; ++i)
