@@ -95,7 +95,12 @@ Result<Config> load_config(const std::filesystem::path& file) {
   auto upstreams = upstream::checked(std::move(config.upstreams));
   if (!upstreams) return upstreams.error();
   config.upstreams = *std::move(upstreams);
-  if (const auto options = http::options_of(config.server); !options) return options.error();
+  const auto options = http::options_of(config.server);
+  if (!options) return options.error();
+  if (config.api.public_url.empty()) config.api.public_url = http::usual_origin(*options);
+  auto public_url = rest::parse_public_url(config.api.public_url);
+  if (!public_url) return Error{Fault::malformed, "api.public_url: " + public_url.error().detail};
+  config.api.public_url = *std::move(public_url);
   return config;
 }
 

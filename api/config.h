@@ -12,7 +12,8 @@ namespace picket::rest {
 struct ApiConfig {
   // Under which address SDKs, people and API clients reach this Picket; part of DSNs and of the
   // links that answers carry. No path, no trailing slash. Behind a proxy: the proxy's address.
-  std::string public_url = "http://localhost:3000";
+  // Empty: where the server listens.
+  std::string public_url;
 };
 
 void bind(Settings& settings, ApiConfig& config);

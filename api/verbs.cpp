@@ -10,7 +10,6 @@
 #include <sys/stat.h>
 
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <system_error>
 
@@ -49,9 +48,7 @@ OpenedTables open_tables(CommandLine& line, bool read_only) {
 }
 
 std::optional<std::string> public_url(CommandLine& line) {
-  const char* const environment = std::getenv("PICKET_API_PUBLIC_URL");
-  const std::string usual = environment == nullptr ? ApiConfig{}.public_url : environment;
-  auto url = parse_public_url(line.option("public-url", usual));
+  auto url = parse_public_url(line.option("public-url", "http://localhost:3000"));
   if (url) return *std::move(url);
   line.err << "picket: " << url.error().detail << '\n';
   return std::nullopt;
@@ -164,7 +161,7 @@ std::vector<Command> api_commands() {
        "API\n"
        "token goes to DIR/token, readable by its owner only. --public-url is the address that "
        "SDKs\n"
-       "reach (default: public_url of [api], http://localhost:3000). --json prints organization,\n"
+       "reach (default: public_url of [api], else where serve listens). --json prints organization,\n"
        "project, project_id, public_key, dsn and token as one object.\n\n"
        "example: picket init --storage ./data --public-url https://errors.example.com\n",
        {"json"},

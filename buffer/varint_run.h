@@ -40,12 +40,12 @@ inline std::uint64_t ends_of(const char* stretch) {
     const auto going_on = _mm_movemask_epi8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(stretch + i)));
     ends |= static_cast<std::uint64_t>(~going_on & 0xffff) << i;
   }
-  return ends;
-#endif
+#else
   for (unsigned i = 0; i < stretch_bytes; i += 8) {
     const auto lowest = (~load_word(stretch + i) & high_bits) >> 7;
     ends |= ((lowest * 0x0102040810204080U) >> 56) << i;
   }
+#endif
   return ends;
 }
 

@@ -206,6 +206,7 @@ bool Destination::load_batch() {
     journal_failed_until_ = Steady::now() + std::chrono::seconds(1);
     return false;
   }
+  has_read_ = true;
   batch_ = *std::move(read);
   std::sort(batch_.damaged.begin(), batch_.damaged.end());
   // A journal that was emptied behind our back gives nothing to read where we stand.

@@ -123,6 +123,7 @@ bool Destination::load_lane_batch(SendClass send_class) {
     lane_batch_.of = send_class;
     lane_batch_.covers = {first, newest ? next.end : std::min(read->next, next.end)};
     lane_batch_.records = *std::move(read);
+    has_read_ = true;
     std::sort(lane_batch_.records.damaged.begin(), lane_batch_.records.damaged.end());
     return true;
   }

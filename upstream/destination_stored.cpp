@@ -1,6 +1,7 @@
 // Where the tables say that a destination stands, and what its operator changes there.
 #include "upstream/destination.h"
 
+#include "buffer/free_memory.h"
 #include "buffer/keys.h"
 #include "buffer/logger.h"
 #include "buffer/rows.h"
@@ -119,8 +120,11 @@ void Destination::look_up(const buffer::Tables& tables) {
   estimate();
   const bool paused = row.paused();
   const std::uint64_t generation = row.retry_generation();
-  // Handles keep buffers; a burst that is over needs none.
-  if (under_way_.empty()) free_.clear();
+  // Handles keep buffers; a burst that is over needs none. Nor, while the upstream is away, what was read ahead for it.
+  if (under_way_.empty()) {
+    free_.clear();
+    if (backoff_.failing() && std::exchange(has_read_, false)) give_back_free_memory();
+  }
   if (paused != paused_) {
     log(Level::info, "upstream", paused ? "paused" : "goes on", {{"destination", config_.name}});
     paused_ = paused;

@@ -56,20 +56,32 @@ constexpr std::chrono::milliseconds between_commits(20);
 // With HTTP/2, requests that share a connection: a packet that is lost holds up all of them.
 constexpr long most_streams = 2;
 
+// One core forwards some thousand envelopes a second, to however many destinations. Of more threads than cores nobody gains.
+constexpr std::size_t most_workers = 4;
+std::size_t workers_for(std::size_t destinations) {
+  const std::size_t cores = std::max(1U, std::thread::hardware_concurrency());
+  return std::min({destinations, cores, most_workers});
+}
+
 }  // namespace
 
-struct Forwarder::Impl {
+// Some of the destinations, their connections and the thread that serves them.
+struct Forwarder::Worker {
   using Steady = std::chrono::steady_clock;
+  using Published = std::vector<std::pair<DestinationStatus, buffer::Sequence>>;  // with the oldest that is behind
 
-  Impl(buffer::Journal& from, buffer::Tables& rows, const Clock& time, ForwarderOptions chosen)
+  Worker(buffer::Journal& from, buffer::Tables& rows, const Clock& time, ForwarderOptions chosen)
       : journal(from), tables(rows), clock(time), options(chosen), bell(std::make_shared<Bell>(loop)) {}
+  ~Worker() { bell->silence(); }
 
+  void add(DestinationConfig config);
+  void start();
   void run();
-  bool turn();
   void collect();
   void write(Steady::time_point now);
   void look(Steady::time_point now);
   void publish();
+  Published last_published() const;
   Duration sleep_for(Steady::time_point now) const;
   void drain();
   std::vector<Change> take_changes();
@@ -78,7 +90,6 @@ struct Forwarder::Impl {
   buffer::Tables& tables;
   const Clock& clock;
   const ForwarderOptions options;
-  std::vector<DestinationConfig> configs;
   std::vector<std::shared_ptr<WireMeter>> meters;  // outlive the connections that the loop keeps
   CurlLoop loop;
   std::shared_ptr<Bell> bell;
@@ -94,12 +105,22 @@ struct Forwarder::Impl {
   Steady::time_point next_publish{};
   std::uint64_t seen_commits = 0;
   bool writing = false;
+  std::uint64_t connections = 0;
   Time last_time{};
 
   mutable std::mutex mutex;
-  std::vector<std::pair<DestinationStatus, buffer::Sequence>> published;  // guarded by mutex
+  Published published;  // guarded by mutex
 
-  std::thread worker;
+  std::thread thread;
+};
+
+struct Forwarder::Impl {
+  buffer::Journal& journal;
+  buffer::Tables& tables;
+  const Clock& clock;
+  const std::vector<DestinationConfig> configs;
+  std::vector<std::unique_ptr<Worker>> workers;  // who serve the destinations by turns
+  bool started = false;
 };
 
 Forwarder::Forwarder(buffer::Journal& journal,
@@ -107,74 +128,58 @@ Forwarder::Forwarder(buffer::Journal& journal,
                      const Clock& clock,
                      std::vector<DestinationConfig> destinations,
                      ForwarderOptions options)
-    : impl_(std::make_unique<Impl>(journal, tables, clock, options)) {
-  std::uint64_t connections = 0;
-  impl_->configs = destinations;
-  for (DestinationConfig& config : destinations) {
-    connections += Flight(config.max_in_flight).far();
-    impl_->destinations.push_back(std::make_unique<Destination>(std::move(config), journal, clock));
-    impl_->meters.push_back(impl_->destinations.back()->meter());
+    : impl_(std::make_unique<Impl>(Impl{journal, tables, clock, destinations, {}})) {
+  for (std::size_t i = 0; i < workers_for(destinations.size()); ++i) {
+    impl_->workers.push_back(std::make_unique<Worker>(journal, tables, clock, options));
   }
-  // The default would close and reopen connections when many are in use.
-  curl_multi_setopt(impl_->loop.multi(), CURLMOPT_MAXCONNECTS, static_cast<long>(connections + 1));
-  curl_multi_setopt(impl_->loop.multi(), CURLMOPT_MAX_CONCURRENT_STREAMS, most_streams);
+  for (std::size_t i = 0; i < destinations.size(); ++i) {
+    impl_->workers[i % impl_->workers.size()]->add(std::move(destinations[i]));
+  }
 }
 
 Forwarder::~Forwarder() {
   stop();
-  impl_->bell->silence();
 }
 
 void Forwarder::start() {
-  if (impl_->worker.joinable()) return;
+  if (std::exchange(impl_->started, true)) return;
   // Also with no destination left: rows of those that were there must not let the journal go.
   if (const auto noted = note_modes(impl_->tables, impl_->configs); !noted) {
     log(Level::warning, "upstream", "modes of destinations cannot be noted; they stay as they were", {{"reason", noted.error().detail}});
   }
-  if (impl_->destinations.empty()) return;
+  if (impl_->workers.empty()) return;
   if (buffer::find_instance(impl_->tables.snapshot()).empty()) {
     const auto drawn = impl_->tables.write([](buffer::Batch& batch) { buffer::instance_of(batch); });
     if (!drawn) log(Level::warning, "upstream", "circles of destinations go unnoticed for now", {{"reason", drawn.error().detail}});
   }
-  for (auto& destination : impl_->destinations) {
-    destination->set_metered(impl_->metered);
-    destination->load(impl_->tables);
-  }
-  impl_->publish();
-  impl_->journal.on_commit([bell = impl_->bell] { bell->on_commit(); });
-  impl_->scribe = std::make_unique<Scribe>(impl_->tables, impl_->clock, [impl = impl_.get()] {
-    impl->written = true;
-    impl->bell->ring();
-  });
-  impl_->worker = std::thread([impl = impl_.get()] {
-    name_thread("upstream");
-    yield_to_intake();
-    impl->run();
-  });
+  for (auto& worker : impl_->workers) worker->start();
 }
 
 void Forwarder::stop() {
-  if (!impl_->worker.joinable()) return;
-  impl_->stopping = true;
-  impl_->bell->ring();
-  impl_->worker.join();
+  for (auto& worker : impl_->workers) {
+    worker->stopping = true;
+    worker->bell->ring();
+  }
+  for (auto& worker : impl_->workers) {
+    if (worker->thread.joinable()) worker->thread.join();
+  }
 }
 
 void Forwarder::set_metered(bool metered) {
-  impl_->metered = metered;
+  for (auto& worker : impl_->workers) worker->metered = metered;
 }
 
 std::vector<DestinationStatus> Forwarder::status() const {
-  std::vector<std::pair<DestinationStatus, buffer::Sequence>> published;
-  {
-    const std::lock_guard lock(impl_->mutex);
-    published = impl_->published;
+  std::vector<DestinationStatus> all(impl_->configs.size());
+  for (std::size_t first = 0; first < impl_->workers.size(); ++first) {
+    auto published = impl_->workers[first]->last_published();
+    for (std::size_t i = 0; i < published.size(); ++i) {
+      auto& [status, oldest_deferred] = published[i];
+      measure_backlog(impl_->journal, status, oldest_deferred);
+      all[first + i * impl_->workers.size()] = std::move(status);
+    }
   }
-  std::vector<DestinationStatus> all;
-  for (auto& [status, oldest_deferred] : published) {
-    measure_backlog(impl_->journal, status, oldest_deferred);
-    all.push_back(std::move(status));
-  }
+  std::erase_if(all, [](const DestinationStatus& status) { return status.name.empty(); });  // before start()
   return all;
 }
 
@@ -182,7 +187,34 @@ void Forwarder::add_metrics(std::string& out) const {
   render_metrics(status(), impl_->clock.now(), out);
 }
 
-void Forwarder::Impl::run() {
+void Forwarder::Worker::add(DestinationConfig config) {
+  connections += Flight(config.max_in_flight).far();
+  destinations.push_back(std::make_unique<Destination>(std::move(config), journal, clock));
+  meters.push_back(destinations.back()->meter());
+  // The default would close and reopen connections when many are in use.
+  curl_multi_setopt(loop.multi(), CURLMOPT_MAXCONNECTS, static_cast<long>(connections + 1));
+  curl_multi_setopt(loop.multi(), CURLMOPT_MAX_CONCURRENT_STREAMS, most_streams);
+}
+
+void Forwarder::Worker::start() {
+  for (auto& destination : destinations) {
+    destination->set_metered(metered);
+    destination->load(tables);
+  }
+  publish();
+  journal.on_commit([own = bell] { own->on_commit(); });
+  scribe = std::make_unique<Scribe>(tables, clock, [this] {
+    written = true;
+    bell->ring();
+  });
+  thread = std::thread([this] {
+    name_thread("upstream");
+    yield_to_intake();
+    run();
+  });
+}
+
+void Forwarder::Worker::run() {
   last_time = clock.now();
   while (!stopping) {
     const auto now = Steady::now();
@@ -204,13 +236,13 @@ void Forwarder::Impl::run() {
   drain();
 }
 
-void Forwarder::Impl::collect() {
+void Forwarder::Worker::collect() {
   loop.collect([&](CURL* easy, CURLcode code) {
     CurlTask::of(easy).on_finished(loop.multi(), code);
   });
 }
 
-std::vector<Change> Forwarder::Impl::take_changes() {
+std::vector<Change> Forwarder::Worker::take_changes() {
   std::vector<Change> changes;
   for (auto& destination : destinations) {
     if (destination->dirty()) changes.push_back(destination->take_change());
@@ -218,7 +250,7 @@ std::vector<Change> Forwarder::Impl::take_changes() {
   return changes;
 }
 
-void Forwarder::Impl::write(Steady::time_point now) {
+void Forwarder::Worker::write(Steady::time_point now) {
   if (written.exchange(false)) {
     writing = false;
     for (auto& destination : destinations) destination->on_written();
@@ -232,7 +264,7 @@ void Forwarder::Impl::write(Steady::time_point now) {
   scribe->write(std::move(changes));
 }
 
-void Forwarder::Impl::look(Steady::time_point now) {
+void Forwarder::Worker::look(Steady::time_point now) {
   if (now < next_look) return;
   next_look = now + options.look_every;
   const Time time = clock.now();
@@ -247,9 +279,9 @@ void Forwarder::Impl::look(Steady::time_point now) {
   next_publish = now;
 }
 
-void Forwarder::Impl::publish() {
+void Forwarder::Worker::publish() {
   next_publish = Steady::now() + std::chrono::milliseconds(50);
-  std::vector<std::pair<DestinationStatus, buffer::Sequence>> fresh;
+  Published fresh;
   for (const auto& destination : destinations) {
     fresh.emplace_back(destination->status(), destination->oldest_behind());
   }
@@ -257,7 +289,12 @@ void Forwarder::Impl::publish() {
   published = std::move(fresh);
 }
 
-Duration Forwarder::Impl::sleep_for(Steady::time_point now) const {
+Forwarder::Worker::Published Forwarder::Worker::last_published() const {
+  const std::lock_guard lock(mutex);
+  return published;
+}
+
+Duration Forwarder::Worker::sleep_for(Steady::time_point now) const {
   const auto until = [&](Steady::time_point point) {
     return std::max(std::chrono::ceil<Duration>(point - now), Duration(0));
   };
@@ -270,7 +307,7 @@ Duration Forwarder::Impl::sleep_for(Steady::time_point now) const {
   return std::max(sleep, Duration(0));
 }
 
-void Forwarder::Impl::drain() {
+void Forwarder::Worker::drain() {
   const auto deadline = Steady::now() + options.stop_within;
   const auto busy = [&] {
     return std::any_of(destinations.begin(), destinations.end(), [](const auto& d) { return d->busy(); });

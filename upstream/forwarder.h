@@ -1,5 +1,6 @@
-// Mirrors the journal to every destination: one worker thread on libcurl's multi interface, a durable
-// cursor per destination, and a scribe thread that writes cursors and counters.
+// Mirrors the journal to every destination: worker threads on libcurl's multi interface, as many as there are
+// destinations or cores and at most four, each with its part of the destinations; a durable cursor per destination,
+// and with each worker a scribe thread that writes cursors and counters.
 //
 // INVARIANT  Delivery at least once: a cursor passes a record only after the upstream has answered for
 //            it, or after it was put in quarantine or on the deferred list in the same batch.
@@ -51,6 +52,7 @@ class Forwarder {
   void add_metrics(std::string& out) const;
 
  private:
+  struct Worker;
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };

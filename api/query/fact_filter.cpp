@@ -167,6 +167,7 @@ Result<FactFilter::Node> FactFilter::compile_node(const Condition& condition, Da
   }
   if (part_of_frame) {
     node.in_frames = test_of_part(node);
+    node.kind = ConditionKind::filter;
   } else if (free_text && dataset == Dataset::errors && !sequences_of(node.values.front().pattern).empty()) {
     // As with issues: shorter texts are not looked for in frames.
     node.in_frames = [pattern = node.values.front().pattern](std::string_view frames) { return pattern.found_in_lower(frames); };
@@ -304,10 +305,6 @@ void FactFilter::evaluate(const Node& node, BlockFields& fields, std::vector<std
       break;
     }
     case ConditionKind::has: {
-      if (node.in_frames) {
-        evaluate_filter(node, fields, result);
-        break;
-      }
       judge(fields, node.field, result, [](const FactValue& row) { return row.there() && !row.as_text().empty(); });
       break;
     }

@@ -20,8 +20,11 @@ void GroupNumbers::assign(const std::vector<FieldExpression>& plain, BlockFields
   if (rows.empty()) return;
   for (const auto& field : plain) {
     const auto& coded = fields.coded(field);
-    const bool first = &field == &plain.front();
-    first && coded.values.size() <= rows.size() ? take_codes(coded, rows) : refine(coded, rows);
+    if (&field == &plain.front() && coded.values.size() <= rows.size()) {
+      take_codes(coded, rows);
+    } else {
+      refine(coded, rows);
+    }
   }
   if (!numbers_.empty()) return;
   own_numbers_.assign(rows.size(), 0);
@@ -44,15 +47,17 @@ void GroupNumbers::refine(const CodedField& field, std::span<const std::uint32_t
   dense_.assign(dense ? groups_ * width : 0, no_number);
   sparse_.clear();
   groups_ = 0;
+  if (one) own_numbers_.assign(rows.size(), 0);
   own_numbers_.resize(rows.size());
   const auto number_all = [&](auto number_of) {
     const auto* const before = one ? own_numbers_.data() : numbers_.data();  // often own_numbers_, too
+    auto* const now = own_numbers_.data();
     const auto* const codes = field.codes.data();
-    for (std::size_t i = 0; auto& now : own_numbers_) {
-      auto& number = number_of(before[i], codes[rows[i]]);
+    const auto* const row = rows.data();
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      auto& number = number_of(before[i], codes[row[i]]);
       if (number == no_number) number = static_cast<std::uint32_t>(groups_++);
-      now = number;
-      ++i;
+      now[i] = number;
     }
     numbers_ = own_numbers_;
   };

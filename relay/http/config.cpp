@@ -1,6 +1,7 @@
 #include "relay/http/config.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <string_view>
 #include <thread>
@@ -29,6 +30,11 @@ Result<void> parse_listen(const std::string& listen, ServerOptions& options) {
   if (port.empty() || !whole) return bad_listen(listen);
   options.address = host;
   return {};
+}
+
+std::string origin_of(const ServerOptions& options, const std::string& host) {
+  const bool is_v6 = host.find(':') != std::string::npos;
+  return (options.certificate_file.empty() ? "http://" : "https://") + (is_v6 ? "[" + host + "]" : host) + ":" + std::to_string(options.port);
 }
 
 }  // namespace
@@ -78,8 +84,14 @@ std::string local_origin(const ServerOptions& options) {
   std::string host = options.address;
   if (host == "0.0.0.0") host = "127.0.0.1";
   if (host == "::") host = "::1";
-  if (host.find(':') != std::string::npos) host = "[" + host + "]";
-  return (options.certificate_file.empty() ? "http://" : "https://") + host + ":" + std::to_string(options.port);
+  return origin_of(options, host);
+}
+
+std::string usual_origin(const ServerOptions& options) {
+  constexpr std::array<std::string_view, 4> here = {"0.0.0.0", "127.0.0.1", "::", "::1"};
+  const bool is_here = std::ranges::find(here, options.address) != here.end();
+  if (options.port == 0) return "http://localhost:3000";
+  return origin_of(options, is_here ? "localhost" : options.address);
 }
 
 }  // namespace picket::http

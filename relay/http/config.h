@@ -41,5 +41,8 @@ Result<ServerOptions> options_of(const ServerConfig& config);
 
 // Where this machine reaches what listens there.
 std::string local_origin(const ServerOptions& options);
+// The same as people write it: http://localhost:3000 for what listens on the loopback or everywhere; that, too, for a
+// port that is not known before it listens (0).
+std::string usual_origin(const ServerOptions& options);
 
 }  // namespace picket::http

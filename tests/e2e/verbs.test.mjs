@@ -29,6 +29,21 @@ test("a word that is no verb ends with 64 and a suggestion", () => {
   assert.equal(verb([]).code, 64);
 });
 
+test("DSNs name the public address, and without one where serve listens", () => {
+  const storage = tempFolder();
+  const listens = { PICKET_SERVER_LISTEN: "127.0.0.1:4123" };
+  const made = verb(["init", "--storage", storage, "--json"], { env: listens });
+  assert.equal(made.code, 0, made.err);
+  assert.match(JSON.parse(made.out).dsn, /^http:\/\/[0-9a-f]{32}@localhost:4123\/1$/);
+  assert.match(verb(["init", "--storage", storage], { env: listens }).out, /http:\/\/localhost:4123\/api\/1\/store\//);
+  const named = verb(["dsn", "--storage", storage], { env: { ...listens, PICKET_API_PUBLIC_URL: "https://errors.example.com/" } });
+  assert.match(named.out, /https:\/\/[0-9a-f]{32}@errors\.example\.com\/1/);
+  const odd = verb(["config", "check"], { env: { PICKET_API_PUBLIC_URL: "errors.example.com" } });
+  assert.equal(odd.code, 78);
+  assert.match(odd.err, /api\.public_url: "errors\.example\.com" is no address/);
+  rmSync(storage, { recursive: true, force: true });
+});
+
 test("init prints what scripts rely on, and is idempotent", () => {
   const storage = tempFolder();
   const first = verb(["init", "--storage", storage, "--json"]);

@@ -18,6 +18,7 @@ from subject import BUILD, FOLDER, ROOT, Picket, load  # noqa: E402
 
 HOURS = float(sys.argv[1])
 SHARE = 0.8
+UP, DOWN = (20, 90), (5, 30)  # seconds of the upstream that comes and goes
 MIX_PER_SECOND = 100
 SAMPLE_EVERY = 10
 BYTES_AN_EVENT = 3_400  # in the journal, about
@@ -46,9 +47,9 @@ class Upstream:
         self.process.stdout.close()
 
     def flap(self, ending):
-        while not ending.wait(random.uniform(20, 90)):
+        while not ending.wait(random.uniform(*UP)):
             self.kill()
-            ending.wait(random.uniform(5, 30))
+            ending.wait(random.uniform(*DOWN))
             self.start()
 
 
@@ -205,9 +206,12 @@ class Soak:
 def main():
     rate = os.environ.get("PICKET_SOAK_RATE")
     if not rate:
-        whole = capacity()
+        both = capacity()
+        # One of them must take everything in the part of the time that it is there.
+        whole = both * 2 / (1 + (sum(UP) + sum(DOWN)) / sum(UP))
         rate = SHARE * whole
-        print(f"this machine digests and forwards {whole:,.0f} events/s to two upstreams; {SHARE:.0%} of it is {rate:,.0f}", flush=True)
+        print(f"this machine digests and forwards {both:,.0f} events/s to two upstreams, {whole:,.0f} when one of them is away as often as here; "
+              f"{SHARE:.0%} of it is {rate:,.0f}", flush=True)
     if shutil.disk_usage(FOLDER).free < 10 << 30:
         raise SystemExit(f"less than 10 GiB free in {FOLDER}: name another folder with PICKET_BENCH_DIR")
     soak = Soak(float(rate))

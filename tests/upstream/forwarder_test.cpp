@@ -327,6 +327,37 @@ TEST_F(ForwarderTest, StartsANewDestinationWithTheNextRecordWhenToldNotToBackfil
   EXPECT_EQ(upstream.received()[0].event_id, event_id(4));
 }
 
+// Whoever of its threads serves them; one that is down is nobody's business but its own.
+TEST_F(ForwarderTest, ServesManyDestinationsAndTellsOfThemInTheirOrder) {
+  constexpr std::size_t many = 7;
+  constexpr std::size_t down = 3;
+  std::vector<std::unique_ptr<FakeUpstream>> upstreams;
+  std::vector<DestinationConfig> configs;
+  for (std::size_t i = 0; i < many; ++i) {
+    upstreams.push_back(std::make_unique<FakeUpstream>());
+    configs.push_back(destination(*upstreams.back(), "d" + std::to_string(many - i)));
+  }
+  upstreams[down]->answer_with({.status = 503});
+  post_many(40);
+  start(configs);
+  for (std::size_t i = 0; i < many; ++i) {
+    const auto& name = configs[i].name;
+    if (i == down) continue;
+    EXPECT_TRUE(all_written(name)) << name;
+    const auto ids = upstreams[i]->accepted_ids();
+    EXPECT_EQ(std::set<std::string>(ids.begin(), ids.end()).size(), 40U) << name;
+  }
+  const auto told = forwarder->status();
+  ASSERT_EQ(told.size(), many);
+  for (std::size_t i = 0; i < many; ++i) {
+    EXPECT_EQ(told[i].name, configs[i].name);
+    EXPECT_TRUE(soon([&] { return status(configs[i].name).depth == (i == down ? 40U : 0U); })) << told[i].name;
+  }
+  EXPECT_EQ(status(configs[down].name).state, DestinationState::retrying);
+  upstreams[down]->answer_with({});
+  EXPECT_TRUE(all_written(configs[down].name));
+}
+
 TEST_F(ForwarderTest, WritesMetricsForEveryDestination) {
   post();
   start();

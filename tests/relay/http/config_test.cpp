@@ -107,5 +107,19 @@ TEST(LocalOrigin, WhereItListensIsReachedFromHere) {
   EXPECT_EQ(local_origin(options), "https://198.51.100.7:3000");
 }
 
+TEST(UsualOrigin, IsWhatPeopleWrite) {
+  ServerOptions options;
+  options.port = 4000;
+  for (const auto* here : {"127.0.0.1", "0.0.0.0", "::", "::1"}) {
+    options.address = here;
+    EXPECT_EQ(usual_origin(options), "http://localhost:4000");
+  }
+  options.address = "2001:db8::7";
+  options.certificate_file = "box.pem";
+  EXPECT_EQ(usual_origin(options), "https://[2001:db8::7]:4000");
+  options.address = "198.51.100.7";
+  EXPECT_EQ(usual_origin(options), "https://198.51.100.7:4000");
+}
+
 }  // namespace
 }  // namespace picket::http
