@@ -65,7 +65,6 @@ Digest::Digest(buffer::Journal& journal,
       tables_(tables),
       clock_(clock),
       config_(config),
-      begun_(clock.now()),
       batch_size_(config.batch_records),
       groupings_(tables) {}
 
@@ -211,6 +210,7 @@ void Digest::tick() {
   const auto moment = backlog_ ? digested_until_ : now - on_the_way;
   if (moment >= ticked_ && moment - ticked_ < every) return;
   ticked_ = moment;
+  if (begun_ == Time{}) begun_ = now;
   const auto report = [](const Error& error) {
     log(Level::warning, "digest", "cannot do what is due", {{"reason", error.detail}});
   };

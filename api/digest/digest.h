@@ -91,7 +91,6 @@ class Digest {
   buffer::Tables& tables_;
   const Clock& clock_;
   const DigestConfig config_;
-  const Time begun_;
 
   // Of the thread whose turn it is.
   buffer::Sequence next_ = 0;  // 0: not yet read from the tables
@@ -103,6 +102,7 @@ class Digest {
   buffer::Sequence trimmed_floor_ = 0;
   Time digested_until_{};  // when the newest digested record was received
   Duration stretch_{};     // from when to when the records of the last batch were received
+  Time begun_{};   // when it first ticked
   Time ticked_{};
   Time expired_{};
   TagExpiry tag_expiry_;

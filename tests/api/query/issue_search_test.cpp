@@ -53,7 +53,10 @@ TEST_F(IssueTables, MoreChangesThanAreRememberedAreReadAnew) {
   }
   put({.id = 1, .title = "changed", .last_seen_ms = 10});
   EXPECT_EQ(find("changed"), Ids{1});
-  EXPECT_EQ(search.find(*tables, request(""))->hits, 1'001U);
+  auto all = request("");
+  EXPECT_GE(search.find(*tables, all)->hits, most_told_hits);
+  all.all_hits = true;
+  EXPECT_EQ(search.find(*tables, all)->hits, 1'001U);
 }
 
 TEST_F(IssueTables, TheCacheAgreesWithTheTablesAfterAnyHistory) {
