@@ -70,16 +70,11 @@ class DistinctNumbers {
       // Until one is not found at once, which may make the table another one.
       const auto* const slots = slots_.data();
       const auto shift = 64 - slot_bits_;
-      const auto mask = slots_.size() - 1;
       for (; i < until; ++i) {
         __builtin_prefetch(slots + home_of(static_cast<std::uint64_t>(hash_of[row_of(i + ahead)]), shift));
         const auto at = row_of(i);
         const auto hash = static_cast<std::uint64_t>(hash_of[at]);
-        // Its own place or the one behind, which as a rule is on the same line: without a branch between them.
-        const auto home = home_of(hash, shift);
-        const auto behind = slots[(home + 1) & mask];
-        auto slot = slots[home];
-        slot = slot >> number_bits == hash ? slot : behind;
+        const auto slot = slots[home_of(hash, shift)];
         if (slot == 0 || slot >> number_bits != hash) break;
         number[at] = static_cast<std::uint32_t>((slot & most) - 1);
       }
