@@ -5,6 +5,7 @@
 #include "api/rest/render.h"
 #include "api/rest/setup.h"
 #include "api/verb_support.h"
+#include "relay/http/config.h"
 
 #include <boost/json.hpp>
 #include <sys/stat.h>
@@ -48,7 +49,7 @@ OpenedTables open_tables(CommandLine& line, bool read_only) {
 }
 
 std::optional<std::string> public_url(CommandLine& line) {
-  auto url = parse_public_url(line.option("public-url", "http://localhost:3000"));
+  auto url = parse_public_url(line.option("public-url", http::default_origin));
   if (url) return *std::move(url);
   line.err << "picket: " << url.error().detail << '\n';
   return std::nullopt;

@@ -225,7 +225,8 @@ void Destination::on_retry(Shipment shipment, const Answer& answer, const std::s
   ++said_.failures;
   said_.last_error = reason;
   ledger_.touch();
-  forget_batch();
+  // What was read ahead goes once it is no single failure.
+  if (backoff_.failures() > 1) forget_batch();
   try_later(std::move(shipment), answer);
 }
 
@@ -346,6 +347,9 @@ Change Destination::take_change() {
   change.row.mutable_link()->set_drained_at_ms(said_.link.drained_at ? to_ms(*said_.link.drained_at) : 0);
   change.row.mutable_link()->set_outlived(said_.link.outlived);
   change.row.mutable_link()->set_too_old(said_.link.too_old);
+  change.row.mutable_link()->set_way_requests(static_cast<std::uint64_t>(flight_.known().allowance));
+  change.row.mutable_link()->set_way_answer_us(static_cast<std::uint64_t>(flight_.known().answer.count()));
+  change.row.mutable_link()->set_way_connect_us(static_cast<std::uint64_t>(flight_.known().connect.count()));
   change.row.mutable_link()->set_fresh_cursor(window_.cursor());
   change.row.mutable_link()->set_kept_cursor(change.cursor);
   for (const auto& [sequence, entry] : deferred_.entries()) change.row.add_deferred(sequence);

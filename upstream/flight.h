@@ -4,7 +4,7 @@
 // that is hardly longer than in the best round, nothing waits for anything else, and each answer makes room for one more. When it is
 // longer, requests wait for each other: there are no more, or fewer. When it stays longer with two, it is the way that is longer.
 // A packet that is lost delays some of the requests and not the quicker ones, so a link that loses is not taken for one that is full.
-// After an outage the measure is found anew; where connections and answers take as long as before, it is the same way, and a
+// After an outage or a restart the measure is found anew; where connections and answers take as long as before, it is the same way, and a
 // part of what that bore goes at once.
 //
 // INVARIANT  Never fewer than two, unless the operator says one; never more than the operator says. Where nothing is said, 64 to an
@@ -28,6 +28,13 @@ class Flight {
   using Steady = std::chrono::steady_clock;
   using Micros = std::chrono::microseconds;
 
+  // What a way bore, and how long its answers and connections took at best.
+  struct Measure {
+    double allowance = 0;  // 0: nothing is known
+    Micros answer{0};
+    Micros connect{0};
+  };
+
   // What the operator says; 0: nothing.
   explicit Flight(std::uint64_t configured);
 
@@ -42,15 +49,11 @@ class Flight {
   void on_answered(Steady::time_point began, Steady::time_point now, Micros response, Micros connect);
   // What was found out of the link may hold no longer.
   void reset();
+  // The way as it was measured last, and as a process before this one measured it.
+  const Measure& known() const { return known_; }
+  void recall(const Measure& known) { known_ = known; }
 
  private:
-  // What a way bore, and how long its answers and connections took at best.
-  struct Measure {
-    double allowance = 0;  // 0: nothing is known
-    Micros answer{0};
-    Micros connect{0};
-  };
-
   double most() const;
   void end_round(Steady::time_point now);
   bool on_known_way() const;
@@ -62,7 +65,7 @@ class Flight {
   double growth_;           // with each answer
   Micros best_;             // round's answer
   Micros connect_;          // the fastest connection
-  Measure known_;           // before reset()
+  Measure known_;
   Steady::time_point round_began_{};
   std::vector<Micros> round_;  // its answers
   unsigned rounds_with_least_ = 0;

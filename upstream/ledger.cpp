@@ -32,6 +32,9 @@ void copy_link(const schema::LinkState& from, schema::LinkState& to) {
   to.set_outlived(from.outlived());
   to.set_too_old(from.too_old());
   to.set_limits_passed(from.limits_passed());
+  to.set_way_requests(from.way_requests());
+  to.set_way_answer_us(from.way_answer_us());
+  to.set_way_connect_us(from.way_connect_us());
 }
 
 std::int64_t hour_of(Time time) {

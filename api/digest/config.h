@@ -18,9 +18,9 @@ struct DigestConfig {
   // event.
   Duration write_target = Duration(200);
   // Bounds of a batch whatever the target says. Price: memory, about 20 KB a record (the pages it
-  // touches) plus its bytes.
+  // touches).
   std::uint64_t batch_records = 1600;
-  std::uint64_t batch_bytes = std::uint64_t{8} << 20;  // bodies as stored
+  std::uint64_t batch_bytes = std::uint64_t{8} << 20;  // bodies as stored, of one reading; a batch may take several
   // One envelope, decompressed. Must not be smaller than what intake accepts, or envelopes that
   // were accepted are counted as invalid. Price: memory for one envelope at a time.
   std::uint64_t max_envelope_bytes = std::uint64_t{256} << 20;

@@ -135,35 +135,46 @@ Sequence Digest::cursor() const {
   return row ? std::max<Sequence>(1, row->next_sequence()) : std::max<Sequence>(1, journal_.use().first);
 }
 
+// Piece by piece: of a record only its rows are kept, so that large bodies make no small batches.
 Result<Digest::Read> Digest::read_batch() {
   Read read;
-  auto records = journal_.read(next_, config_.batch_bytes, batch_size_.get());
-  if (!records) return records.error();
-  read.records = *std::move(records);
-  read.parsed.next = read.records.next;
-  read.parsed.room = journal_.reading_room();
+  ParsedBatch& parsed = read.parsed;
+  parsed.next = next_;
+  parsed.room = journal_.reading_room();
   ownership_.refresh(tables_.snapshot());
-  read.parsed.owners = &ownership_;
+  parsed.owners = &ownership_;
   groupings_.look_again();
-  read.parsed.groupings = &groupings_;
-  read.more = read.records.records.size() >= batch_size_.get();
+  parsed.groupings = &groupings_;
+  while (!read.more) {
+    const auto records = journal_.read(parsed.next, config_.batch_bytes, batch_size_.get() - parsed.records);
+    if (!records && parsed.next == next_) return records.error();
+    if (!records || records->next == parsed.next) break;
+    read_piece(*records, parsed, read.first_received);
+    read.more = parsed.next < records->next || parsed.records >= batch_size_.get() || parsed.decoded_bytes >= most_decoded_bytes;
+  }
+  return read;
+}
+
+void Digest::read_piece(const buffer::ReadBatch& records, ParsedBatch& parsed, Time& first_received) {
+  auto end = records.next;
   std::uint64_t present = 0;
-  for (const auto& record : read.records.records) {
-    if (read.parsed.records > 0 && read.parsed.decoded_bytes >= most_decoded_bytes) {
-      read.parsed.next = record.sequence;
-      read.more = true;
+  for (const auto& record : records.records) {
+    if (parsed.records > 0 && parsed.decoded_bytes >= most_decoded_bytes) {
+      end = record.sequence;
       break;
     }
-    read_record(record, config_, read.parsed);
+    if (first_received == Time{}) first_received = record.received;
+    read_record(record, config_, parsed);
     ++present;
   }
-  std::erase_if(read.records.damaged,
-                [&](Sequence sequence) { return sequence >= read.parsed.next; });
-  for (const auto sequence : read.records.damaged)
-    skip_damaged(sequence, clock_.now(), read.parsed);
-  present += read.records.damaged.size();
-  if (const auto all = read.parsed.next - next_; all > present) skip_lost(all - present, clock_.now(), read.parsed);
-  return read;
+  for (const auto sequence : records.damaged) {
+    if (sequence >= end) continue;
+    skip_damaged(sequence, clock_.now(), parsed);
+    ++present;
+  }
+  const auto all = end - parsed.next;
+  parsed.next = end;
+  if (all > present) skip_lost(all - present, clock_.now(), parsed);
 }
 
 Result<std::size_t> Digest::run_once() {
@@ -178,7 +189,7 @@ Result<std::size_t> Digest::run_once() {
   }
   const bool may_grow = tables_.may_grow();
   auto written = may_grow ? write_parsed(read->parsed) : Result<void>(no_room_to_grow());
-  if (!written && lies_in_the_rows(written.error())) written = write_one_by_one(*read);
+  if (!written && lies_in_the_rows(written.error())) written = write_one_by_one(read->parsed.next);
   {
     const std::lock_guard lock(mutex_);
     counters_.failed_writes += written ? 0U : 1U;
@@ -188,9 +199,7 @@ Result<std::size_t> Digest::run_once() {
   if (!may_grow) trim(idle_trim_rows);
   if (!written) return written.error();
   digested_until_ = std::max(digested_until_, read->parsed.newest_received);
-  stretch_ = {};
-  if (!read->records.records.empty())
-    stretch_ = read->parsed.newest_received - read->records.records.front().received;
+  stretch_ = read->first_received == Time{} ? Duration{} : read->parsed.newest_received - read->first_received;
   trim(2 * read->parsed.records + 100);
   grant();
   tick();
@@ -283,19 +292,30 @@ Result<void> Digest::write_parsed(const ParsedBatch& parsed) {
   return {};
 }
 
-Result<void> Digest::write_one_by_one(const Read& read) {
-  auto damaged = read.records.damaged.begin();
+// Up to before `end`, read once more.
+Result<void> Digest::write_one_by_one(Sequence end) {
+  while (next_ < end) {
+    const auto records = journal_.read(next_, config_.batch_bytes, batch_size_.get());
+    if (!records) return records.error();
+    if (records->next == next_) break;
+    if (auto written = write_one_by_one(*records, std::min(records->next, end)); !written) return written;
+  }
+  return {};
+}
+
+Result<void> Digest::write_one_by_one(const buffer::ReadBatch& records, Sequence end) {
+  auto damaged = records.damaged.begin();
   auto at = next_;
   const auto skip_up_to = [&](Sequence sequence, ParsedBatch& parsed) {
     auto lost = sequence - at;
-    for (; damaged != read.records.damaged.end() && *damaged < sequence; ++damaged, --lost) {
+    for (; damaged != records.damaged.end() && *damaged < sequence; ++damaged, --lost) {
       skip_damaged(*damaged, clock_.now(), parsed);
     }
     if (lost > 0) skip_lost(lost, clock_.now(), parsed);
     parsed.next = sequence;
   };
-  for (const auto& record : read.records.records) {
-    if (record.sequence >= read.parsed.next) break;
+  for (const auto& record : records.records) {
+    if (record.sequence >= end) break;
     ParsedBatch before;
     skip_up_to(record.sequence, before);
     at = record.sequence + 1;
@@ -317,7 +337,7 @@ Result<void> Digest::write_one_by_one(const Read& read) {
     if (!written) return written;
   }
   ParsedBatch rest;
-  skip_up_to(read.parsed.next, rest);
+  skip_up_to(end, rest);
   return write_parsed(rest);
 }
 

@@ -70,17 +70,19 @@ class Digest {
 
  private:
   struct Read {
-    buffer::ReadBatch records;
     ParsedBatch parsed;
-    bool more = false;
+    Time first_received{};  // of its records
+    bool more = false;      // wait already
   };
 
   Pace step(const std::stop_token& stop);
   void pause(const std::stop_token& stop, Duration at_most);
   buffer::Sequence cursor() const;
   Result<Read> read_batch();
+  void read_piece(const buffer::ReadBatch& records, ParsedBatch& parsed, Time& first_received);
   Result<void> write_parsed(const ParsedBatch& parsed);
-  Result<void> write_one_by_one(const Read& read);
+  Result<void> write_one_by_one(buffer::Sequence end);
+  Result<void> write_one_by_one(const buffer::ReadBatch& records, buffer::Sequence end);
   void tidy();
   void settle_tags();
   void trim(std::size_t most_rows);

@@ -90,7 +90,7 @@ std::string local_origin(const ServerOptions& options) {
 std::string usual_origin(const ServerOptions& options) {
   constexpr std::array<std::string_view, 4> here = {"0.0.0.0", "127.0.0.1", "::", "::1"};
   const bool is_here = std::ranges::find(here, options.address) != here.end();
-  if (options.port == 0) return "http://localhost:3000";
+  if (options.port == 0) return std::string(default_origin);
   return origin_of(options, is_here ? "localhost" : options.address);
 }
 

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace picket::http {
 
@@ -34,6 +35,9 @@ struct ServerConfig {
   Duration drain_timeout = std::chrono::seconds(10);  // the longest that stopping may take
 };
 
+// How people write where it listens when nobody says otherwise.
+constexpr std::string_view default_origin = "http://localhost:3000";
+
 void bind(Settings& settings, ServerConfig& config);
 
 // Fault::malformed, naming the key, for what bind()'s bounds cannot say.
@@ -41,7 +45,7 @@ Result<ServerOptions> options_of(const ServerConfig& config);
 
 // Where this machine reaches what listens there.
 std::string local_origin(const ServerOptions& options);
-// The same as people write it: http://localhost:3000 for what listens on the loopback or everywhere; that, too, for a
+// The same as people write it: default_origin for what listens on the loopback or everywhere; that, too, for a
 // port that is not known before it listens (0).
 std::string usual_origin(const ServerOptions& options);
 

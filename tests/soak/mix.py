@@ -81,8 +81,8 @@ def of_the_future(_):
     return item("item_of_the_year_2031", random.randbytes(200))
 
 
-# How often each comes, and whether its id is an event's that must be upstream.
-KINDS = [(transaction, 30, True), (logs, 15, False), (trace_metric, 8, False), (session, 20, False), (check_in, 4, False), (with_attachment, 6, True), (feedback, 2, True),
+# How often each comes, and whether its id is an event's that must be upstream. Each feedback is an issue of its own, so they are as rare as people.
+KINDS = [(transaction, 30, True), (logs, 15, False), (trace_metric, 8, False), (session, 20, False), (check_in, 4, False), (with_attachment, 6, True), (feedback, 0.05, True),
          (replay, 4, True), (client_report, 3, False), (of_the_future, 1, False)]
 
 

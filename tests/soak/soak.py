@@ -22,6 +22,9 @@ UP, DOWN = (20, 90), (5, 30)  # seconds of the upstream that comes and goes
 MIX_PER_SECOND = 100
 SAMPLE_EVERY = 10
 BYTES_AN_EVENT = 3_400  # in the journal, about
+# Who has seen which issue is kept for 90 days. Each of these has seen each of them before a soak of an hour is half over, as on a
+# box that has run for months: what grows after that would grow for ever.
+ISSUES, USERS = 5_000, 200
 FIELDS = ["seconds", "private_mb", "descriptors", "threads", "journal_bytes", "tables_bytes", "digest_lag_s", "waiting_steady", "waiting_flapping", "list_ms"]
 
 
@@ -58,7 +61,7 @@ def capacity():
     sinks = [Upstream("calibration-a"), Upstream("calibration-b")]
     picket = Picket(PICKET_UPSTREAM_0_URL=sinks[0].url, PICKET_UPSTREAM_1_URL=sinks[1].url, PICKET_UPSTREAM_1_NAME="other").start()
     began = time.monotonic()
-    acknowledged = load(picket, connections=64, seconds=15, size="3k", issues=5000)["acked"]
+    acknowledged = load(picket, connections=64, seconds=15, size="3k", issues=ISSUES, users=USERS)["acked"]
     while (status := picket.status())["digest"]["waiting"] or any(one["waiting"] for one in status["destinations"]):
         time.sleep(0.2)
     took = time.monotonic() - began
@@ -118,7 +121,7 @@ class Soak:
         flapping = threading.Thread(target=self.flapping.flap, args=(ending,))
         flapping.start()
         self.mix.start(self.picket.port, self.picket.made["project_id"], self.picket.made["public_key"], MIX_PER_SECOND, self.mix_ids)
-        command = [BUILD / "picket_load", "--dsn", self.picket.dsn, "--rate", str(self.rate), "--connections", "32", "--seconds", str(seconds), "--size", "3k", "--issues", "5000"]
+        command = [BUILD / "picket_load", "--dsn", self.picket.dsn, "--rate", str(self.rate), "--connections", "32", "--seconds", str(seconds), "--size", "3k", "--issues", str(ISSUES), "--users", str(USERS)]
         run = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         began = time.monotonic()
         while run.poll() is None and self.picket.process.poll() is None:

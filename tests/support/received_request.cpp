@@ -66,8 +66,12 @@ void decode_body(Received& received, std::string_view body) {
   auto decoded = relay::decode(body, *codings, std::size_t{1} << 30);
   if (!decoded) return;
   received.envelope = *std::move(decoded);
-  const auto fields = relay::parse_envelope_header(relay::split_header(received.envelope).header);
-  if (fields && fields->event_id) received.event_id = relay::render_event_id(*fields->event_id);
+  received.event_id = event_id_of(received.envelope);
+}
+
+std::string event_id_of(std::string_view envelope) {
+  const auto fields = relay::parse_envelope_header(relay::split_header(envelope).header);
+  return fields && fields->event_id ? relay::render_event_id(*fields->event_id) : std::string();
 }
 
 std::size_t parse_length(const Received& received) {

@@ -1,8 +1,8 @@
 // picket_scripted_upstream: a tracker for tests from outside that answers as its script says, see
 // upstream_script.h, or takes batches as a Picket does, and writes the ids of the events it accepted, one a line.
-#include "relay/protocol/envelope.h"
 #include "relay/protocol/envelope_batch.h"
 #include "support/fake_upstream.h"
+#include "support/received_request.h"
 #include "support/upstream_script.h"
 
 #include <charconv>
@@ -33,11 +33,6 @@ long take_number(std::map<std::string, std::string>& options, const std::string&
   return text.empty() ? fallback : std::strtol(text.mapped().c_str(), nullptr, 10);
 }
 
-std::string id_of(std::string_view envelope) {
-  const auto fields = relay::parse_envelope_header(relay::split_header(envelope).header);
-  return fields && fields->event_id ? relay::render_event_id(*fields->event_id) : std::string();
-}
-
 // Offers to take batches, and accepts all that is in one. `note` is told the ids.
 template <class Note>
 Reply take_batch(const Received& received, Note note) {
@@ -50,7 +45,7 @@ Reply take_batch(const Received& received, Note note) {
   for (;;) {
     const auto frame = reader.next();
     if (!frame || !*frame) return reply;
-    note(id_of((*frame)->body));
+    note(event_id_of((*frame)->body));
     reply.body += relay::render_batch_line({200, "", "", "{}"});
   }
 }

@@ -4,6 +4,7 @@
 #include "forwarder_fixture.h"
 
 #include "relay/protocol/envelope_batch.h"
+#include "support/received_request.h"
 
 #include <algorithm>
 #include <atomic>
@@ -46,8 +47,7 @@ inline std::vector<Framed> frames_of(const Received& received) {
       const auto at = value.find("sentry_key=");
       if (name == "X-Sentry-Auth" && at != std::string_view::npos) framed.key = value.substr(at + 11, 32);
     }
-    const auto fields = relay::parse_envelope_header(relay::split_header(framed.body).header);
-    if (fields && fields->event_id) framed.event_id = relay::render_event_id(*fields->event_id);
+    framed.event_id = testing::event_id_of(framed.body);
   }
 }
 

@@ -189,6 +189,17 @@ TEST(Flight, IsSoonerBackAtItsMeasureOnAWayThatItKnows) {
   }
 }
 
+TEST(Flight, TakesUpWhatAProcessBeforeKnew) {
+  const Way way{20'000 * kbit, 800ms};
+  Flight before(0);
+  const auto alone = use_at_first(before, way);
+  send_for(before, way, 2min);
+  Flight flight(0);
+  flight.recall(before.known());
+  EXPECT_LE(flight.allowance(), 3U);
+  EXPECT_GE(use_at_first(flight, way), std::max(alone + 0.05, 0.75));
+}
+
 TEST(Flight, LosesNothingThatItKnowsToAnOutageThatEndsAtOnce) {
   const Way way{20'000 * kbit, 800ms};
   Flight flight(0);

@@ -36,6 +36,24 @@ TEST_F(ForwarderTest, LosesNothingAndSendsLittleTwiceOverRestartsInTheMiddle) {
   EXPECT_EQ(row().forwarded(), 2'000U);
 }
 
+TEST_F(ForwarderTest, KnowsAfterARestartWhatTheWayBore) {
+  upstream.answer([](const Received&) { return Reply{.delay = 5ms}; });
+  post_many(300);
+  start();
+  ASSERT_TRUE(all_written());
+  forwarder.reset();
+  const auto known = row().link();
+  ASSERT_GT(known.way_requests(), 8U);
+  EXPECT_GT(known.way_answer_us(), 0U);
+  // A few say nothing of how many it bears, and nothing is forgotten for them.
+  post_many(2);
+  start();
+  ASSERT_TRUE(all_written());
+  forwarder.reset();
+  EXPECT_EQ(row().link().way_requests(), known.way_requests());
+  EXPECT_EQ(row().link().way_answer_us(), known.way_answer_us());
+}
+
 TEST_F(ForwarderTest, SendsAgainOnlyTheWindowAfterACrash) {
   post_many(300);
   start();

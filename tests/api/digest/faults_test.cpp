@@ -120,6 +120,21 @@ TEST_F(DigestFaults, WhatIsLostIsCountedOnceWhenABatchIsWrittenOneByOne) {
   EXPECT_EQ(digest.counters().next, 7U);
 }
 
+TEST_F(DigestFaults, ABatchOfManyReadsIsWrittenOneByOneAsWell) {
+  for (int i = 0; i < 6; ++i)
+    receive_event(i == 4 ? R"(,"message":"poisonous")" : R"(,"message":"m")");
+  journal.damage(2);
+  // The damaged record; the batch; then, one by one: the first, the damaged one twice, the third, the fourth, the fifth.
+  const ThrowingClock poisoned({2, 7});
+  Digest digest(journal, *tables, poisoned, {.batch_bytes = 1});
+  EXPECT_EQ(*digest.run_once(), 6U);
+  EXPECT_EQ(counters_of(only_issue().id()).times_seen(), 4U);
+  EXPECT_EQ(outcomes()["unknown invalid/internal"], 1U);
+  EXPECT_EQ(outcomes(0), (std::map<std::string, std::uint64_t>{{"unknown invalid/corrupt", 1}}));
+  EXPECT_EQ(digest.counters().next, 7U);
+  EXPECT_EQ(*digest.run_once(), 0U);
+}
+
 TEST_F(DigestFaults, RecordsThatWereRecycledFirstDoNotStopIt) {
   for (int i = 0; i < 5; ++i)
     receive_event(R"(,"message":"m")");

@@ -55,6 +55,24 @@ TEST_F(DigestPromises, GiveTheSameTablesWhateverTheBatchSize) {
   EXPECT_EQ(one_by_one, at_once);
 }
 
+TEST_F(DigestPromises, LargeBodiesMakeNoSmallBatches) {
+  receive_mixture(30);
+  Digest digest(journal, *tables, clock, {.batch_bytes = 1});
+  EXPECT_EQ(*digest.run_once(), journal.use().next - 1);
+  EXPECT_EQ(digest.counters().batches, 1U);
+}
+
+TEST_F(DigestPromises, ABatchOfLargeBodiesIsBounded) {
+  constexpr std::size_t body = std::size_t{1} << 20;
+  constexpr int count = 40;
+  for (int i = 0; i < count; ++i)
+    receive(envelope(item("attachment", std::string(body, 'a'), R"(,"filename":"a.bin")"), id_text(static_cast<std::uint64_t>(i))));
+  Digest digest(journal, *tables, clock, {});
+  EXPECT_EQ(*digest.run_once(), 32U);
+  EXPECT_EQ(*digest.run_once(), count - 32U);
+  EXPECT_EQ(rows(Table::attachments), static_cast<std::uint64_t>(count));
+}
+
 TEST_F(DigestPromises, ACrashBetweenBatchesLosesAndRepeatsNothing) {
   receive_mixture(40);
   Digest first(journal, *tables, clock, {.batch_records = 10});
