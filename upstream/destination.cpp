@@ -166,6 +166,7 @@ bool Destination::ship_again(CURLM* multi, Shipment shipment) {
     }
   }
   const buffer::Sequence sequence = shipment.label.sequence;
+  has_read_ = true;
   const auto read = journal_.read_one(sequence);
   if (read && !read->records.empty()) {
     ship(multi, read->records.front(), std::move(shipment));

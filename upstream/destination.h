@@ -312,7 +312,7 @@ class Destination {
   Time no_fresh_before_{};  // the deferred list is full and the next fresh one is limited
   Steady::time_point journal_failed_until_{};
   bool at_end_ = false;     // of the journal
-  bool has_read_ = false;   // ahead, since memory was given back
+  bool has_read_ = false;   // since memory was given back
   std::string instance_;    // what this Picket is called in X-Picket-Via
   bool paused_ = false;
   bool retired_ = false;

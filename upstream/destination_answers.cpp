@@ -225,8 +225,6 @@ void Destination::on_retry(Shipment shipment, const Answer& answer, const std::s
   ++said_.failures;
   said_.last_error = reason;
   ledger_.touch();
-  // What was read ahead goes once it is no single failure.
-  if (backoff_.failures() > 1) forget_batch();
   try_later(std::move(shipment), answer);
 }
 

@@ -6,6 +6,7 @@
 #include "buffer/logger.h"
 #include "buffer/rows.h"
 #include "buffer/stamp.h"
+#include "relay/protocol/content_encoding.h"
 
 #include <algorithm>
 #include <utility>
@@ -122,10 +123,15 @@ void Destination::look_up(const buffer::Tables& tables) {
   estimate();
   const bool paused = row.paused();
   const std::uint64_t generation = row.retry_generation();
-  // Handles keep buffers; a burst that is over needs none. Nor, while the upstream is away, what was read ahead for it.
+  // Handles keep buffers; a burst that is over needs none. Nor, while the upstream is away, what was read ahead for it: a single
+  // failure is no absence.
   if (under_way_.empty()) {
     free_.clear();
-    if (backoff_.failing() && std::exchange(has_read_, false)) give_back_free_memory();
+    if (backoff_.failures() > 1 && std::exchange(has_read_, false)) {
+      forget_batch();
+      relay::free_zstd_encoder();
+      give_back_free_memory();
+    }
   }
   if (paused != paused_) {
     log(Level::info, "upstream", paused ? "paused" : "goes on", {{"destination", config_.name}});

@@ -152,6 +152,11 @@ constexpr int zstd_window_log = 23;
 using ZstdDecoder = std::unique_ptr<ZSTD_DCtx, decltype(&ZSTD_freeDCtx)>;
 using ZstdEncoder = std::unique_ptr<ZSTD_CCtx, decltype(&ZSTD_freeCCtx)>;
 
+ZstdEncoder& thread_zstd_encoder() {
+  thread_local ZstdEncoder encoder(nullptr, &ZSTD_freeCCtx);
+  return encoder;
+}
+
 ZSTD_DCtx* thread_zstd_decoder() {
   thread_local const auto decoder = [] {
     auto made = owned(ZstdDecoder(ZSTD_createDCtx(), &ZSTD_freeDCtx));
@@ -312,7 +317,8 @@ Result<std::string> decode(std::string_view bytes,
 }
 
 std::string encode_zstd(std::string_view bytes, int level) {
-  thread_local const auto encoder = owned(ZstdEncoder(ZSTD_createCCtx(), &ZSTD_freeCCtx));
+  auto& encoder = thread_zstd_encoder();
+  if (!encoder) encoder = owned(ZstdEncoder(ZSTD_createCCtx(), &ZSTD_freeCCtx));
   std::string out(ZSTD_compressBound(bytes.size()), '\0');
   const auto size =
       ZSTD_compressCCtx(encoder.get(), out.data(), out.size(), bytes.data(), bytes.size(), level);
@@ -321,6 +327,10 @@ std::string encode_zstd(std::string_view bytes, int level) {
   out.resize(size);
   trim_capacity(out);
   return out;
+}
+
+void free_zstd_encoder() {
+  thread_zstd_encoder().reset();
 }
 
 std::string encode_gzip(std::string_view bytes, int level) {
