@@ -2,7 +2,8 @@
 //
 //   X-Sentry-Relay-Id:        the id, a UUID
 //   X-Sentry-Relay-Signature: base64url(Ed25519(header 0x00 body)) "." base64url(header)
-//   header                    {"t":"2026-04-20T12:00:00.000Z"}, when it was signed: it counts for five minutes
+//   header                    {"t":"2026-04-20T12:00:00.000Z"}, when it was signed: it counts for five minutes,
+//                             of a registration for one
 //
 // What is asked of the upstream's API is signed with its body. Of an envelope the body that is signed is empty:
 // that is what upstreams verify, whatever compression the envelope comes in.

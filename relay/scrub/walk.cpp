@@ -155,7 +155,7 @@ std::size_t Walk::any(std::size_t token, Spot& spot, Types types) {
   }
   if (removed(token, spot)) return index_.after(token);
   if (first == '{') return members(token, spot);
-  if (is_pair(token, spot)) {
+  if (spot.is_pair) {
     const auto after = pair(token, spot, spot.place);
     return is(after, ']') ? after + 1 : index_.size();
   }
@@ -182,6 +182,7 @@ std::size_t Walk::elements(std::size_t token, const Spot& spot, const Node& elem
   child.place.depth = spot.place.depth + 1;
   child.parent = &spot;
   child.key_signs = sign_anything;
+  child.is_pair = holds_pairs(token, spot);
   ++token;
   if (is(token, ']')) return token + 1;
   for (std::uint32_t i = 0;; ++i) {
@@ -199,6 +200,15 @@ bool Walk::is_pair(std::size_t token, const Spot& spot) const {
   if (is(token + 4, ']')) return !is(token + 3, '[') && !is(token + 3, '{');
   if (!is(token + 3, '[') && !is(token + 3, '{')) return false;
   return spot.place.depth < max_pair_depth && is(index_.after(token + 3), ']');
+}
+
+// A list of pairs and nothing else. Two texts by themselves are no pair: the first may hold the secret.
+bool Walk::holds_pairs(std::size_t token, const Spot& spot) const {
+  while (is_pair(++token, spot)) {
+    token = index_.after(token);
+    if (!is(token, ',')) return is(token, ']');
+  }
+  return false;
 }
 
 // REQUIRES: is_pair(token). The value's place is its key below `parent`. Returns the token behind

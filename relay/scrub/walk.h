@@ -36,6 +36,7 @@ struct Spot {
   std::string_view name;   // in the payload, escapes undone; not of array elements
   bool in_payload = true;  // false: only in selectors
   Signs key_signs = 0;
+  bool is_pair = false;    // a key and its value, in a list of nothing else
 
   const Place& seen_by(const Application& application) const {
     return plain != nullptr && !application.advanced ? *plain : place;
@@ -69,6 +70,7 @@ class Walk {
   std::size_t members(std::size_t token, const Spot& spot);
   std::size_t elements(std::size_t token, const Spot& spot, const Node& element, Pii pii);
   bool is_pair(std::size_t token, const Spot& spot) const;
+  bool holds_pairs(std::size_t token, const Spot& spot) const;
   std::size_t pair(std::size_t token, const Spot& spot, const Place& parent);
   std::size_t record(std::size_t token, const Spot& spot, const Node& node);
   bool style_follows(std::size_t token) const;

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Installs and runs every SDK that can be reached and says which could not, and why. The last line is the
-# plain count.
+# Installs and runs every SDK that can be reached, and the library that judges Relays, and says which could not, and why.
+# The last line is the plain count.
 #   sh tests/sdk/run.sh
 #   PICKET_BINARY=…      a Picket that is built already (default: builds the release preset)
-#   PICKET_SDKS="go …"   some only: node node-11 browser otel otel-protobuf python python-pypi go rust java curl
+#   PICKET_SDKS="go …"   some only: node node-11 browser otel otel-protobuf python python-pypi go rust java curl relay
 set -u
 cd "$(dirname "$0")/../.."
 top=$PWD
@@ -23,7 +23,7 @@ fi
 case $PICKET_BINARY in /*) ;; *) PICKET_BINARY=$top/$PICKET_BINARY ;; esac
 export PICKET_BINARY
 
-wanted=${PICKET_SDKS:-node node-11 browser otel otel-protobuf python python-pypi go rust java curl}
+wanted=${PICKET_SDKS:-node node-11 browser otel otel-protobuf python python-pypi go rust java curl relay}
 wants() { case " $wanted " in *" $1 "*) return 0 ;; esac; return 1; }
 chosen=""
 missing=""
@@ -48,8 +48,10 @@ prepare() {
 }
 
 from_npm() { (cd tests/sdk && npm ci --ignore-scripts --no-audit --no-fund); }
+# The folder whose requirements.txt it is, and a module that must load.
 from_pypi() {
-  python3 -m venv "$into/python" && "$into/python/bin/pip" install --no-deps -r tests/sdk/python/requirements.txt
+  python3 -m venv "$into/$1" && "$into/$1/bin/pip" install --no-deps -r "tests/sdk/$1/requirements.txt" &&
+    "$into/$1/bin/python" -c "import $2"
 }
 from_go() { (cd tests/sdk/go && GOFLAGS=-mod=readonly go build -o "$into/go" .); }
 from_crates() { (cd tests/sdk/rust && CARGO_TARGET_DIR="$into/rust" cargo build --locked); }
@@ -68,7 +70,7 @@ fi
 for name in node node-11 browser otel otel-protobuf python curl; do
   if wants "$name"; then chosen="$chosen $name"; fi
 done
-prepare python-pypi python3 from_pypi
+prepare python-pypi python3 from_pypi python sentry_sdk
 prepare go go from_go
 prepare rust cargo from_crates
 prepare java mvn from_maven
@@ -77,8 +79,18 @@ export PICKET_SDK_GO="$into/go"
 export PICKET_SDK_RUST="$into/rust/debug/picket-sdk-test"
 PICKET_SDK_JAVA=$into/java/classes:$(cat "$into/java.classpath" 2>/dev/null)
 export PICKET_SDK_JAVA
+files=${chosen:+matrix.test.mjs}
+sdks=$chosen
+prepare relay python3 from_pypi relay sentry_relay.auth
+[ "$chosen" = "$sdks" ] || files="$files managed.test.mjs"
+export PICKET_SDK_RELAY="$into/relay/bin/python"
 
-(cd tests/sdk && PICKET_SDKS=$chosen node --test --test-reporter=tap matrix.test.mjs) >"$into/matrix.log" 2>&1
+if [ -n "$files" ]; then
+  # shellcheck disable=SC2086
+  (cd tests/sdk && PICKET_SDKS=$sdks node --test --test-reporter=tap $files) >"$into/matrix.log" 2>&1
+else
+  printf '# pass 0\n# fail 0\n' >"$into/matrix.log"
+fi
 passed=$(sed -n 's/^# pass \([0-9]*\)$/\1/p' "$into/matrix.log" | tail -n 1)
 failed=$(sed -n 's/^# fail \([0-9]*\)$/\1/p' "$into/matrix.log" | tail -n 1)
 if [ -z "$passed" ] || [ -z "$failed" ]; then

@@ -35,7 +35,16 @@ TEST(DefaultRules, FilterValuesUnderSensitiveKeys) {
         R"({"extra":{"password":null,"secret":null,"credentials":null}})"},
        {R"({"extra":{"password":null,"secret":true,"passwd":"","mysql_pwd":"null"}})", ""},
        {R"({"extra":{"list":[["password","x"],["name","y"]]}})",
-        R"({"extra":{"list":[["password","[Filtered]"],["name","y"]]}})"}});
+        R"({"extra":{"list":[["password","[Filtered]"],["name","y"]]}})"},
+       {R"({"extra":{"list":[["secret",{"a":1}],["a",["secret",["x"]]]]}})",
+        R"({"extra":{"list":[["secret",null],["a",["[Filtered]",["x"]]]]}})"}});
+}
+
+TEST(DefaultRules, TakeAListOfTwoForAPairOnlyAmongPairs) {
+  check({}, {{R"({"extra":{"argv":["--password=hunter2","x"]}})", R"({"extra":{"argv":["[Filtered]","x"]}})"},
+             {R"({"extra":{"list":["my secret",{"a":1}]}})", R"({"extra":{"list":["[Filtered]",{"a":1}]}})"},
+             {R"({"extra":{"list":[["secret","x"],"y"]}})", R"({"extra":{"list":[["[Filtered]","x"],"y"]}})"},
+             {R"({"extra":{"list":[["secret","x"],[]]}})", R"({"extra":{"list":[["[Filtered]","x"],[]]}})"}});
 }
 
 TEST(DefaultRules, FilterTextsThatNameASecret) {
