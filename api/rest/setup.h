@@ -14,7 +14,7 @@ namespace picket::rest {
 
 struct SetupOptions {
   std::filesystem::path storage;  // the token goes to <storage>/token, mode 0600
-  std::string public_url;         // of the DSN that is told
+  std::string public_url = {};    // of the DSN that is told
 };
 
 struct Setup {

@@ -42,16 +42,18 @@ TEST_F(ForwarderTest, KnowsAfterARestartWhatTheWayBore) {
   start();
   ASSERT_TRUE(all_written());
   forwarder.reset();
-  const auto known = row().link();
-  ASSERT_GT(known.way_requests(), 8U);
-  EXPECT_GT(known.way_answer_us(), 0U);
-  // A few say nothing of how many it bears, and nothing is forgotten for them.
-  post_many(2);
+  auto known = row();
+  ASSERT_GT(known.link().way_requests(), 0U);
+  EXPECT_GT(known.link().way_answer_us(), 0U);
+  // One alone says nothing of how many it bears, and nothing is forgotten for it.
+  known.mutable_link()->set_way_requests(500);
+  ASSERT_TRUE(tables->write([&](buffer::Batch& batch) { buffer::put_row(batch, buffer::Table::destinations, known.name(), known); }));
+  post();
   start();
   ASSERT_TRUE(all_written());
   forwarder.reset();
-  EXPECT_EQ(row().link().way_requests(), known.way_requests());
-  EXPECT_EQ(row().link().way_answer_us(), known.way_answer_us());
+  EXPECT_EQ(row().link().way_requests(), 500U);
+  EXPECT_EQ(row().link().way_answer_us(), known.link().way_answer_us());
 }
 
 TEST_F(ForwarderTest, SendsAgainOnlyTheWindowAfterACrash) {
