@@ -160,6 +160,9 @@ ExitCode run_export(CommandLine& line) {
   if (segment.empty() && !std::filesystem::is_directory(line.storage / "journal")) {
     return said(line, ExitCode::configuration, "no journal in " + (line.storage / "journal").string() + "; name the data folder with --storage");
   }
+  // A segment that was set aside may come from anywhere.
+  const auto readable = segment.empty() ? buffer::check_folder_readable(line.storage) : Result<void>();
+  if (!readable) return said(line, ExitCode::configuration, readable.error().detail);
   StreamWriter writer(line.out);
   const auto lost = segment.empty() ? write_journal(line.storage / "journal", wish, writer) : write_segment(segment, wish, writer);
   // Without its end the stream is a broken one, which is what a reader must take it for.

@@ -5,6 +5,7 @@
 #include "api/rest/render.h"
 #include "api/rest/setup.h"
 #include "api/verb_support.h"
+#include "buffer/schema_number.h"
 #include "relay/http/config.h"
 
 #include <boost/json.hpp>
@@ -45,6 +46,7 @@ OpenedTables open_tables(CommandLine& line, bool read_only) {
     return fail(line, ExitCode::configuration,
                 "cannot open " + path.string() + ": " + tables.error().detail);
   }
+  if (const auto readable = buffer::check_schema_readable(**tables); !readable) return fail(line, ExitCode::configuration, readable.error().detail);
   return *std::move(tables);
 }
 

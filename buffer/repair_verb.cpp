@@ -1,6 +1,7 @@
 #include "buffer/repair_verb.h"
 
 #include "buffer/journal_repair.h"
+#include "buffer/schema_number.h"
 #include "buffer/storage_lock.h"
 
 #include <boost/json.hpp>
@@ -57,6 +58,7 @@ ExitCode run_repair(CommandLine& line) {
   }
   const auto lock = StorageLock::take(line.storage);
   if (!lock) return fail(ExitCode::configuration, lock.error().detail + " (`picket journal verify` works beside it)");
+  if (const auto readable = check_folder_readable(line.storage); !readable) return fail(ExitCode::configuration, readable.error().detail);
   const SystemClock clock;
   const auto report = repair_journal(line.storage, clock, [&](const std::string& words) { line.err << "picket: " << words << '\n'; });
   if (!report) return fail(report.error().fault == Fault::unavailable ? ExitCode::io : ExitCode::configuration, report.error().detail);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <string>
+#include <system_error>
 
 namespace picket::buffer {
 namespace {
@@ -32,6 +33,14 @@ std::uint32_t read_minimum_reader(const Tables& tables) {
   const auto environment = find_row<schema::Environment>(tables.snapshot(), Table::meta, environment_key);
   if (!environment) return 0;
   return environment->held_reader() != 0 ? environment->lasting_reader() : environment->minimum_reader();
+}
+
+Result<void> check_folder_readable(const std::filesystem::path& storage) {
+  const auto path = storage / "tables.mdb";
+  std::error_code ignored;
+  if (!std::filesystem::exists(path, ignored)) return {};
+  const auto tables = Tables::open({.path = path, .read_only = true});
+  return tables ? check_schema_readable(**tables) : Result<void>();
 }
 
 Result<void> raise_minimum_reader(Tables& tables, std::uint32_t least) {

@@ -7,6 +7,7 @@
 #include "buffer/tables.h"
 
 #include <cstdint>
+#include <filesystem>
 
 namespace picket::buffer {
 
@@ -37,7 +38,10 @@ void release_reader(Batch& batch);
 // That number, but for what is held.
 std::uint32_t read_minimum_reader(const Tables& tables);
 
-// The check alone, for verbs that only look.
+// The check alone, for verbs.
 Result<void> check_schema_readable(const Tables& tables);
+// The same for verbs that open the journal alone, of which an older binary would call damaged what it does not know.
+// A folder without tables, or whose tables cannot be opened, passes: repairs are for those as well.
+Result<void> check_folder_readable(const std::filesystem::path& storage);
 
 }  // namespace picket::buffer

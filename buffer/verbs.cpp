@@ -3,6 +3,7 @@
 #include "buffer/backup.h"
 #include "buffer/journal.h"
 #include "buffer/repair_verb.h"
+#include "buffer/schema_number.h"
 
 #include <boost/json.hpp>
 
@@ -45,6 +46,7 @@ Progress progress_of(CommandLine& line) {
 }
 
 Result<std::unique_ptr<Journal>> open_journal(const CommandLine& line, const Clock& clock) {
+  if (auto readable = check_folder_readable(line.storage); !readable) return readable.error();
   return Journal::open({.folder = line.storage / "journal", .read_only = true}, clock);
 }
 

@@ -1,6 +1,7 @@
 #include "upstream/stored_state.h"
 
 #include "buffer/rows.h"
+#include "buffer/schema_number.h"
 
 #include <filesystem>
 
@@ -18,6 +19,10 @@ std::optional<StoredState> open_stored(CommandLine& line) {
   auto tables = buffer::Tables::open({.path = path});
   if (!tables) {
     line.err << "picket: " << tables.error().detail << "\n";
+    return std::nullopt;
+  }
+  if (const auto readable = buffer::check_schema_readable(**tables); !readable) {
+    line.err << "picket: " << readable.error().detail << "\n";
     return std::nullopt;
   }
   stored.tables = *std::move(tables);

@@ -5,6 +5,7 @@
 #include "api/stream_verbs.h"
 
 #include "buffer/keys.h"
+#include "buffer/schema_number.h"
 #include "buffer/schema/rows.pb.h"
 #include "support/fake_clock.h"
 #include "support/temp_dir.h"
@@ -284,6 +285,7 @@ TEST_F(StreamVerbs, ExportChoosesByRangeTimeAndProject) {
   Site site;
   for (std::uint64_t i = 1; i <= 10; ++i) site.append(make_envelope(i, 1, i % 2 + 1));
   site.journal.reset();
+  site.tables.reset();
   const auto count = [&](std::map<std::string, std::string> options) {
     options["json"] = "";
     const auto said = write_out(site, std::move(options));
@@ -298,6 +300,18 @@ TEST_F(StreamVerbs, ExportChoosesByRangeTimeAndProject) {
     EXPECT_EQ(write_out(site, wrong).code, ExitCode::usage);
   }
   EXPECT_EQ(write_out(site, {{"segment", "/nowhere.damaged"}}).code, ExitCode::configuration);
+}
+
+TEST_F(StreamVerbs, ExportLeavesNothingOutForWantOfANewerVersion) {
+  Site site;
+  site.append(make_envelope(1));
+  site.journal.reset();
+  ASSERT_TRUE(buffer::raise_minimum_reader(*site.tables, buffer::schema_number + 1));
+  site.tables.reset();
+  const auto said = write_out(site);
+  EXPECT_EQ(said.code, ExitCode::configuration);
+  EXPECT_NE(said.err.find("needs schema"), std::string::npos) << said.err;
+  EXPECT_EQ(said.out, "");
 }
 
 TEST_F(StreamVerbs, ASegmentThatWasSetAsideComesBackThroughExportAndImport) {

@@ -1,6 +1,7 @@
 #include "api/verbs.h"
 
 #include "api/config.h"
+#include "buffer/schema_number.h"
 #include "support/temp_dir.h"
 
 #include <boost/json.hpp>
@@ -143,6 +144,19 @@ TEST_F(Verbs, ProjectsAreMadeWithADsn) {
   EXPECT_EQ(run("project create", {}, {}).code, ExitCode::usage);
   EXPECT_EQ(run("project create", {}, {"\xff"}).code, ExitCode::usage);
   EXPECT_NE(run("project ls").out.find("picket/pump-station"), std::string::npos);
+}
+
+TEST_F(Verbs, DataThatNeedANewerVersionAreNeitherReadNorWritten) {
+  run("init");
+  {
+    const auto tables = buffer::Tables::open({.path = storage_ / "tables.mdb"});
+    ASSERT_TRUE(buffer::raise_minimum_reader(**tables, buffer::schema_number + 1));
+  }
+  for (const auto* const verb : {"init", "dsn", "token ls", "token create", "project ls"}) {
+    const auto said = run(verb);
+    EXPECT_EQ(said.code, ExitCode::configuration) << verb;
+    EXPECT_NE(said.err.find("needs schema"), std::string::npos) << verb << ": " << said.err;
+  }
 }
 
 TEST(ApiConfig, TakesOnlyAnAddressWithoutPath) {

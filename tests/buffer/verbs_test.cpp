@@ -1,6 +1,7 @@
 #include "buffer/verbs.h"
 
 #include "buffer/journal_support.h"
+#include "buffer/schema_number.h"
 #include "buffer/tables.h"
 
 #include <gtest/gtest.h>
@@ -119,6 +120,26 @@ TEST_F(BufferVerbs, WithoutAJournalTheyNameTheFolder) {
     EXPECT_EQ(said.code, ExitCode::configuration);
     EXPECT_NE(said.err.find(data().string()), std::string::npos);
   }
+}
+
+TEST_F(BufferVerbs, WhatNeedsANewerVersionIsNotCalledDamaged) {
+  fill();
+  {
+    const auto tables = Tables::open({.path = data() / "tables.mdb", .map_bytes = std::uint64_t{1} << 30});
+    ASSERT_TRUE(raise_minimum_reader(**tables, schema_number + 1));
+  }
+  for (const auto* const verb : {"journal ls", "journal verify", "journal repair"}) {
+    const auto said = run(verb, {});
+    EXPECT_EQ(said.code, ExitCode::configuration) << verb;
+    EXPECT_NE(said.err.find("needs schema " + std::to_string(schema_number + 1)), std::string::npos) << said.err;
+    EXPECT_EQ(said.out, "") << verb;
+  }
+}
+
+TEST_F(BufferVerbs, AJournalWhoseTablesCannotBeOpenedIsVerifiedAndRepaired) {
+  fill();
+  std::ofstream(data() / "tables.mdb") << "torn";
+  for (const auto* const verb : {"journal verify", "journal repair"}) EXPECT_EQ(run(verb, {}).code, ExitCode::done) << verb;
 }
 
 TEST_F(BufferVerbs, BackupAndRestorePrintWhatThereIs) {

@@ -1,5 +1,7 @@
 #include "verbs_fixture.h"
 
+#include "buffer/schema_number.h"
+
 namespace picket::upstream {
 namespace {
 
@@ -67,6 +69,18 @@ TEST_F(VerbsTest, ListsRetriesAndPurgesTheQuarantine) {
   ASSERT_TRUE(soon([&] { return quarantine().empty(); }));
   EXPECT_EQ(row().quarantined(), 1U);
   EXPECT_EQ(run("upstream quarantine", {}).out, "nothing is in quarantine\n");
+}
+
+TEST_F(VerbsTest, DataThatNeedANewerVersionAreNeitherReadNorWritten) {
+  start();
+  ASSERT_TRUE(soon([&] { return cursor() == 1; }));
+  ASSERT_TRUE(buffer::raise_minimum_reader(*tables, buffer::schema_number + 1));
+  for (const auto* const verb : {"upstream pause", "upstream ls"}) {
+    const auto said = run(verb, verb == std::string_view("upstream ls") ? std::vector<std::string>() : std::vector<std::string>{"hub"});
+    EXPECT_EQ(said.code, ExitCode::configuration) << verb;
+    EXPECT_NE(said.err.find("needs schema"), std::string::npos) << said.err;
+  }
+  EXPECT_FALSE(row().paused());
 }
 
 TEST_F(VerbsTest, GivesEveryVerbAHelpWithAnExample) {
