@@ -336,6 +336,7 @@ Result<void> Digest::write_one_by_one(const buffer::ReadBatch& records, Sequence
     }
     if (!written) return written;
   }
+  if (next_ == end) return {};
   ParsedBatch rest;
   skip_up_to(end, rest);
   return write_parsed(rest);

@@ -125,7 +125,7 @@ TEST_F(DigestFaults, ABatchOfManyReadsIsWrittenOneByOneAsWell) {
     receive_event(i == 4 ? R"(,"message":"poisonous")" : R"(,"message":"m")");
   journal.damage(2);
   // The damaged record; the batch; then, one by one: the first, the damaged one twice, the third, the fourth, the fifth.
-  const ThrowingClock poisoned({2, 7});
+  const ThrowingClock poisoned({2, 8});
   Digest digest(journal, *tables, poisoned, {.batch_bytes = 1});
   EXPECT_EQ(*digest.run_once(), 6U);
   EXPECT_EQ(counters_of(only_issue().id()).times_seen(), 4U);
