@@ -1,13 +1,13 @@
 #!/bin/sh
 # Installs what is missing, builds, and runs every test. The last line is the plain count.
 #   sh tests/run.sh            everything
-#   PICKET_TESTS="unit e2e"    some phases only: unit tsan e2e, and fuzz, which is not part of everything: its corpora
-#                              are replayed by unit, and building with clang as well takes half as long as all the rest
+#   PICKET_TESTS="unit e2e"    some phases only: unit tsan e2e, and two that are not part of everything:
+#                              fuzz: its corpora are replayed by unit, and building with clang as well takes half as long as all the rest
+#                              versions: it builds older versions as well, which takes as long each (tests/versions/run.sh); nightly does
 #   PICKET_CRASH_ROUNDS=20     a shorter crash test
-#   "versions" is a phase as well, part of everything where there are tags schema-*: tests/versions/run.sh
 set -u
 cd "$(dirname "$0")/.."
-phases=${PICKET_TESTS:-unit tsan e2e$([ -z "$(git tag --list 'schema-*' 2>/dev/null)" ] || echo " versions")}
+phases=${PICKET_TESTS:-unit tsan e2e}
 logs=build/test-logs
 mkdir -p "$logs"
 passed=0
@@ -129,8 +129,11 @@ esac
 
 case " $phases " in *" versions "*)
   say "one data folder, served by several versions in turn"
-  sh tests/versions/run.sh >"$logs/versions" 2>&1 || true
-  count_last_line "$logs/versions" ;;
+  if configure_and_build release picket && configure_and_build asan picket_scripted_upstream; then
+    PICKET_CURRENT=$PWD/build/release/picket PICKET_SCRIPTED_UPSTREAM=$PWD/build/asan/picket_scripted_upstream \
+      sh tests/versions/run.sh >"$logs/versions" 2>&1 || true
+    count_last_line "$logs/versions"
+  fi ;;
 esac
 
 say "done"

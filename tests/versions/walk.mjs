@@ -1,173 +1,135 @@
-// node walk.mjs NAME=BINARY…, oldest first: one data folder, served by each in turn, up, down and with skips.
-// After each step: all that was ever acknowledged is there once and says the same as on the day it came, the
-// ledger balances, the journal is whole. At the end the journal holds a record of each, once.
-import { spawn, spawnSync } from "node:child_process";
-import { randomUUID } from "node:crypto";
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { isDeepStrictEqual } from "node:util";
+// node walk.mjs NAME=BINARY…, oldest first: data folders, each served by one version after the other, up, down and
+// with skips, stopped and killed in the midst of traffic. After each step: all that was ever acknowledged is there once
+// and says the same as on the day it came, issues and their tags count it, the ledger balances, the journal is whole,
+// and the upstream has had everything once.
+import { spawnSync } from "node:child_process";
+import { Box, bundleReader, configurationError, tagRunsReader, until } from "./box.mjs";
+import { check, counts } from "./checks.mjs";
+import { compare, compareJournal } from "./compare.mjs";
+import { Traffic } from "./traffic.mjs";
 
 const versions = process.argv.slice(2).map((word) => {
   const at = word.indexOf("=");
-  return { name: word.slice(0, at), binary: word.slice(at + 1) };
+  const version = { name: word.slice(0, at), binary: word.slice(at + 1) };
+  return { ...version, schema: JSON.parse(spawnSync(version.binary, ["version", "--json"], { encoding: "utf8" }).stdout).schema };
 });
-const perStep = Number(process.env.PICKET_PER_STEP ?? 40);
 if (versions.length < 2) {
   console.error("two versions at least: NAME=BINARY NAME=BINARY");
   process.exit(64);
 }
 
-const folder = mkdtempSync(join(tmpdir(), "picket-versions-"));
-const storage = join(folder, "data");
-const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
-let passed = 0;
-let failed = 0;
-function check(good, words) {
-  good ? ++passed : ++failed;
-  if (!good) console.log(`FAILED: ${words}`);
+// Each is followed by each other once, and the last by the first.
+function circuit(of) {
+  const path = [];
+  for (const [i, one] of of.entries()) for (const other of of.slice(i + 1)) path.push(one, other);
+  return path;
 }
-async function until(probe, what) {
-  const end = Date.now() + 60_000;
-  for (let last; ; await sleep(50)) {
-    try { last = await probe(); if (last) return last; } catch (error) { last = error; }
-    if (Date.now() > end) throw new Error(`waited 60 s for ${what}; last: ${last?.stack ?? JSON.stringify(last)}`);
+
+// What was stopped leaves data for every version. While counts of tags wait, after a kill, older ones refuse; the one
+// that was killed adds them up when it is started and stopped once.
+async function startAfter(box, version, before) {
+  const refused = await box.start(version);
+  if (refused === null) return false;
+  const { code, said } = refused;
+  const tagsWait = before?.killed && before.version.schema >= tagRunsReader && version.schema < tagRunsReader;
+  check(tagsWait && code === configurationError && said.includes(`needs schema ${tagRunsReader}`), `${version.name} after ${before?.version.name} ended with ${code}: ${said}`);
+  await box.start(before.version);
+  await box.stop("SIGTERM");
+  const again = await box.start(version);
+  if (again !== null) throw new Error(`${version.name} refuses what ${before.version.name} was stopped on: ${again.said}`);
+  return true;
+}
+
+// One step, to the stop at its end. Whether counts of tags wait behind it: a stop adds them up, a kill does not.
+async function serve(box, traffic, round, signal, next, ahead) {
+  const { version } = box;
+  const at = `${version.name}, step ${round}`;
+  console.log(`step ${round}: ${version.name}, ends with ${signal}`);
+  if (round > 0) await compare(box, traffic, at);  // what the others have left
+  await traffic.some(round);
+  await ahead(box, traffic, round);
+  await compare(box, traffic, at, (one) => one.said === null);
+  const { issue } = traffic.of("event").find(([, one]) => one.issue === `solved ${round}`)[1].said;
+  await box.ofOrganization(`issues/${issue}/`, { method: "PUT", body: JSON.stringify({ status: "resolved" }) });
+  await box.ofOrganization(`issues/${issue}/comments/`, { method: "POST", body: JSON.stringify({ text: `seen to: solved ${round}` }) });
+  traffic.solved.add(issue);
+  traffic.stopping = signal;
+  const tagsWait = version.schema >= tagRunsReader && next?.schema < tagRunsReader;
+  if (tagsWait) {
+    await traffic.rush(round);
+    await until(() => box.status().digest.waiting === 0, "the digest");
   }
+  await traffic.rush(round, () => box.stop(signal));
+  traffic.stopping = null;
+  const upstream = new Set(box.upstream.ids());
+  traffic.late += traffic.of("event").filter(([id, one]) => one.sure && !upstream.has(id)).length;
+  return tagsWait && signal === "SIGKILL";
 }
 
-let made;
-let running;
-const environment = { ...process.env, PICKET_SERVER_LISTEN: "127.0.0.1:0", PICKET_STORAGE_PATH: storage, PICKET_STORAGE_SEGMENT_BYTES: "1MiB" };
-function verb(version, ...words) {
-  const run = spawnSync(version.binary, [...words, "--storage", storage], { encoding: "buffer", env: environment, maxBuffer: 1 << 30 });
-  return { code: run.status, out: run.stdout, err: run.stderr.toString() };
-}
-
-async function start(version) {
-  const log = join(folder, "log");
-  const file = openSync(log, "w");
-  const child = spawn(version.binary, ["serve"], { env: environment, stdio: ["ignore", "ignore", file] });
-  closeSync(file);
-  const gone = new Promise((done) => child.once("exit", (code, signal) => done(code ?? signal)));
-  let ended = null;
-  gone.then((how) => (ended = how));
-  const url = await until(() => {
-    if (ended !== null) throw new Error(`${version.name} ended with ${ended}: ${readFileSync(log, "utf8")}`);
-    return readFileSync(log, "utf8").match(/listening on (http:\S+)/)?.[1];
-  }, `${version.name} to listen`);
-  running = { version, child, gone, url, log };
-}
-async function stop() {
-  running.child.kill(running.kill ? "SIGKILL" : "SIGTERM");
-  const how = await running.gone;
-  check(how === 0 || running.kill, `${running.version.name} ended with ${how}`);
-  const errors = readFileSync(running.log, "utf8").split("\n").filter((line) => line.startsWith("error "));
-  check(errors.length === 0, `${running.version.name} logged ${errors[0]}`);
-}
-
-const api = async (path) => {
-  const answer = await fetch(`${running.url}/api/0/${path}`, { headers: { Authorization: `Bearer ${made.token}` } });
-  return { status: answer.status, headers: answer.headers, body: await answer.json().catch(() => null) };
-};
-async function allEvents() {
-  const ids = [];
-  for (let cursor = ""; ;) {
-    const page = await api(`projects/${made.organization}/${made.project}/events/?per_page=100&cursor=${cursor}`);
-    if (page.status !== 200) throw new Error(`listing events: ${page.status}`);
-    ids.push(...page.body.map((event) => event.eventID));
-    const next = page.headers.get("link").match(/rel="next"; results="(\w+)"; cursor="([^"]+)"/);
-    if (next[1] !== "true") return ids;
-    cursor = next[2];
-  }
-}
-// What every version says of an event; later ones say more.
-const core = (event) => ({
-  id: event.eventID, title: event.title, message: event.message, platform: event.platform, dateCreated: event.dateCreated,
-  tags: event.tags.filter((tag) => ["round", "server_name"].includes(tag.key)).map(({ key, value }) => ({ key, value })),
-  filler: event.context?.filler, entries: event.entries.map((entry) => entry.type).sort(),
-});
-
-const acknowledged = new Map(); // id → what was said of it at first
-let sessions = 0;
-async function post(items, id) {
-  const lines = [JSON.stringify({ event_id: id })];
-  for (const [header, payload] of items) lines.push(JSON.stringify(header), JSON.stringify(payload));
-  const answer = await fetch(`${running.url}/api/${made.project_id}/envelope/`, { method: "POST", body: lines.join("\n") + "\n",
-    headers: { "X-Sentry-Auth": `Sentry sentry_key=${made.public_key}, sentry_version=7` } });
-  check(answer.status === 200, `${running.version.name} answered ${answer.status}`);
-  return answer.status === 200;
-}
-async function traffic(round) {
-  for (let i = 0; i < perStep; ++i) {
-    const id = randomUUID().replaceAll("-", "");
-    const filler = `filler-${id}-${"x".repeat((i * 997) % 40_000)}`;
-    const event = { event_id: id, timestamp: Date.now() / 1000, platform: "python", level: "error", server_name: "till-7", tags: { round: String(round) }, extra: { filler },
-      exception: { values: [{ type: "ValueError", value: `broke in round ${round % 3}`, stacktrace: { frames: [{ function: `f${i % 5}`, module: "app", lineno: i }] } }] } };
-    if (await post([[{ type: "event" }, event]], id)) acknowledged.set(id, null);
-    if (i % 10 === 0 && await post([[{ type: "session" }, { sid: randomUUID(), init: true, started: new Date().toISOString(), status: "exited", attrs: { release: "till@1.0.0" } }]], undefined)) ++sessions;
-  }
-}
-async function compare(round) {
-  const { name } = running.version;
-  const status = () => JSON.parse(verb(running.version, "status", "--json").out);
-  await until(() => status().digest.waiting === 0, "the digest");
-  const ids = await allEvents();
-  check(new Set(ids).size === ids.length, `${name}: an event is listed twice`);
-  const there = new Set(ids);
-  const missing = [...acknowledged.keys()].filter((id) => !there.has(id));
-  check(missing.length === 0, `${name}, step ${round}: ${missing.length} acknowledged events are missing`);
-  check(ids.length === acknowledged.size, `${name}, step ${round}: ${ids.length} events, ${acknowledged.size} were acknowledged`);
-  let differing = 0;
-  for (const [id, before] of acknowledged) {
-    const event = await api(`projects/${made.organization}/${made.project}/events/${id}/`);
-    if (event.status !== 200) { ++differing; continue; }
-    if (before === null) acknowledged.set(id, core(event.body));
-    else if (!isDeepStrictEqual(core(event.body), before)) {
-      if (++differing === 1) console.log(`${JSON.stringify(before)}\n${JSON.stringify(core(event.body))}`);
+// Serves the path over one box; `ahead` is done in the midst of each step, `behind` after its stop.
+async function walk(path, environment, { ahead = async () => {}, behind = async () => {} } = {}) {
+  const box = new Box(environment);
+  const traffic = new Traffic(box);
+  try {
+    await box.open(path[0].version);
+    let before = null;
+    let refusals = 0;
+    for (const [round, { version, signal }] of path.entries()) {
+      const refused = await startAfter(box, version, before);
+      check(refused || !before?.tagsWait, `${version.name} did not refuse while counts of tags wait`);
+      refusals += refused ? 1 : 0;
+      const tagsWait = await serve(box, traffic, round, signal, path[round + 1]?.version, ahead);
+      before = { version, killed: signal === "SIGKILL", tagsWait };
+      await behind(box, before);
     }
+    const newest = path.at(-1).version;
+    await startAfter(box, newest, before);
+    await compare(box, traffic, `${newest.name}, at the end`);
+    await box.stop("SIGTERM");
+    compareJournal(box, newest, traffic);
+    console.log(`${traffic.of("event").length} events, ${traffic.of("transaction").length} transactions, ${traffic.of("check_in").length} check-ins, ` +
+      `${traffic.counted.session.sure} sessions and ${traffic.counted.log.sure} logs over ${path.length} steps: ${path.map(({ version }) => version.name).join(" → ")}`);
+    console.log(`${refusals} times an older one refused while counts of tags waited; ${traffic.late} events waited for the upstream over an exchange; ${traffic.twice} of the moments before kills went there again`);
+    check(traffic.late > 0, "nothing waited for the upstream at any exchange");
+  } catch (error) {
+    check(false, error.stack);
+  } finally {
+    await box.close();
   }
-  check(differing === 0, `${name}, step ${round}: ${differing} events are not what they were`);
-  const issues = (await api(`projects/${made.organization}/${made.project}/issues/?query=`)).body;
-  const counted = issues.reduce((sum, issue) => sum + Number(issue.count), 0);
-  check(counted === acknowledged.size, `${name}, step ${round}: issues count ${counted} events of ${acknowledged.size}`);
-  const answer = await api(`organizations/${made.organization}/sessions/?field=sum(session)&statsPeriod=1d`);
-  const total = answer.body?.groups?.[0]?.totals["sum(session)"] ?? 0;
-  check(total === sessions, `${name}, step ${round}: ${total} sessions of ${sessions}`);
-  await until(() => verb(running.version, "ledger", "--check").code !== 69, "the ledger");
-  const ledger = verb(running.version, "ledger", "--check");
-  check(ledger.code === 0, `${name}, step ${round}: the ledger does not balance: ${ledger.out}${ledger.err}`);
-  check(verb(running.version, "journal", "verify").code === 0, `${name}, step ${round}: the journal is not whole`);
 }
 
-const last = versions.length - 1;
-const up = versions.map((_, i) => i);
-const path = [...up, 0, last, ...up.slice(0, -1).reverse(), last].filter((each, i, all) => each !== all[i - 1]);
-let code = 1;
-try {
-  made = JSON.parse(verb(versions[0], "init", "--json").out);
-  for (const [round, index] of path.entries()) {
-    await start(versions[index]);
-    console.log(`step ${round}: ${versions[index].name}`);
-    await compare(round);     // what the others have left
-    await traffic(round);
-    await compare(round);
-    running.kill = round % 4 === 3; // now and then the exchange is a crash
-    await stop();
-  }
-  const newest = versions[last];
-  const exported = verb(newest, "journal", "export");
-  check(exported.code === 0, `export: ${exported.err}`);
-  const records = exported.out.toString("latin1").match(/^\{"sequence":\d+,.*"crc32c":"[0-9a-f]{8}"\}$/gm) ?? [];
-  const ids = records.map((line) => JSON.parse(line).event_id).filter((id) => acknowledged.has(id));
-  check(ids.length === acknowledged.size && new Set(ids).size === ids.length, `${ids.length} of ${acknowledged.size} events are in the journal`);
-  code = failed === 0 ? 0 : 1;
-  console.log(`${acknowledged.size} events and ${sessions} sessions over ${path.length} steps: ${path.map((index) => versions[index].name).join(" → ")}`);
-} catch (error) {
-  ++failed;
-  console.log(error.stack);
-} finally {
-  running?.child.kill("SIGKILL");
-  rmSync(folder, { recursive: true, force: true });
+const stops = (signal) => circuit(versions).map((version) => ({ version, signal }));
+const [oldest, newest] = [versions[0], versions.at(-1)];
+await walk([...stops("SIGTERM"), ...stops("SIGKILL"), { version: oldest, signal: "SIGTERM" }, { version: newest, signal: "SIGTERM" }], () => ({}));
+
+// Once segments are recompressed, versions that do not know them refuse for good; the others go on.
+const readers = versions.filter((version) => version.schema >= bundleReader);
+const others = versions.filter((version) => version.schema < bundleReader);
+const recompressed = (box) => box.status().journal.recompressed.segments;
+if (readers.length > 0) {
+  let made = 0;
+  const first = others.slice(-1).map((version) => ({ version, signal: "SIGTERM" }));
+  const path = [...circuit(readers), readers[0], newest].map((version, i) => ({ version, signal: i % 2 === 0 ? "SIGTERM" : "SIGKILL" }));
+  await walk([...first, ...path], ({ schema }) => (schema < bundleReader ? {} : { PICKET_STORAGE_RECOMPRESS: "true", PICKET_STORAGE_RECOMPRESS_AFTER: "0s" }), {
+    async ahead(box, traffic, round) {
+      if (box.version.schema < bundleReader) return;
+      const had = recompressed(box);
+      check(had >= made, `${box.version.name} knows of ${had} recompressed segments of ${made}`);
+      await until(async () => {
+        await traffic.fill(round);
+        return (made = recompressed(box)) > had;
+      }, "a segment to be recompressed");
+    },
+    async behind(box, before) {
+      if (before.version.schema < bundleReader) return;
+      for (const version of others) {
+        const refused = await box.start(version);
+        check(refused?.code === configurationError && /needs schema \d+; this is Picket \S+ with schema \d+/.test(refused.said), `${version.name} on recompressed segments: ${JSON.stringify(refused)}`);
+        if (refused === null) await box.stop("SIGTERM");
+      }
+    },
+  });
 }
-console.log(`${passed} passed, ${failed} failed`);
-process.exit(code);
+
+console.log(`${counts.passed} passed, ${counts.failed} failed`);
+process.exit(counts.failed === 0 ? 0 : 1);
