@@ -40,7 +40,7 @@ async function startAfter(box, version, before) {
   return true;
 }
 
-// One step, to the stop at its end. Whether counts of tags wait then.
+// One step, to the stop at its end. Whether counts of tags wait behind it: a stop adds them up, a kill does not.
 async function serve(box, traffic, round, signal, next, ahead) {
   const { version } = box;
   const at = `${version.name}, step ${round}`;
@@ -54,18 +54,16 @@ async function serve(box, traffic, round, signal, next, ahead) {
   await box.ofOrganization(`issues/${issue}/comments/`, { method: "POST", body: JSON.stringify({ text: `seen to: solved ${round}` }) });
   traffic.solved.add(issue);
   traffic.stopping = signal;
-  const tagsWait = signal === "SIGKILL" && version.schema >= tagRunsReader && next?.schema < tagRunsReader;
+  const tagsWait = version.schema >= tagRunsReader && next?.schema < tagRunsReader;
   if (tagsWait) {
     await traffic.rush(round);
     await until(() => box.status().digest.waiting === 0, "the digest");
-    await box.stop(signal);
-  } else {
-    await traffic.rush(round, () => box.stop(signal));
   }
+  await traffic.rush(round, () => box.stop(signal));
   traffic.stopping = null;
   const upstream = new Set(box.upstream.ids());
   traffic.late += traffic.of("event").filter(([id, one]) => one.sure && !upstream.has(id)).length;
-  return tagsWait;
+  return tagsWait && signal === "SIGKILL";
 }
 
 // Serves the path over one box; `ahead` is done in the midst of each step, `behind` after its stop.
@@ -110,8 +108,9 @@ const others = versions.filter((version) => version.schema < bundleReader);
 const recompressed = (box) => box.status().journal.recompressed.segments;
 if (readers.length > 0) {
   let made = 0;
-  const path = [...others.slice(-1), ...circuit(readers), readers[0], newest].map((version, i) => ({ version, signal: i % 2 === 0 ? "SIGTERM" : "SIGKILL" }));
-  await walk(path, ({ schema }) => (schema < bundleReader ? {} : { PICKET_STORAGE_RECOMPRESS: "true", PICKET_STORAGE_RECOMPRESS_AFTER: "0s" }), {
+  const first = others.slice(-1).map((version) => ({ version, signal: "SIGTERM" }));
+  const path = [...circuit(readers), readers[0], newest].map((version, i) => ({ version, signal: i % 2 === 0 ? "SIGTERM" : "SIGKILL" }));
+  await walk([...first, ...path], ({ schema }) => (schema < bundleReader ? {} : { PICKET_STORAGE_RECOMPRESS: "true", PICKET_STORAGE_RECOMPRESS_AFTER: "0s" }), {
     async ahead(box, traffic, round) {
       if (box.version.schema < bundleReader) return;
       const had = recompressed(box);
