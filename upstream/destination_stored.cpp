@@ -40,7 +40,7 @@ void Destination::load(const buffer::Tables& tables) {
   retry_quarantined_ = true;
   limits_.load(row, now);
   link_.load(row.link(), now);
-  const auto micros = [](std::uint64_t stored) { return Flight::Micros(static_cast<std::uint32_t>(stored)); };
+  const auto micros = [](std::uint64_t stored) { return Flight::Micros(static_cast<Flight::Micros::rep>(stored)); };
   flight_.recall({static_cast<double>(row.link().way_requests()), micros(row.link().way_answer_us()), micros(row.link().way_connect_us())});
   look_whether_metered();
   look_at_link(now);

@@ -149,13 +149,13 @@ Result<Digest::Read> Digest::read_batch() {
     const auto records = journal_.read(parsed.next, config_.batch_bytes, batch_size_.get() - parsed.records);
     if (!records && parsed.next == next_) return records.error();
     if (!records || records->next == parsed.next) break;
-    read_piece(*records, parsed, read.first_received);
+    read_piece(*records, parsed);
     read.more = parsed.next < records->next || parsed.records >= batch_size_.get() || parsed.decoded_bytes >= most_decoded_bytes;
   }
   return read;
 }
 
-void Digest::read_piece(const buffer::ReadBatch& records, ParsedBatch& parsed, Time& first_received) {
+void Digest::read_piece(const buffer::ReadBatch& records, ParsedBatch& parsed) {
   auto end = records.next;
   std::uint64_t present = 0;
   for (const auto& record : records.records) {
@@ -163,7 +163,6 @@ void Digest::read_piece(const buffer::ReadBatch& records, ParsedBatch& parsed, T
       end = record.sequence;
       break;
     }
-    if (first_received == Time{}) first_received = record.received;
     read_record(record, config_, parsed);
     ++present;
   }
@@ -199,7 +198,7 @@ Result<std::size_t> Digest::run_once() {
   if (!may_grow) trim(idle_trim_rows);
   if (!written) return written.error();
   digested_until_ = std::max(digested_until_, read->parsed.newest_received);
-  stretch_ = read->first_received == Time{} ? Duration{} : read->parsed.newest_received - read->first_received;
+  stretch_ = read->parsed.newest_received - read->parsed.first_received;
   trim(2 * read->parsed.records + 100);
   grant();
   tick();

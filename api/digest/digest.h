@@ -71,15 +71,14 @@ class Digest {
  private:
   struct Read {
     ParsedBatch parsed;
-    Time first_received{};  // of its records
-    bool more = false;      // wait already
+    bool more = false;  // wait already
   };
 
   Pace step(const std::stop_token& stop);
   void pause(const std::stop_token& stop, Duration at_most);
   buffer::Sequence cursor() const;
   Result<Read> read_batch();
-  void read_piece(const buffer::ReadBatch& records, ParsedBatch& parsed, Time& first_received);
+  void read_piece(const buffer::ReadBatch& records, ParsedBatch& parsed);
   Result<void> write_parsed(const ParsedBatch& parsed);
   Result<void> write_one_by_one(buffer::Sequence end);
   Result<void> write_one_by_one(const buffer::ReadBatch& records, buffer::Sequence end);

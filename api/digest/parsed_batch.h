@@ -185,6 +185,7 @@ struct ParsedBatch {
   buffer::ByteRoom room = {};  // for bodies that are too large for memory
   GroupingBook* groupings = nullptr;  // none: every project has the default rules
   buffer::Sequence next = 0;  // where the next batch begins
+  Time first_received{};
   Time newest_received{};
   std::size_t records = 0;
   std::size_t envelopes = 0;  // of the records; damaged ones are taken for envelopes

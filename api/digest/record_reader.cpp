@@ -165,6 +165,7 @@ void read_record(const buffer::StoredRecord& record,
                  ParsedBatch& batch) {
   ++batch.records;
   if (record.kind == buffer::RecordKind::envelope) ++batch.envelopes;
+  if (batch.first_received == Time{}) batch.first_received = record.received;
   batch.newest_received = std::max(batch.newest_received, record.received);
   EnvelopeContext context{.record = record, .config = config, .batch = batch};
   try {

@@ -354,5 +354,14 @@ TEST(Encode, HoldsNoMoreMemoryThanItsResultNeeds) {
   }
 }
 
+TEST(Encode, GoesOnAfterItsMemoryWasFreed) {
+  const std::string text(20'000, 'x');
+  free_zstd_encoder();  // also when there is none
+  const auto before = encode_zstd(text, 1);
+  free_zstd_encoder();
+  free_zstd_encoder();
+  EXPECT_EQ(encode_zstd(text, 1), before);
+}
+
 }  // namespace
 }  // namespace picket::relay
