@@ -43,6 +43,7 @@
 #include "upstream/status_sync.h"
 #include "upstream/verbs.h"
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <exception>
@@ -231,10 +232,12 @@ void set_metered(Picket& picket, bool metered) {
   picket.forwarder->set_metered(metered);
 }
 
-// Feeds the watchdog while commits make progress, until a signal says to end.
+// Feeds the watchdog while commits make progress, and gives back free memory, until a signal says to end.
 void wait_for_end(Picket& picket, const std::filesystem::path& file, const sigset_t& signals) {
-  const auto feed_every = watchdog_interval().value_or(std::chrono::hours(1));
-  const timespec timeout{.tv_sec = feed_every.count() / 1000, .tv_nsec = feed_every.count() % 1000 * 1'000'000};
+  constexpr Duration look_every(5000);
+  const auto wake_every = std::min(watchdog_interval().value_or(look_every), look_every);
+  const timespec timeout{.tv_sec = wake_every.count() / 1000, .tv_nsec = wake_every.count() % 1000 * 1'000'000};
+  FreeMemory free_memory;
   std::uint64_t attempts_before = 0;
   for (;;) {
     const int signal = ::sigtimedwait(&signals, nullptr, &timeout);
@@ -245,6 +248,7 @@ void wait_for_end(Picket& picket, const std::filesystem::path& file, const sigse
     const auto attempts = use.commits + use.failed_commits;
     if (use.queued_bytes == 0 || attempts != attempts_before) notify_service_manager("WATCHDOG=1");
     attempts_before = attempts;
+    free_memory.give_back_after_work();
   }
 }
 

@@ -1,5 +1,7 @@
 #include "buffer/free_memory.h"
 
+#include "buffer/processor_time.h"
+
 #include <malloc.h>
 
 namespace picket {
@@ -12,6 +14,18 @@ void keep_little_free_memory() {
 
 void give_back_free_memory() {
   ::malloc_trim(0);
+}
+
+bool FreeMemory::give_back_after_work() {
+  constexpr std::chrono::milliseconds worth_it(20);
+  const auto worked = process_processor_time();
+  const bool busy = worked - worked_ >= worth_it;
+  // What was in use at the last look of a burst is free at the first one after it.
+  if (!busy && !was_busy_) return false;
+  was_busy_ = busy;
+  worked_ = worked;
+  give_back_free_memory();
+  return true;
 }
 
 }  // namespace picket

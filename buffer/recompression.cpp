@@ -1,11 +1,10 @@
 #include "buffer/recompression.h"
 
 #include "buffer/logger.h"
+#include "buffer/processor_time.h"
 #include "buffer/rows.h"
 #include "buffer/schema_number.h"
 #include "buffer/thread.h"
-
-#include <time.h>
 
 #include <algorithm>
 #include <utility>
@@ -19,12 +18,6 @@ constexpr Duration look_every_at_most = std::chrono::milliseconds(50);
 constexpr Duration look_every_at_least = std::chrono::seconds(10);
 // What the digest takes at once.
 constexpr Sequence digest_batch = 1600;
-
-std::chrono::microseconds processor_time() {
-  timespec time{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return std::chrono::seconds(time.tv_sec) + std::chrono::microseconds(time.tv_nsec / 1000);
-}
 
 }  // namespace
 
@@ -57,7 +50,7 @@ Result<bool> Recompression::run_once(const std::stop_token& stop) {
   if (read_minimum_reader(tables_) < bundle_reader && clock_.now() < started_ + after_) return false;
   if (!at_) at_ = read_recompression(tables_.snapshot()).up_to();
   step_began_ = std::chrono::steady_clock::now();
-  processor_began_ = processor_time();
+  processor_began_ = thread_processor_time();
   const auto done = journal_.recompress(*at_, {.open_body = open_body_,
                                                .may = [this](const SegmentUse& use) { return may(use); },
                                                .go_on = [&] { return go_on(stop); },
@@ -112,16 +105,16 @@ bool Recompression::digest_waits() const {
 
 bool Recompression::go_on(const std::stop_token& stop) {
   const auto now = std::chrono::steady_clock::now();
-  const auto processor = processor_time();
+  const auto processor = thread_processor_time();
   const auto records = journal_.use().committed_records;
   const StepTaken step{.took = std::chrono::duration_cast<std::chrono::microseconds>(now - step_began_),
-                       .processor = processor - processor_began_,
+                       .processor = std::chrono::duration_cast<std::chrono::microseconds>(processor - processor_began_),
                        .records_came = records != records_before_,
                        .digest_waits = digest_waits()};
   pause(stop, pause_after(step));
   records_before_ = records;
   step_began_ = std::chrono::steady_clock::now();
-  processor_began_ = processor_time();
+  processor_began_ = thread_processor_time();
   return !stop.stop_requested();
 }
 

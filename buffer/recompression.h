@@ -59,7 +59,7 @@ class Recompression {
   bool passed_one_ = false;       // something before at_ is yet to be done
   bool failing_ = false;
   std::chrono::steady_clock::time_point step_began_{};
-  std::chrono::microseconds processor_began_{};
+  std::chrono::nanoseconds processor_began_{};
   std::uint64_t records_before_ = 0;
   std::mutex mutex_;
   std::condition_variable_any wake_;

@@ -13,9 +13,8 @@
 #include "buffer/free_memory.h"
 #include "buffer/keys.h"
 #include "buffer/logger.h"
+#include "buffer/processor_time.h"
 #include "buffer/rows.h"
-
-#include <time.h>
 
 #include <algorithm>
 #include <chrono>
@@ -35,14 +34,6 @@ constexpr std::size_t most_decoded_bytes = std::size_t{32} << 20;
 
 Duration since(Stopwatch::time_point start) {
   return std::chrono::duration_cast<Duration>(Stopwatch::now() - start);
-}
-
-// Of the calling thread.
-Duration processor_time() {
-  timespec used{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
-  return std::chrono::duration_cast<Duration>(std::chrono::seconds(used.tv_sec) +
-                                              std::chrono::nanoseconds(used.tv_nsec));
 }
 
 // Failures of the rows themselves, which writing again would only repeat.
@@ -106,14 +97,14 @@ Pace Digest::step(const std::stop_token& stop) {
   if (!backlog_) pause(stop, config_.linger);
   if (stop.stop_requested()) return Pace::ordinary;
   const auto start = Stopwatch::now();
-  const auto processor = processor_time();
+  const auto processor = thread_processor_time();
   const auto digested = run_once();
   if (digested) {
     backoff_ = {};
     worked_ += *digested;
     return pace_.after({.records = *digested,
                         .took = since(start),
-                        .processor = processor_time() - processor,
+                        .processor = std::chrono::duration_cast<Duration>(thread_processor_time() - processor),
                         .stretch = stretch_,
                         .behind = clock_.now() - digested_until_},
                        Stopwatch::now());

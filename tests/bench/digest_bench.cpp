@@ -9,12 +9,12 @@
 #include "api/digest/grouping.h"
 #include "api/digest/title.h"
 #include "buffer/keys.h"
+#include "buffer/processor_time.h"
 #include "buffer/rows.h"
 #include "relay/protocol/content_encoding.h"
 #include "support/temp_dir.h"
 
 #include <sys/resource.h>
-#include <time.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -40,9 +40,7 @@ struct Options {
 };
 
 double cpu_us() {
-  timespec now{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) * 1e6 + static_cast<double>(now.tv_nsec) / 1e3;
+  return std::chrono::duration<double, std::micro>(thread_processor_time()).count();
 }
 
 double wall_us() {

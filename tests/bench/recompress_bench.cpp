@@ -7,11 +7,10 @@
 // random, so that nothing repeats that would not on a busy box.
 #include "bench/load/event_maker.h"
 #include "buffer/journal.h"
+#include "buffer/processor_time.h"
 #include "buffer/schema/rows.pb.h"
 #include "relay/protocol/content_encoding.h"
 #include "relay/protocol/stored_body.h"
-
-#include <time.h>
 
 #include <algorithm>
 #include <atomic>
@@ -33,9 +32,7 @@ double microseconds(Steady::duration time) {
   return std::chrono::duration<double, std::micro>(time).count();
 }
 double processor_us() {
-  timespec time{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return static_cast<double>(time.tv_sec) * 1e6 + static_cast<double>(time.tv_nsec) / 1e3;
+  return std::chrono::duration<double, std::micro>(thread_processor_time()).count();
 }
 double percentile(std::vector<double> samples, double share) {
   if (samples.empty()) return 0;

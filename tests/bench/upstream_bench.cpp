@@ -5,6 +5,7 @@
 // Journal and tables are real and in a folder of their own; the sink is a thread of this process, so
 // its work is part of what the cores do. Prints the rate and the CPU time spent per envelope.
 #include "buffer/journal.h"
+#include "buffer/processor_time.h"
 #include "buffer/tables.h"
 #include "relay/protocol/content_encoding.h"
 #include "relay/protocol/envelope.h"
@@ -17,7 +18,6 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <ctime>
 #include <future>
 #include <map>
 #include <string>
@@ -46,9 +46,7 @@ std::string make_event(std::uint64_t number, std::size_t bytes) {
 }
 
 double cpu_seconds() {
-  timespec spent{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &spent);
-  return static_cast<double>(spent.tv_sec) + static_cast<double>(spent.tv_nsec) / 1e9;
+  return std::chrono::duration<double>(process_processor_time()).count();
 }
 
 void fill(buffer::Journal& journal, long records, std::size_t bytes) {
