@@ -33,4 +33,9 @@ void run_when_idle() {
   if (::pthread_setschedparam(::pthread_self(), SCHED_IDLE, &none) != 0) yield_to_intake();
 }
 
+void run_again(pthread_t thread) {
+  const sched_param none{};
+  ::pthread_setschedparam(thread, SCHED_OTHER, &none);
+}
+
 }  // namespace picket

@@ -27,6 +27,8 @@ void TwoPaces::start(std::string name, Step step) {
 
 void TwoPaces::request_stop() {
   stop_.request_stop();
+  // While others use all the processors, the rest of its step would take minutes.
+  if (courteous_.joinable()) run_again(courteous_.native_handle());
 }
 
 void TwoPaces::join() {

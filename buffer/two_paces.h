@@ -30,6 +30,7 @@ class TwoPaces {
 
   // Once. `name` as in name_thread(); the courteous thread is called "NAME idle".
   void start(std::string name, Step step);
+  // From one thread, as join().
   void request_stop();
   void join();
   bool started() const { return ordinary_.joinable(); }

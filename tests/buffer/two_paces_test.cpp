@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <sched.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -20,10 +21,14 @@ TEST(TwoPaces, StepsAlternateAsAskedAndNeverRunTogether) {
   std::set<pid_t> courteous;
   auto pace = Pace::ordinary;
   TwoPaces threads;
-  threads.start("test", [&](const std::stop_token&) {
+  threads.start("test", [&](const std::stop_token& stop) {
     if (++inside != 1) overlapped = true;
     (pace == Pace::ordinary ? ordinary : courteous).insert(::gettid());
-    EXPECT_EQ(::sched_getscheduler(0), pace == Pace::courteous ? SCHED_IDLE : SCHED_OTHER);
+    // At the end the courteous is hurried.
+    const int policy = ::sched_getscheduler(0);
+    if (!stop.stop_requested()) {
+      EXPECT_EQ(policy, pace == Pace::courteous ? SCHED_IDLE : SCHED_OTHER);
+    }
     pace = ++steps % 3 == 0 ? Pace::ordinary : Pace::courteous;
     --inside;
     return pace;
@@ -46,6 +51,29 @@ TEST(TwoPaces, EndsAStepThatWaitsForTheStop) {
     return Pace::courteous;
   });
   while (!in_step) std::this_thread::yield();
+}
+
+TEST(TwoPaces, HurriesTheCourteousToItsEnd) {
+  rlimit nice{};
+  ::getrlimit(RLIMIT_NICE, &nice);
+  if (::geteuid() != 0 && nice.rlim_cur < 20) GTEST_SKIP() << "only allowed with privileges";
+  std::atomic<int> policy_in_step = -1;
+  std::atomic<int> policy_at_the_end = -1;
+  TwoPaces threads;
+  threads.start("test", [&](const std::stop_token& stop) {
+    if (::sched_getscheduler(0) != SCHED_IDLE) return Pace::courteous;
+    policy_in_step = SCHED_IDLE;
+    while (!stop.stop_requested()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    for (int i = 0; i < 5000 && policy_at_the_end != SCHED_OTHER; ++i) {
+      policy_at_the_end = ::sched_getscheduler(0);
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    return Pace::courteous;
+  });
+  while (policy_in_step != SCHED_IDLE) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  threads.request_stop();
+  threads.join();
+  EXPECT_EQ(policy_at_the_end, SCHED_OTHER);
 }
 
 TEST(TwoPaces, ThatNeverStartedEndsToo) {
