@@ -69,7 +69,16 @@ std::optional<EventSpot> EventIdLookup::find(std::uint64_t project, std::string_
       return EventSpot{sequence, key.u16()};
     }
   }
-  if (!secret_) return std::nullopt;
+  for (const auto& candidate : candidates(project, raw_id)) {
+    const EventSpot spot{candidate.sequence, candidate.item};
+    if (is_event(reader_, spot, project, raw_id)) return spot;
+  }
+  return std::nullopt;
+}
+
+std::span<const HashedId> EventIdLookup::candidates(std::uint64_t project, std::string_view raw_id) {
+  candidates_.clear();
+  if (!secret_) return {};
   if (project_ != project) {
     project_ = project;
     runs_.clear();
@@ -79,15 +88,8 @@ std::optional<EventSpot> EventIdLookup::find(std::uint64_t project, std::string_
     });
   }
   const auto hash = id_hash(*secret_, raw_id);
-  for (const auto& run : runs_) {
-    candidates_.clear();
-    run.find(hash, candidates_);
-    for (const auto& candidate : candidates_) {
-      const EventSpot spot{candidate.sequence, candidate.item};
-      if (is_event(reader_, spot, project, raw_id)) return spot;
-    }
-  }
-  return std::nullopt;
+  for (const auto& run : runs_) run.find(hash, candidates_);
+  return candidates_;
 }
 
 std::optional<EventSpot> find_event_id(const Reader& reader, std::uint64_t project, std::string_view raw_id) {

@@ -7,6 +7,7 @@
 //
 // INVARIANT  An id is found exactly as long as its event has a row. A run may name events that have
 //            none any more; it goes with the last record that it names, or with its project.
+//            It may also name what is no event, for who knows that by itself (api/digest/repeats.h).
 // Ids from before there were runs have rows in Table::event_ids, which are read and removed only.
 // THREADS    add_event_ids(), trim and removal within a batch; looking up in any snapshot.
 #pragma once
@@ -17,6 +18,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -34,6 +36,8 @@ class EventIdLookup {
  public:
   explicit EventIdLookup(const Reader& reader);
   std::optional<EventSpot> find(std::uint64_t project, std::string_view raw_id);
+  // Where something with this id may lie, an event or not; valid until the next call.
+  std::span<const HashedId> candidates(std::uint64_t project, std::string_view raw_id);
 
  private:
   const Reader& reader_;

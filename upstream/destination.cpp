@@ -306,6 +306,7 @@ void Destination::ship_opened(CURLM* multi, const buffer::StoredRecord& record, 
   if (!note_way(*parcel, instance_)) {
     return refuse(shipment, 0, "it has been sent from here before: the destinations lead in a circle");
   }
+  give_record_id(*parcel, instance_);
   if (awaits_config(*parcel, shipment)) return;
   send(multi, *parcel, std::move(shipment));
 }

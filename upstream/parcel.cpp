@@ -1,9 +1,11 @@
 #include "upstream/parcel.h"
 
+#include "buffer/keys.h"
 #include "relay/protocol/content_brotli.h"
 #include "relay/protocol/content_stream.h"
 #include "relay/protocol/envelope.h"
 #include "relay/protocol/hex.h"
+#include "relay/protocol/md5.h"
 
 #include <algorithm>
 #include <optional>
@@ -60,6 +62,13 @@ Result<std::vector<ItemCount>> count_items(Parcel& parcel) {
   std::vector<ItemCount> counts;
   for (const relay::Item& item : envelope->items) add_count(counts, relay::category_of(item), item.item_count);
   return counts;
+}
+
+// Whoever gets an event once more knows it by its id; nothing else in an envelope has one of its own.
+bool told_apart_by_event_id(const Parcel& parcel) {
+  return !parcel.meta.event_id().empty() && std::ranges::all_of(parcel.label.counts, [](const ItemCount& count) {
+    return is_event(count.category) || count.category == DataCategory::attachment;
+  });
 }
 
 // The bytes behind the header line that go: all of `rest`, or the items that are kept.
@@ -125,6 +134,7 @@ std::vector<std::string> render_headers(const Parcel& parcel, relay::Coding codi
     headers.push_back("X-Forwarded-For: " + address);
   }
   if (!parcel.via.empty()) headers.push_back("X-Picket-Via: " + clean(parcel.via, {}, 600));
+  if (!parcel.record_id.empty()) headers.push_back("X-Picket-Record: " + parcel.record_id);
   headers.push_back("Expect:");  // no pause of a second before a large body
   headers.push_back("Accept:");  // thirteen bytes that nobody reads
   return headers;
@@ -229,6 +239,21 @@ bool note_way(Parcel& parcel, std::string_view instance) {
   if (!parcel.via.empty()) parcel.via += ' ';
   parcel.via += instance;
   return true;
+}
+
+void give_record_id(Parcel& parcel, std::string_view instance) {
+  if (told_apart_by_event_id(parcel)) return;
+  buffer::Key parts;
+  if (const auto& first = parcel.meta.record_id(); !first.empty()) {
+    if (parcel.kept.empty()) return void(parcel.record_id = relay::render_hex(first));
+    parts.raw(first);
+  } else {
+    // A number alone may have been given out before: in a data folder that was restored since.
+    parts.text(instance).u64(parcel.label.sequence).u64(static_cast<std::uint64_t>(to_ms(parcel.label.received)));
+    parts.raw(parcel.key).raw(parcel.meta.SerializeAsString());
+  }
+  for (const bool goes : parcel.kept) parts.u8(goes ? 1 : 0);  // the rest may go later
+  parcel.record_id = relay::render_hash(relay::md5_of(parts.view()));
 }
 
 Result<Request> render_request(const Parcel& parcel, Time now, const Packing& packing) {

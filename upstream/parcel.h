@@ -66,6 +66,7 @@ struct Parcel {
   relay::Coding coding = relay::Coding::identity;  // of `stored`
   buffer::ByteRoom room;  // for what does not fit into memory
   std::string via;        // what it has come through once it is there, separated by spaces
+  std::string record_id;  // 32 hex digits; empty: what is in it is told apart by its event id
   std::vector<bool> kept;                // which items go, in their order; empty: all
   std::optional<buffer::Bytes> decoded;  // once somebody had to look inside
 };
@@ -118,6 +119,9 @@ struct Packing {
 
 // Adds us, `instance`, to what the parcel has come through; false when we are among it already.
 bool note_way(Parcel& parcel, std::string_view instance);
+// By record_id a Picket knows an envelope that comes once more: it is the same at each attempt, and all the way from the
+// Picket that had it first.
+void give_record_id(Parcel& parcel, std::string_view instance);
 
 // What has been here for less than this leaves with the sent_at it came with: the time that a
 // request may take on its way anyway, and far below what upstreams take for clock drift.

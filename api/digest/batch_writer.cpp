@@ -83,6 +83,9 @@ void write_event_ids(WriteContext& context) {
     by_project[event.place.project].push_back(
         {relay::raw_bytes(event.id), {event.place.sequence, event.place.item}});
   }
+  for (const auto& [of, sequence] : context.parsed.record_ids) {
+    if (context.projects.contains(of.first)) by_project[of.first].push_back({of.second, {sequence, 0}});
+  }
   for (const auto& [project, ids] : by_project)
     buffer::add_event_ids(context.batch, project, ids);
 }
@@ -209,6 +212,7 @@ WriteSummary write_batch(buffer::Batch& batch, const ParsedBatch& parsed, Time n
     write_section(context);
   context.outcomes.write(batch);
   parsed.ledger.write(batch);
+  context.summary.duplicates += context.parsed.repeated;
   context.summary.invalid = context.outcomes.quantity(Outcome::invalid);
   write_cursor(context);
   return context.summary;

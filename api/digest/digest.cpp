@@ -57,7 +57,8 @@ Digest::Digest(buffer::Journal& journal,
       clock_(clock),
       config_(config),
       batch_size_(config.batch_records),
-      groupings_(tables) {}
+      groupings_(tables),
+      repeats_(journal, tables) {}
 
 Digest::~Digest() {
   stop();
@@ -73,6 +74,7 @@ void Digest::stop() {
   journal_.interrupt();
   woken_.notify_all();
   threads_.join();
+  stop_ = {};  // run_once() may follow
   settle_tags();  // an older Picket may be the next
 }
 
@@ -84,6 +86,7 @@ void Digest::pause(const std::stop_token& stop, Duration at_most) {
 Pace Digest::step(const std::stop_token& stop) {
   constexpr Duration least_backoff(100);
   constexpr Duration most_backoff(10'000);
+  stop_ = stop;
   if (next_ == 0) next_ = cursor();
   if (!journal_.wait_for(next_, Duration(1000))) {
     if (stop.stop_requested()) return Pace::ordinary;
@@ -128,28 +131,37 @@ Sequence Digest::cursor() const {
 
 // Piece by piece: of a record only its rows are kept, so that large bodies make no small batches.
 Result<Digest::Read> Digest::read_batch() {
-  Read read;
+  ownership_.refresh(tables_.snapshot());
+  groupings_.look_again();
+  Read read{.parsed = begin_batch()};
   ParsedBatch& parsed = read.parsed;
   parsed.next = next_;
   parsed.room = journal_.reading_room();
-  ownership_.refresh(tables_.snapshot());
-  parsed.owners = &ownership_;
-  groupings_.look_again();
-  parsed.groupings = &groupings_;
-  while (!read.more) {
+  while (!read.more && !stop_.stop_requested()) {
     const auto records = journal_.read(parsed.next, config_.batch_bytes, batch_size_.get() - parsed.records);
     if (!records && parsed.next == next_) return records.error();
     if (!records || records->next == parsed.next) break;
     read_piece(*records, parsed);
     read.more = parsed.next < records->next || parsed.records >= batch_size_.get() || parsed.decoded_bytes >= most_decoded_bytes;
   }
+  repeats_.forget();
   return read;
+}
+
+// Without records yet. Who has read them lets go of repeats_ before the batch is written.
+ParsedBatch Digest::begin_batch() {
+  ParsedBatch parsed;
+  parsed.owners = &ownership_;
+  parsed.groupings = &groupings_;
+  parsed.repeats = &repeats_;
+  return parsed;
 }
 
 void Digest::read_piece(const buffer::ReadBatch& records, ParsedBatch& parsed) {
   auto end = records.next;
   std::uint64_t present = 0;
   for (const auto& record : records.records) {
+    if (stop_.stop_requested()) return;
     if (parsed.records > 0 && parsed.decoded_bytes >= most_decoded_bytes) {
       end = record.sequence;
       break;
@@ -172,6 +184,7 @@ Result<std::size_t> Digest::run_once() {
   if (next_ == 0) next_ = cursor();
   auto read = read_batch();
   if (!read) return read.error();
+  if (stop_.stop_requested()) return std::size_t{0};  // what was read is not whole: the next start reads it again
   backlog_ = read->more;
   if (read->parsed.next == next_) {
     tidy();
@@ -312,11 +325,10 @@ Result<void> Digest::write_one_by_one(const buffer::ReadBatch& records, Sequence
     if (before.envelopes > 0) {
       if (auto written = write_parsed(before); !written) return written;
     }
-    ParsedBatch alone;
+    auto alone = begin_batch();
     alone.next = record.sequence + 1;
-    alone.owners = &ownership_;
-    alone.groupings = &groupings_;
     read_record(record, config_, alone);
+    repeats_.forget();
     auto written = write_parsed(alone);
     if (!written && lies_in_the_rows(written.error())) {
       ParsedBatch skipped;

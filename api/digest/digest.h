@@ -36,7 +36,7 @@ namespace picket::digest {
 struct DigestCounters {  // since start
   std::uint64_t records = 0;
   std::uint64_t events = 0;
-  std::uint64_t duplicates = 0;
+  std::uint64_t duplicates = 0;  // events, and envelopes of other Pickets
   std::uint64_t invalid = 0;  // items, duplicates included
   std::uint64_t issues = 0;   // created
   std::uint64_t regressions = 0;
@@ -78,6 +78,7 @@ class Digest {
   void pause(const std::stop_token& stop, Duration at_most);
   buffer::Sequence cursor() const;
   Result<Read> read_batch();
+  ParsedBatch begin_batch();
   void read_piece(const buffer::ReadBatch& records, ParsedBatch& parsed);
   Result<void> write_parsed(const ParsedBatch& parsed);
   Result<void> write_one_by_one(buffer::Sequence end);
@@ -94,11 +95,13 @@ class Digest {
   const DigestConfig config_;
 
   // Of the thread whose turn it is.
+  std::stop_token stop_;  // of the step under way
   buffer::Sequence next_ = 0;  // 0: not yet read from the tables
   BatchSize batch_size_;
   DigestPace pace_;
   OwnershipBook ownership_;
   GroupingBook groupings_;
+  RepeatBook repeats_;
   bool backlog_ = false;
   buffer::Sequence trimmed_floor_ = 0;
   Time digested_until_{};  // when the newest digested record was received

@@ -36,7 +36,7 @@ void add_metrics(const DigestCounters& counters, std::string& out) {
   };
   count("picket_digest_records_total", "Journal records digested", counters.records);
   count("picket_digest_events_total", "Events digested", counters.events);
-  count("picket_digest_duplicates_total", "Events that were there already", counters.duplicates);
+  count("picket_digest_duplicates_total", "Events, and envelopes of other Pickets, that were there already", counters.duplicates);
   count("picket_digest_invalid_total", "Items that could not be digested, duplicates included",
         counters.invalid);
   count("picket_digest_issues_total", "Issues created", counters.issues);

@@ -9,6 +9,7 @@
 #include "api/digest/item_ledger.h"
 #include "api/digest/outcome_sums.h"
 #include "api/digest/ownership.h"
+#include "api/digest/repeats.h"
 #include "api/digest/replay_section.h"
 #include "api/digest/session_state.h"
 #include "api/digest/text.h"
@@ -18,11 +19,13 @@
 #include "buffer/text_table.h"
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace picket::digest {
@@ -180,15 +183,19 @@ struct ParsedBatch {
   OutcomeSums outcomes;  // of everything but the events, which writing may find to be duplicates
   TextArena text{std::size_t{64} << 10};
   std::set<std::uint64_t> projects;  // those of the sections' rows
+  // Where the envelopes of the batch lie that have a record id (16 raw bytes), by project and that.
+  std::map<std::pair<std::uint64_t, std::string>, buffer::Sequence> record_ids;
 
   const OwnershipBook* owners = nullptr;  // none: nothing is anybody's
   buffer::ByteRoom room = {};  // for bodies that are too large for memory
   GroupingBook* groupings = nullptr;  // none: every project has the default rules
+  RepeatBook* repeats = nullptr;  // none: nothing is there already
   buffer::Sequence next = 0;  // where the next batch begins
   Time first_received{};
   Time newest_received{};
   std::size_t records = 0;
   std::size_t envelopes = 0;  // of the records; damaged ones are taken for envelopes
+  std::size_t repeated = 0;   // of those: were there already
   std::size_t decoded_bytes = 0;
 
   // How much is in each section, to take back what a reader that failed has added.

@@ -54,14 +54,27 @@ void skip_record(EnvelopeContext& context, std::string_view why, std::string_vie
   context.count(DataCategory::unknown, Outcome::invalid, reason, 1);
 }
 
-// Its body went for want of room before it was read.
-void count_dropped(EnvelopeContext& context) {
+// All that intake counted in it, unread.
+void count_whole(EnvelopeContext& context, Outcome outcome, std::string_view reason) {
   count_stored(context, nullptr);
   const auto& counts = context.meta.item_counts();
   for (int i = 0; i + 1 < counts.size(); i += 2) {
     const auto category = std::min<std::uint64_t>(counts[i], 255);
-    context.count(static_cast<DataCategory>(category), Outcome::rate_limited, "disk_full", counts[i + 1]);
+    context.count(static_cast<DataCategory>(category), outcome, reason, counts[i + 1]);
   }
+}
+
+// Another Picket's that is there already; one that is not is from now on.
+bool is_repeated(const EnvelopeContext& context) {
+  const auto& id = context.meta.record_id();
+  if (id.size() != sizeof(relay::EventId)) return false;
+  auto& batch = context.batch;
+  const auto project = context.record.project;
+  if (batch.record_ids.contains({project, id})) return true;
+  if (batch.repeats != nullptr && batch.repeats->is_there(project, id)) return true;
+  batch.projects.insert(project);
+  batch.record_ids.emplace(std::pair(project, id), context.record.sequence);
+  return false;
 }
 
 void read_outcomes(EnvelopeContext& context) {
@@ -92,7 +105,12 @@ void read_outcomes(EnvelopeContext& context) {
 void read_envelope(EnvelopeContext& context) {
   const auto& record = context.record;
   context.meta.ParseFromArray(record.meta.data(), static_cast<int>(record.meta.size()));
-  if (record.dropped()) return count_dropped(context);
+  // Its body went for want of room before it was read.
+  if (record.dropped()) return count_whole(context, Outcome::rate_limited, "disk_full");
+  if (is_repeated(context)) {
+    ++context.batch.repeated;
+    return count_whole(context, Outcome::invalid, "duplicate");
+  }
   if (record.coding > static_cast<std::uint8_t>(relay::Coding::zstd))
     return skip_record(context, "unknown coding", "invalid_compression");
   std::string_view bytes = record.body;

@@ -19,8 +19,8 @@ constexpr unsigned batch_threads = 2;
 constexpr std::size_t batches_waiting = 64;
 
 // What a frame may say beside its body; the rest belongs to newer versions.
-constexpr std::array<std::string_view, 7> known_headers{
-    "X-Sentry-Auth", "Content-Type", "Content-Encoding", "User-Agent", "Origin", "X-Forwarded-For", "X-Picket-Via"};
+constexpr std::array<std::string_view, 8> known_headers{
+    "X-Sentry-Auth", "Content-Type", "Content-Encoding", "User-Agent", "Origin", "X-Forwarded-For", "X-Picket-Via", "X-Picket-Record"};
 
 // Why the body is not even read; nothing when it is.
 std::optional<http::Response> refusal_of(const http::RequestHead& head) {

@@ -75,6 +75,9 @@ schema::IntakeMeta make_intake_meta(const http::RequestHead& head, std::string_v
   meta.set_client(printable(client, 200));
   meta.set_origin(printable(head.headers.find("Origin"), 200));
   meta.set_via(printable(head.headers.find("X-Picket-Via"), 500));
+  if (const auto said = head.headers.find("X-Picket-Record"); !said.empty()) {
+    if (const auto id = relay::parse_event_id(said)) meta.set_record_id(std::string(relay::raw_bytes(*id)));
+  }
   return meta;
 }
 

@@ -1,8 +1,10 @@
 #include "forwarder_fixture.h"
 
 #include "buffer/stamp.h"
+#include "upstream/parcel.h"
 
 #include <cstdlib>
+#include <set>
 
 namespace picket::upstream {
 namespace {
@@ -167,6 +169,86 @@ TEST_F(ForwarderTest, SaysWhatAnEnvelopeHasComeThroughAndSendsNoneASecondTime) {
   ASSERT_TRUE(upstream.wait_for_accepted(2));
   EXPECT_EQ(upstream.received().back().find_header("X-Picket-Via"), instance);
   EXPECT_EQ(upstream.requests(), 2U);
+}
+
+TEST_F(ForwarderTest, CallsWhatHasNoEventIdTheSameAtEachAttempt) {
+  std::atomic<int> failures{2};
+  upstream.answer([&](const Received&) { return Reply{.status = failures-- > 0 ? 503U : 200U}; });
+  start();
+  post({.types = {"session"}});
+  ASSERT_TRUE(upstream.wait_for_accepted(1));
+  post({.types = {"session"}});
+  ASSERT_TRUE(upstream.wait_for_accepted(2));
+  post({.id = event_id(++posted)});
+  ASSERT_TRUE(upstream.wait_for_accepted(3));
+  const auto received = upstream.received();
+  ASSERT_EQ(received.size(), 5U);
+  const std::string name(received[0].find_header("X-Picket-Record"));
+  EXPECT_TRUE(relay::parse_event_id(name)) << name;
+  EXPECT_EQ(received[1].find_header("X-Picket-Record"), name);
+  EXPECT_EQ(received[2].find_header("X-Picket-Record"), name);
+  EXPECT_TRUE(relay::parse_event_id(received[3].find_header("X-Picket-Record")));
+  EXPECT_NE(received[3].find_header("X-Picket-Record"), name);
+  EXPECT_EQ(received[4].find_header("X-Picket-Record"), "") << "an event has an id";
+}
+
+class RecordId : public ::testing::Test {
+ protected:
+  // Of a session in record 5 of Picket "a", and as it is after `change`.
+  std::string first() const { return after([](Parcel&) {}); }
+  template <class Change>
+  std::string after(const Change& change, std::string_view instance = "a") const {
+    Parcel parcel;
+    parcel.label.sequence = 5;
+    parcel.label.received = time_from_ms(1'700'000'000'000);
+    parcel.label.counts = {{relay::DataCategory::session, 1}};
+    parcel.meta.set_user_agent("sdk");
+    parcel.key = "0123456789abcdef";
+    change(parcel);
+    give_record_id(parcel, instance);
+    return parcel.record_id;
+  }
+};
+
+TEST_F(RecordId, IsTheSameOfTheSameAndOfNothingElse) {
+  EXPECT_EQ(first().size(), 32U);
+  EXPECT_EQ(after([](Parcel& parcel) { parcel.via = "another way"; }), first());
+  std::set<std::string> all{first(), after([](Parcel&) {}, "b")};
+  all.insert(after([](Parcel& parcel) { parcel.label.sequence = 6; }));
+  all.insert(after([](Parcel& parcel) { parcel.label.received += Duration(1); }));
+  all.insert(after([](Parcel& parcel) { parcel.key = "fedcba9876543210"; }));
+  all.insert(after([](Parcel& parcel) { parcel.meta.set_user_agent("other"); }));
+  all.insert(after([](Parcel& parcel) { parcel.kept = {true, false}; }));
+  all.insert(after([](Parcel& parcel) { parcel.kept = {false, true}; }));
+  EXPECT_EQ(all.size(), 8U);
+}
+
+TEST_F(RecordId, IsThatOfWhoHadItFirst) {
+  const auto of_another = [](Parcel& parcel) { parcel.meta.set_record_id("0123456789abcdef"); };
+  EXPECT_EQ(after(of_another), "30313233343536373839616263646566");
+  // A part of it is called alike by whoever sends it, from whichever record.
+  const auto part = [&](std::uint64_t sequence) {
+    return [=](Parcel& parcel) {
+      of_another(parcel);
+      parcel.label.sequence = sequence;
+      parcel.kept = {true, false};
+    };
+  };
+  EXPECT_EQ(after(part(5)), after(part(9), "b"));
+  EXPECT_NE(after(part(5)), after(of_another));
+}
+
+TEST_F(RecordId, IsNotNeededWhereEventsHaveOne) {
+  const auto with_event_id = [](std::vector<ItemCount> counts) {
+    return [counts = std::move(counts)](Parcel& parcel) {
+      parcel.meta.set_event_id("0123456789abcdef");
+      parcel.label.counts = counts;
+    };
+  };
+  EXPECT_EQ(after(with_event_id({{relay::DataCategory::error, 1}, {relay::DataCategory::attachment, 9}})), "");
+  EXPECT_EQ(after(with_event_id({{relay::DataCategory::transaction, 1}})), "");
+  EXPECT_NE(after(with_event_id({{relay::DataCategory::error, 1}, {relay::DataCategory::session, 1}})), "");
+  EXPECT_NE(after([](Parcel& parcel) { parcel.label.counts = {{relay::DataCategory::attachment, 1}}; }), "");
 }
 
 }  // namespace

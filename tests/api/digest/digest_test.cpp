@@ -406,5 +406,25 @@ TEST_F(DigestTest, StopsAtOnceWhenThereIsNothingToDo) {
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::milliseconds(900));
 }
 
+// A batch may have seconds of work left, and minutes where others use all the processors.
+TEST_F(DigestTest, LeavesABatchThatItReadsWhenItIsToStop) {
+  std::string frames;
+  for (int i = 0; i < 200; ++i) frames += std::string(i > 0 ? "," : "") + R"({"function":"f)" + std::to_string(i) + R"(","filename":"some/where/in/the/application.py","lineno":3,"in_app":true})";
+  constexpr int count = 1000;
+  for (int i = 0; i < count; ++i)
+    receive_event(R"(,"exception":{"values":[{"type":"E)" + std::to_string(i) + R"(","stacktrace":{"frames":[)" + frames + "]}}]}");
+  {
+    Digest digest(journal, *tables, clock, {.linger = Duration(0)});
+    digest.start();
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    digest.stop();
+    EXPECT_EQ(digest.counters().records, 0U);
+    EXPECT_GT(*digest.run_once(), 0U) << "and goes on when it is asked to";
+  }
+  digest_all();
+  EXPECT_EQ(issues().size(), std::size_t{count});
+  EXPECT_EQ(rows(buffer::Table::events), std::uint64_t{count});
+}
+
 }  // namespace
 }  // namespace picket::digest

@@ -94,7 +94,7 @@ TEST_F(BatchesTest, StoresEachEnvelopeAndAnswersInTheirOrder) {
 
 TEST_F(BatchesTest, KeepsWhatAFrameSaysOfItsSender) {
   const auto answered = lines({{.headers = {"User-Agent: sdk/1.0", "x-forwarded-for: 203.0.113.9", "Origin: https://shop.example", "Host: elsewhere",
-                                            "CF-Connecting-IP: 192.0.2.1"}}});
+                                            "CF-Connecting-IP: 192.0.2.1", "X-Picket-Record: 30313233343536373839616263646566"}}});
   ASSERT_EQ(answered.size(), 1U);
   EXPECT_EQ(answered[0].status, 200U);
   const auto meta = meta_of(only_record());
@@ -102,6 +102,7 @@ TEST_F(BatchesTest, KeepsWhatAFrameSaysOfItsSender) {
   EXPECT_EQ(meta.remote_address(), "203.0.113.9");
   EXPECT_EQ(meta.origin(), "https://shop.example");
   EXPECT_EQ(meta.client(), "test/1.0");
+  EXPECT_EQ(meta.record_id(), "0123456789abcdef");
 }
 
 TEST_F(BatchesTest, RefusesOneForWhatItIsAndTakesTheOthers) {

@@ -37,6 +37,12 @@ TEST(ClientAddress, IgnoresWhatIsNoAddress) {
             "198.51.100.7");
 }
 
+TEST(IntakeMeta, KeepsWhatAnotherPicketCallsTheEnvelope) {
+  EXPECT_EQ(make_intake_meta(head_with("X-Picket-Record", "30313233343536373839616263646566"), "").record_id(), "0123456789abcdef");
+  for (const std::string bad : {"", "30", "3031323334353637383961626364656", "303132333435363738396162636465zz"})
+    EXPECT_EQ(make_intake_meta(head_with("X-Picket-Record", bad), "").record_id(), "") << bad;
+}
+
 TEST(IntakeMeta, SurvivesHostileHeaders) {
   auto head = head_with("User-Agent", "agent\xff\n" + std::string(5'000, 'x'));
   head.headers.add("Origin", "https://\x80");
