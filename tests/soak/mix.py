@@ -13,6 +13,12 @@ def new_id():
     return uuid.uuid4().hex
 
 
+# Sessions and check-ins are kept for days by these: as many as there are after a while, from the beginning.
+BEGAN = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+SESSIONS = [str(uuid.uuid4()) for _ in range(2_000)]
+CHECK_INS = [new_id() for _ in range(500)]
+
+
 def stamp(ago=0.0):
     return time.time() - ago
 
@@ -49,12 +55,12 @@ def trace_metric(_):
 
 
 def session(_):
-    return item("session", {"sid": str(uuid.uuid4()), "did": str(random.randrange(5_000)), "init": True, "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    return item("session", {"sid": random.choice(SESSIONS), "did": str(random.randrange(5_000)), "init": True, "started": BEGAN,
                             "status": random.choice(["ok", "exited", "crashed"]), "attrs": {"release": "shop@2.1.0", "environment": "production"}})
 
 
 def check_in(_):
-    return item("check_in", {"check_in_id": new_id(), "monitor_slug": f"job-{random.randrange(20)}", "status": random.choice(["ok", "ok", "error"]), "duration": random.random(),
+    return item("check_in", {"check_in_id": random.choice(CHECK_INS), "monitor_slug": f"job-{random.randrange(20)}", "status": random.choice(["ok", "ok", "error"]), "duration": random.random(),
                              "monitor_config": {"schedule": {"type": "interval", "value": 1, "unit": "hour"}}})
 
 

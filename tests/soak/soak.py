@@ -22,9 +22,9 @@ UP, DOWN = (20, 90), (5, 30)  # seconds of the upstream that comes and goes
 MIX_PER_SECOND = 100
 SAMPLE_EVERY = 10
 BYTES_AN_EVENT = 3_400  # in the journal, about
-# Who has seen which issue is kept for 90 days. Each of these has seen each of them before a soak of an hour is half over, as on a
-# box that has run for months: what grows after that would grow for ever.
-ISSUES, USERS = 5_000, 200
+# Who has seen which issue is kept for 90 days. Each of these has seen each of them after some ten minutes, as on a box that has run
+# for months: what grows after that would grow for ever.
+ISSUES, USERS = 2_000, 100
 FIELDS = ["seconds", "private_mb", "descriptors", "threads", "journal_bytes", "tables_bytes", "digest_lag_s", "waiting_steady", "waiting_flapping", "list_ms"]
 
 
