@@ -1,94 +1,16 @@
 #include "api/digest/event_reader.h"
 
-#include "api/digest/context_names.h"
-#include "api/digest/fact_values.h"
 #include "api/digest/message_format.h"
 #include "api/digest/normalize_rules.h"
 #include "api/digest/part_names.h"
 
 #include <algorithm>
-#include <unordered_map>
 #include <utility>
 
 namespace picket::digest {
 namespace {
 
-constexpr std::size_t most_tags = 200;
 constexpr std::size_t most_fingerprint_parts = 50;
-constexpr Length longest_key{201, 0};  // one more than a key may have, so that a longer one shows
-constexpr Length longest_value{200, 0};
-
-void add_clean_tag(Event& event, std::string_view key, std::string_view value) {
-  if (key.empty() || value.empty() || event.tags.size() >= most_tags) return;
-  const bool there =
-      std::ranges::any_of(event.tags, [&](const Tag& tag) { return tag.key == key; });
-  if (!there) event.tags.push_back({key, value});
-}
-
-// As the SDK wrote them, cut to `longest_key` and `longest_value`.
-void add_tag(Event& event, std::string_view key, std::string_view value) {
-  if (!is_valid_tag_key(key)) {
-    key = event.text.keep(tag_key(key));
-    if (!is_valid_tag_key(key)) return;
-  }
-  value = clean_tag_value(value, event.text);
-  if (key == "environment" && event.environment.empty())
-    event.environment = clean_environment(event.text.keep(value, {64, 0}));
-  if (!is_internal_tag(key)) add_clean_tag(event, key, value);
-}
-
-// {"key": …, "value": …}
-void read_tag_object(JsonObject pair, Event& event) {
-  const auto key = member_of(pair, "key");
-  const auto value = member_of(pair, "value");
-  if (!key || !value) return;
-  add_tag(event, text_of(*key, event.text, longest_key), text_of(*value, event.text, longest_value));
-}
-
-// Of members of one name the last one counts.
-void read_tag_members(JsonObject object, Event& event) {
-  constexpr std::size_t few = 64;
-  const auto count = object.size();
-  std::unordered_map<std::string_view, std::size_t> last;
-  std::size_t index = 0;
-  if (count > few) {
-    for (const auto [key, value] : object) last[key] = index++;
-  }
-  const auto comes_again = [&](std::string_view name, std::size_t at) {
-    if (count > few) return last[name] != at;
-    std::size_t other = 0;
-    for (const auto [key, value] : object) {
-      if (other++ > at && key == name) return true;
-    }
-    return false;
-  };
-  index = 0;
-  for (const auto [key, value] : object) {
-    if (comes_again(key, index++)) continue;
-    add_tag(event, event.text.keep(key, longest_key), text_of(value, event.text, longest_value));
-  }
-}
-
-void read_tags(JsonElement json, Event& event) {
-  JsonObject object;
-  if (json.get(object) == simdjson::SUCCESS) {
-    read_tag_members(object, event);
-    return;
-  }
-  JsonArray array;
-  if (json.get(array) != simdjson::SUCCESS) return;
-  for (const auto entry : array) {
-    JsonArray pair;
-    if (entry.get(object) == simdjson::SUCCESS) read_tag_object(object, event);
-    if (entry.get(pair) != simdjson::SUCCESS) continue;
-    JsonElement key;
-    JsonElement value;
-    if (pair.at(0).get(key) != simdjson::SUCCESS || pair.at(1).get(value) != simdjson::SUCCESS)
-      continue;
-    add_tag(event, text_of(key, event.text, longest_key),
-            text_of(value, event.text, longest_value));
-  }
-}
 
 void read_fingerprint(JsonElement json, Event& event) {
   JsonArray array;
@@ -186,121 +108,6 @@ void read_request(JsonElement json, Event& event) {
       event.request_method = text_of(value, event.text, {32, 0});
     else if (key == "headers")
       read_headers(value, event);
-  }
-}
-
-// A name that the SDK did not give may be in "raw_description".
-NamedContext read_named(JsonObject json, NamedContext (*described)(std::string_view), Event& event) {
-  NamedContext context;
-  std::string_view raw;
-  for (const auto [key, value] : json) {
-    if (key == "name")
-      context.name = text_of(value, event.text, {200, 0});
-    else if (key == "version")
-      context.version = text_of(value, event.text, {100, 0});
-    else if (key == "raw_description" && value.get(raw) != simdjson::SUCCESS)
-      raw = {};
-  }
-  if (described == nullptr || raw.empty() || !context.name.empty()) return context;
-  const auto read = described(raw);
-  if (read.name.empty()) return context;
-  return {event.text.keep(read.name, {200, 0}), event.text.keep(read.version, {100, 0})};
-}
-
-void read_device(JsonObject json, Event& event) {
-  event.device_given = true;
-  DevicePower power;
-  const auto number = [](JsonElement value) -> std::optional<double> {
-    double read = 0;
-    return value.get(read) == simdjson::SUCCESS ? std::optional(read) : std::nullopt;
-  };
-  for (const auto [key, value] : json) {
-    if (key == "model")
-      event.device.model = text_of(value, event.text, {200, 0});
-    else if (key == "family")
-      event.device.family = text_of(value, event.text, {200, 0});
-    else if (key == "processor_frequency")
-      power.frequency = number(value);
-    else if (key == "processor_count")
-      power.cores = number(value);
-    else if (key == "memory_size")
-      power.memory = number(value);
-  }
-  event.device_class = device_class(event.device.family, power);
-}
-
-void read_trace(JsonObject json, Event& event) {
-  const auto said = member_of(json, "trace_id");
-  std::string_view text;
-  if (auto span = raw_id_member(json, "span_id"); span.size() == 8)
-    event.span_id = event.text.keep(span);
-  if (!said || said->get(text) != simdjson::SUCCESS) return;
-  if (const auto id = relay::parse_event_id(text))
-    event.trace_id = event.text.keep(relay::raw_bytes(*id));
-}
-
-void read_feedback(JsonObject context, Event& event) {
-  const auto text = [&](std::string_view name, std::size_t most) {
-    JsonElement value;
-    return context[name].get(value) == simdjson::SUCCESS ? text_of(value, event.text, {most, 0})
-                                                         : std::string_view();
-  };
-  event.feedback_message = text("message", 4096);
-  event.feedback_email = text("contact_email", 75);
-  event.feedback_name = text("name", 128);
-  event.feedback_source = text("source", 64);
-  const auto about = relay::parse_event_id(text("associated_event_id", 64));
-  if (about) event.feedback_event = event.text.keep(relay::raw_bytes(*about));
-}
-
-// {"values": [{"flag": …, "result": …}]}: what is evaluated more than once is what it was last.
-void read_flags(JsonObject context, Event& event) {
-  constexpr std::size_t most = 100;  // as many as SDKs keep
-  constexpr std::size_t most_read = 1'000;
-  JsonArray values;
-  if (context["values"].get(values) != simdjson::SUCCESS) return;
-  std::size_t read = 0;
-  for (const auto each : values) {
-    JsonObject object;
-    if (++read > most_read) return;
-    if (each.get(object) != simdjson::SUCCESS) continue;
-    const auto flag = member_of(object, "flag");
-    const auto result = member_of(object, "result");
-    if (!flag || !result || result->is_object() || result->is_array()) continue;
-    const auto name = text_of(*flag, event.text, {200, 0});
-    const auto value = text_of(*result, event.text, {200, 0});
-    if (name.empty() || value.empty()) continue;
-    const auto known = std::find_if(event.flags.begin(), event.flags.end(), [&](const Tag& one) { return one.key == name; });
-    if (known != event.flags.end()) {
-      known->value = value;
-    } else if (event.flags.size() < most) {
-      event.flags.push_back({name, value});
-    }
-  }
-}
-
-void read_contexts(JsonElement json, Event& event) {
-  const auto object = object_of(json);
-  if (!object) return;
-  for (const auto [key, value] : *object) {
-    const auto context = object_of(value);
-    if (!context) continue;
-    if (key == "browser")
-      event.browser = read_named(*context, nullptr, event);
-    else if (key == "os")
-      event.os = read_named(*context, &named_os, event);
-    else if (key == "client_os")
-      event.client_os = read_named(*context, &named_os, event);
-    else if (key == "runtime")
-      event.runtime = read_named(*context, &named_runtime, event);
-    else if (key == "device")
-      read_device(*context, event);
-    else if (key == "trace")
-      read_trace(*context, event);
-    else if (key == "feedback")
-      read_feedback(*context, event);
-    else if (key == "flags")
-      read_flags(*context, event);
   }
 }
 

@@ -1,14 +1,10 @@
 #include "api/digest/monitor_state.h"
 
-#include "api/digest/grouping.h"
-#include "api/digest/issue_decision.h"
-#include "api/digest/issue_state.h"
 #include "api/digest/item_reader.h"
+#include "api/digest/monitor_incident.h"
 #include "api/digest/monitor_schedule.h"
-#include "api/digest/occurrence.h"
 #include "buffer/keys.h"
 #include "buffer/rows.h"
-#include "relay/protocol/hex.h"
 #include "relay/protocol/md5.h"
 
 #include <algorithm>
@@ -101,7 +97,7 @@ class EnvironmentState {
       row_.set_status(static_cast<std::uint32_t>(MonitorHealth::error));
     }
     check_in.set_incident(row_.incidents());
-    if (!monitor_.muted() && !row_.muted()) tell(check_in, at);
+    if (!monitor_.muted() && !row_.muted()) tell_of_failure(batch_, monitor_, check_in, at);
   }
 
   void succeed(Time at) {
@@ -110,14 +106,11 @@ class EnvironmentState {
     const auto threshold = std::max<std::uint32_t>(1, monitor_.config().recovery_threshold());
     if (row_.incident_ms() != 0) {
       if (row_.successes() < threshold) return;
-      resolve(at);
+      resolve_incident(batch_, monitor_, name_, row_.incidents(), at);
       row_.set_incident_ms(0);
     }
     row_.set_status(static_cast<std::uint32_t>(MonitorHealth::ok));
   }
-
-  void tell(const schema::CheckInRow& check_in, Time at);
-  void resolve(Time at);
 
   buffer::Batch& batch_;
   const schema::Monitor& monitor_;
@@ -126,73 +119,6 @@ class EnvironmentState {
   bool there_ = false;
   schema::MonitorEnvironment row_;
 };
-
-std::string fingerprint_json(const schema::Monitor& monitor, std::string_view environment, std::uint64_t incident) {
-  std::string json = "[\"crons\",\"" + std::to_string(monitor.id()) + "\",";
-  append_json_text(json, environment);
-  return json + ",\"" + std::to_string(incident) + "\"]";
-}
-
-std::string_view failure_words(CheckInStatus status) {
-  switch (status) {
-    case CheckInStatus::missed: return "A missed check-in was detected";
-    case CheckInStatus::timeout: return "A timeout check-in was detected";
-    default: return "An error check-in was detected";
-  }
-}
-
-// An event about a check-in, as an SDK would send one.
-void EnvironmentState::tell(const schema::CheckInRow& check_in, Time at) {
-  const auto& name = monitor_.name().empty() ? monitor_.slug() : monitor_.name();
-  const auto words = failure_words(check_in_status(check_in));
-  const auto id = relay::md5_of(Key().raw("monitor occurrence").raw(check_in.id()).u64(check_in.number()));
-  std::string json = "{\"event_id\":\"" + render_hash(id) + "\",\"type\":\"generic\",\"level\":\"error\",\"platform\":\"other\",\"timestamp\":\"";
-  json += relay::render_timestamp(to_ms(at)) + "\",\"logentry\":{\"formatted\":";
-  append_json_text(json, "Cron failure: " + name);
-  json += "},\"culprit\":";
-  append_json_text(json, words);
-  json += ",\"environment\":";
-  append_json_text(json, name_);
-  if (!check_in.release().empty()) {
-    json += ",\"release\":";
-    append_json_text(json, check_in.release());
-  }
-  json += ",\"fingerprint\":" + fingerprint_json(monitor_, name_, row_.incidents());
-  json += ",\"tags\":{\"monitor.id\":\"" + std::to_string(monitor_.id()) + "\",\"monitor.slug\":";
-  append_json_text(json, monitor_.slug());
-  json += "},\"contexts\":{\"monitor\":{\"type\":\"monitor\",\"slug\":";
-  append_json_text(json, monitor_.slug());
-  json += ",\"id\":\"" + std::to_string(monitor_.id()) + "\",\"check_in_id\":\"" + relay::render_hex(check_in.id()) + "\",\"status\":";
-  append_json_text(json, wire_name(check_in_status(check_in)));
-  json += "}";
-  if (!check_in.trace_id().empty()) json += ",\"trace\":{\"trace_id\":\"" + relay::render_hex(check_in.trace_id()) + "\"}";
-  json += "}}";
-  write_occurrence(batch_, {.project = monitor_.project(),
-                            .at = at,
-                            .issue_type = "monitor_check_in_failure",
-                            .id = relay::event_id_from_raw(raw_bytes(id)).value_or(relay::EventId()),
-                            .payload = std::move(json)});
-}
-
-void EnvironmentState::resolve(Time at) {
-  const auto id = incident_issue(batch_, monitor_, name_, row_.incidents());
-  auto issue = id == 0 ? std::nullopt : find_row<schema::Issue>(batch_, Table::issues, Key().u64(id));
-  // People may have resolved or ignored it already.
-  if (!issue || status_of(*issue) != Status::unresolved) return;
-  stamp_automatic(batch_, *issue, buffer::IssuePart::status, to_ms(at));
-  issue->set_status(static_cast<std::uint32_t>(Status::resolved));
-  issue->set_substatus(static_cast<std::uint32_t>(Substatus::none));
-  issue->set_resolved_ms(to_ms(at));
-  issue->clear_status_details_json();
-  put_row(batch_, Table::issues, Key().u64(id), *issue);
-  schema::Activity activity;
-  activity.set_id(batch_.next_number("activity"));
-  activity.set_type("set_resolved");
-  activity.set_at_ms(to_ms(at));
-  activity.set_data_json("{}");
-  const auto key = Key().u64(id).descending(static_cast<std::uint64_t>(to_ms(at))).descending(activity.id());
-  put_row(batch_, Table::activities, key, activity);
-}
 
 std::size_t count_environments(const buffer::Reader& reader, std::uint64_t monitor) {
   const auto prefix = Key().u64(monitor);
@@ -476,18 +402,6 @@ void delete_monitor(buffer::Batch& batch, const schema::Monitor& monitor, std::s
   if (!environment.empty()) return;
   batch.remove(Table::monitors_by_slug, Key().u64(monitor.project()).text(monitor.slug()));
   batch.remove(Table::monitors, Key().u64(monitor.id()));
-}
-
-std::uint64_t incident_issue(const buffer::Reader& reader,
-                             const schema::Monitor& monitor,
-                             std::string_view environment,
-                             std::uint64_t incident) {
-  if (incident == 0) return 0;
-  const auto event = parse_event("{\"fingerprint\":" + fingerprint_json(monitor, environment, incident) + "}");
-  if (!event) return 0;
-  const auto hash = hashes_of(*event).front();
-  const auto id = reader.get(Table::issue_hashes, Key().u64(monitor.project()).raw(raw_bytes(hash)));
-  return id ? KeyReader(*id).u64() : 0;
 }
 
 }  // namespace picket::digest

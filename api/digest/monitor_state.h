@@ -47,10 +47,4 @@ void expect_anew(buffer::Batch& batch, const schema::Monitor& monitor, Time now)
 // With its environments and check-ins; of one environment only when it is named.
 void delete_monitor(buffer::Batch& batch, const schema::Monitor& monitor, std::string_view environment = {});
 
-// The issue of an incident; 0 when there is none.
-std::uint64_t incident_issue(const buffer::Reader& reader,
-                             const schema::Monitor& monitor,
-                             std::string_view environment,
-                             std::uint64_t incident);
-
 }  // namespace picket::digest

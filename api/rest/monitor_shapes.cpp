@@ -1,6 +1,7 @@
 #include "api/rest/monitor_shapes.h"
 
 #include "api/digest/item_reader.h"
+#include "api/digest/monitor_incident.h"
 #include "api/digest/monitor_schedule.h"
 #include "relay/protocol/hex.h"
 

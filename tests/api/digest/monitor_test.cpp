@@ -1,5 +1,6 @@
 // Check-ins: what they, and their absence, make of monitors and their issues.
 #include "api/digest/digest_fixture.h"
+#include "api/digest/monitor_incident.h"
 #include "api/digest/monitor_state.h"
 
 namespace picket::digest {
