@@ -9,8 +9,9 @@ namespace picket {
 // keeps as much as the largest it ever gave back, and memory that one thread keeps is of no use to another.
 void keep_little_free_memory();
 
-// Gives back what lies free between what is in use: after much work, before a long rest. Takes milliseconds, in which what
-// allocates from the arena that is gone through waits: not for threads that others may keep from running.
+// Gives back what lies free between what is in use, and at the end of the calling thread's own arena: after much work, before a
+// long rest. Takes milliseconds, in which what allocates from the arena that is gone through waits: not for threads that others
+// may keep from running.
 void give_back_free_memory();
 
 // What lies free between what is in use stays with the process, and under steady load becomes ever more: each batch is
