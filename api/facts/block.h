@@ -33,8 +33,14 @@
 
 namespace picket::facts {
 
-constexpr std::size_t block_rows = 4096;
+constexpr std::size_t block_rows = 4096;  // at most
 constexpr std::size_t block_columns = 512;
+
+// LMDB keeps a value in neighbouring pages, and where others come and go free ones lie scattered: values of tens of pages find
+// no place among them, and the file grows. A full block of errors, some 75 bytes each, would be one of 75.
+constexpr std::size_t block_rows_of(Dataset dataset) {
+  return dataset == Dataset::errors ? 1024 : block_rows;
+}
 
 // The name of the column whose value is known only when the block is written: its cells hold the
 // index of the event, and `issues` says the value.

@@ -34,6 +34,7 @@ struct Part {
 
 // Cuts rows of one run into blocks that keep both limits.
 std::vector<Part> cut(const FactRows& rows, const std::vector<std::uint32_t>& chosen) {
+  const auto most = chosen.empty() ? block_rows : block_rows_of(rows.row(chosen.front()).dataset);
   std::vector<Part> parts(1);
   std::vector<std::uint32_t> last_part(rows.columns().size(), 0);  // that has the column; from 1
   for (const auto index : chosen) {
@@ -41,7 +42,7 @@ std::vector<Part> cut(const FactRows& rows, const std::vector<std::uint32_t>& ch
     const std::span cells(rows.cells(row), row.cells);
     const auto is_new = [&](const FactRows::Cell& cell) { return last_part[cell.column] != parts.size(); };
     const auto added = static_cast<std::size_t>(std::ranges::count_if(cells, is_new));
-    if (parts.back().rows.size() == block_rows || parts.back().columns.size() + added > block_columns)
+    if (parts.back().rows.size() == most || parts.back().columns.size() + added > block_columns)
       parts.emplace_back();
     auto& part = parts.back();
     for (const auto& cell : cells) {
@@ -63,13 +64,14 @@ std::size_t size_class(std::size_t rows) {
   return (static_cast<std::size_t>(std::bit_width(rows)) - 1) / 2;
 }
 
-// The newest blocks of a run that become one with the `count` rows to come, newest first; `number` is
+// The newest blocks of a run that become one, of at most `most` rows, with the `count` rows to come, newest first; `number` is
 // that of the newest block there is, 0 for none. Four of a size class become one of the next, or as many as there
 // is room for in a block: a row is written again but a few times on its way into a full block, and few blocks wait for others.
 std::vector<Stored> blocks_to_merge(const buffer::Reader& reader,
                                     std::string_view prefix,
                                     std::unordered_set<std::string> columns,
                                     std::size_t count,
+                                    std::size_t most,
                                     std::uint64_t& number) {
   constexpr std::size_t others = 3;
   std::vector<Stored> found;
@@ -83,13 +85,13 @@ std::vector<Stored> blocks_to_merge(const buffer::Reader& reader,
     const auto own = KeyReader(cursor.key().substr(prefix.size())).u64();
     if (number == 0) number = own;
     auto block = BlockView::parse(cursor.value());
-    if (!block || size_class(block->rows()) > size_class(rows) || rows + waiting + block->rows() > block_rows) break;
+    if (!block || size_class(block->rows()) > size_class(rows) || rows + waiting + block->rows() > most) break;
     for (const auto& column : block->columns())
       columns.insert(column_key(column.type, column.name));
     if (columns.size() > block_columns) break;
     waiting += block->rows();
     found.push_back({own, *std::move(block)});
-    const bool full = rows + waiting + std::max(count, found.back().block.rows()) > block_rows;
+    const bool full = rows + waiting + std::max(count, found.back().block.rows()) > most;
     if (found.size() - merged < others && !full) continue;
     merged = found.size();
     rows += std::exchange(waiting, 0);
@@ -141,7 +143,7 @@ void append_block(buffer::Batch& batch, const FactRows& rows, const Part& part, 
   for (const auto index : part.columns)
     columns.insert(column_key(rows.columns()[index].type, rows.columns()[index].name));
   std::uint64_t number = 0;
-  const auto older = blocks_to_merge(batch, prefix, std::move(columns), part.rows.size(), number);
+  const auto older = blocks_to_merge(batch, prefix, std::move(columns), part.rows.size(), block_rows_of(first.dataset), number);
   auto merged = older.empty() ? std::nullopt : rows_of(older, first.dataset, first.project);
   if (!merged) return batch.put(Table::facts, Key(prefix).u64(number + 1), encode_block(rows, part.rows, issues));
   copy_rows(rows, part.rows, issues, *merged);

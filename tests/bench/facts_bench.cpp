@@ -96,6 +96,64 @@ void append_spans(benchmark::State& state) {
 }
 BENCHMARK(append_spans)->Arg(10)->Arg(1000)->Arg(10'000)->Unit(benchmark::kMillisecond);
 
+// Errors of a busy box, some 75 bytes a fact.
+facts::FactRows make_errors(facts::Dataset dataset, std::size_t count, std::uint64_t first) {
+  std::mt19937_64 random(first);
+  facts::FactRows rows;
+  for (std::size_t i = 0; i < count; ++i) {
+    rows.begin(dataset, project, {first + i, 0, 0}, start_ns + static_cast<std::int64_t>(first + i) * 625'000);
+    rows.id("id", random_bytes(random, 16));
+    rows.id("trace", random_bytes(random, 16));
+    rows.id("span", random_bytes(random, 8));
+    rows.integer("issue.id", static_cast<std::int64_t>(random() % 2000));
+    rows.text("message", "cannot open file " + std::to_string(random()));
+    rows.text("transaction", "GET /page/" + std::to_string(random() % 30));
+    rows.text("user", "id:" + std::to_string(random() % 100));
+  }
+  return rows;
+}
+
+// How large a file becomes in which facts come and go beside rows that change: batches of 200 to 1,600 errors, of which the last
+// 600,000 are kept, and of 26,000 rows a third as many as there are errors. In blocks as errors have them, and as others do.
+void come_and_go(benchmark::State& state, facts::Dataset dataset) {
+  constexpr std::uint64_t kept = 600'000;
+  const auto batches = static_cast<std::uint64_t>(state.range(0));
+  for (auto _ : state) {
+    const testing::TempDir dir;
+    const auto tables = open_tables(dir);
+    std::mt19937_64 random(1);
+    std::uint64_t first = 1;
+    for (std::uint64_t i = 0; i < batches; ++i) {
+      const auto count = 200 + random() % 1401;
+      const auto rows = make_errors(dataset, count, first);
+      const auto written = tables->write([&](buffer::Batch& batch) {
+        facts::append_facts(batch, rows, {});
+        for (std::uint64_t changed = 0; changed < count / 3; ++changed)
+          batch.put(buffer::Table::issue_tags, buffer::Key().u64(random() % 26'000), std::string(300 + random() % 600, 'x'));
+      });
+      const auto trimmed = tables->write([&](buffer::Batch& batch) {
+        if (first > kept) facts::trim_facts(batch, first - kept, 100);
+        batch.put(buffer::Table::meta, "floor", std::to_string(first));
+      });
+      if (!written || !trimmed) std::abort();
+      first += count;
+    }
+    std::size_t bytes = 0;
+    const auto snapshot = tables->snapshot();
+    std::size_t blocks = 0;
+    auto cursor = snapshot.cursor(buffer::Table::facts);
+    for (bool there = cursor.first(); there; there = cursor.next()) {
+      ++blocks;
+      bytes += cursor.value().size();
+    }
+    state.counters["blocks"] = static_cast<double>(blocks);
+    state.counters["facts_mib"] = static_cast<double>(bytes) / (1 << 20);
+    state.counters["file_mib"] = static_cast<double>(std::filesystem::file_size(dir / "tables.mdb")) / (1 << 20);
+  }
+}
+BENCHMARK_CAPTURE(come_and_go, errors, facts::Dataset::errors)->Arg(1'000)->Arg(5'000)->Iterations(1)->Unit(benchmark::kMillisecond);
+BENCHMARK_CAPTURE(come_and_go, logs, facts::Dataset::logs)->Arg(1'000)->Arg(5'000)->Iterations(1)->Unit(benchmark::kMillisecond);
+
 class Filled {
  public:
   Filled() : tables(open_tables(dir)) {

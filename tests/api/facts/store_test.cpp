@@ -113,6 +113,21 @@ TEST_F(FactStore, StartsABlockWhenOneIsFullOrHasTooManyColumns) {
   EXPECT_EQ(scan(Dataset::logs, 7).size(), 5000U);
   EXPECT_EQ(sizes_, (std::vector<std::size_t>{904, 4096}));
   rows.clear();
+  for (unsigned i = 0; i < 5000; ++i) {
+    rows.begin(Dataset::errors, 7, {i, 0, 0}, 0);
+    rows.integer("n", i);
+  }
+  append(rows);
+  EXPECT_EQ(scan(Dataset::errors, 7).size(), 5000U);
+  EXPECT_EQ(sizes_, (std::vector<std::size_t>{904, 1024, 1024, 1024, 1024})) << "errors are large";
+  for (std::uint64_t next = 5000; next < 6000; next += 100) {
+    rows.clear();
+    for (std::uint64_t i = next; i < next + 100; ++i) rows.begin(Dataset::errors, 7, {i, 0, 0}, 0);
+    append(rows);
+  }
+  EXPECT_EQ(scan(Dataset::errors, 7).size(), 6000U);
+  EXPECT_LE(std::ranges::max(sizes_), 1024U);
+  rows.clear();
   for (unsigned i = 0; i < 60; ++i) {
     rows.begin(Dataset::spans, 7, {i, 0, 0}, 0);
     for (int k = 0; k < 100; ++k) rows.integer(std::to_string(i) + "." + std::to_string(k), k);
