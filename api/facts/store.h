@@ -1,8 +1,8 @@
 // Facts in the tables: Table::facts, key dataset u8 ‖ project u64 ‖ block number u64, value a block.
 //
-// Appending writes what a batch brought as blocks of its own and merges them with the last ones that
-// are no larger, as binary counters do: a fact is rewritten at most twelve times before its block is
-// full, however small the batches are, and there are never more than some twelve small blocks.
+// Appending writes what a batch brought as a block of its own, and together with the last ones where that makes four of a size
+// (by powers of four), as counters of base four do: a fact is rewritten a few times on its way into a full block, however small the
+// batches are, and never more than three blocks of a size wait for a fourth.
 //
 // THREADS  append_facts() and trim_facts() within a batch; reading from any snapshot.
 #pragma once
