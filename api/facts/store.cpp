@@ -32,9 +32,8 @@ struct Part {
   std::vector<std::uint32_t> columns;
 };
 
-// Cuts rows of one run into blocks that keep both limits.
-std::vector<Part> cut(const FactRows& rows, const std::vector<std::uint32_t>& chosen) {
-  const auto most = chosen.empty() ? block_rows : block_rows_of(rows.row(chosen.front()).dataset);
+// Cuts rows of one run into blocks of at most `most` rows and block_columns columns.
+std::vector<Part> cut(const FactRows& rows, const std::vector<std::uint32_t>& chosen, std::size_t most) {
   std::vector<Part> parts(1);
   std::vector<std::uint32_t> last_part(rows.columns().size(), 0);  // that has the column; from 1
   for (const auto index : chosen) {
@@ -170,7 +169,7 @@ std::size_t append_facts(buffer::Batch& batch, const FactRows& rows, const Selec
   std::size_t written = 0;
   for (const auto& [run, chosen] : runs) {
     if (selection.known_project && !selection.known_project(run.second)) continue;
-    for (const auto& part : cut(rows, chosen)) {
+    for (const auto& part : cut(rows, chosen, block_rows_of(run.first))) {
       append_block(batch, rows, part, selection.issues);
       written += part.rows.size();
     }

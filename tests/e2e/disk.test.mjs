@@ -176,6 +176,7 @@ test("where the oldest is dropped it goes by class: of a backlog the bodies of t
   assert.ok(gone.length > 10 && gone.length < transactions.length, `${gone.length} of ${transactions.length} transactions were dropped`);
   assert.deepEqual(gone, transactions.slice(0, gone.length), "not the oldest");
   const unsent = transactions.filter((id) => !mirrored.has(id));
+  assert.ok(unsent.length > 10, `${unsent.length} transactions were not forwarded`);
   assert.deepEqual(unsent.filter((id) => !gone.includes(id)), [], "what is there was not forwarded");
   // What a destination has read ahead, half a megabyte and what remained of the last one, goes though it is no longer here.
   assert.ok(gone.length - unsent.length <= Math.ceil((512 << 10) / 40_000), `${gone.length - unsent.length} of those that were dropped were forwarded`);
