@@ -158,8 +158,8 @@ std::optional<Time> Destination::waits_until(const Label& label) const {
 }
 
 bool Destination::ship_again(CURLM* multi, Shipment shipment) {
-  if (shipment.opened) {
-    if (expire(shipment)) return true;
+  // What has expired is read once more, for whom to tell.
+  if (shipment.opened && expiry_of(shipment) == Link::Expiry::none) {
     if (const auto until = waits_until(shipment.label)) {
       put_off(std::move(shipment), *until);
       return true;
@@ -295,13 +295,8 @@ void Destination::ship_opened(CURLM* multi, const buffer::StoredRecord& record, 
   shipment.label = parcel->label;
   shipment.opened = true;
   if (shipment.label.nothing_goes()) return leave_out(shipment);
-  if (record.dropped()) {
-    Settled settled;
-    settled.fate = Fate::expired;
-    settled.label = shipment.label;
-    return settle(shipment, std::move(settled));
-  }
-  if (expire(shipment)) return;
+  if (record.dropped()) return settle_expired(shipment, parcel->key);
+  if (expire(shipment, parcel->key)) return;
   if (const auto until = waits_until(shipment.label)) return put_off(std::move(shipment), *until);
   if (!note_way(*parcel, instance_)) {
     return refuse(shipment, 0, "it has been sent from here before: the destinations lead in a circle");

@@ -226,7 +226,9 @@ class Destination {
   std::uint64_t unsent_bytes() const;
   bool admit(Shipment& shipment, const Request& request);
   void release(Transfer& transfer, const UnderWay& under_way);
-  bool expire(const Shipment& shipment);
+  Link::Expiry expiry_of(const Shipment& shipment) const;
+  bool expire(const Shipment& shipment, std::string_view key);
+  void settle_expired(const Shipment& shipment, std::string_view key);
   void estimate();
 
   // What came of it: destination_answers.cpp; of resends and reports: destination_extras.cpp.

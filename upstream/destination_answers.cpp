@@ -71,7 +71,7 @@ void Destination::count(const Settled& settled) {
   const bool expired = settled.fate == Fate::expired && settled.records == 1;
   // Of what is in quarantine more may go yet, or less.
   const bool is_final = settled.fate == Fate::forwarded || settled.label.nothing_goes() || expired;
-  if (is_final) unsent_.add(settled.label, clock_.now());
+  if (is_final) unsent_.add(settled, clock_.now());
   const bool never_sent = settled.label.nothing_goes() || settled.fate == Fate::quarantined || expired;
   if (never_sent && settled.records == 1) ledger_.marks().set(buffer::Mark::not_sent, sequence);
   if (forward_only_ && (expired || !settled.label.left_out.empty())) unwanted_.note(sequence, sequence);

@@ -92,17 +92,27 @@ void Destination::release(Transfer& transfer, const UnderWay& under_way) {
   std::erase(stopped_, &transfer);
 }
 
-// Whether the shipment is too old to be sent: then it is settled. A resend is somebody's wish.
-bool Destination::expire(const Shipment& shipment) {
-  if (shipment.resend) return false;
-  const auto expiry = link_.expiry(shipment.label.send_class, clock_.now() - shipment.label.received);
+// A resend is somebody's wish.
+Link::Expiry Destination::expiry_of(const Shipment& shipment) const {
+  if (shipment.resend) return Link::Expiry::none;
+  return link_.expiry(shipment.label.send_class, clock_.now() - shipment.label.received);
+}
+
+// Whether the shipment is too old to be sent: then it is settled.
+bool Destination::expire(const Shipment& shipment, std::string_view key) {
+  const auto expiry = expiry_of(shipment);
   if (expiry == Link::Expiry::none) return false;
   ++(expiry == Link::Expiry::outlived ? said_.link.outlived : said_.link.too_old);
+  settle_expired(shipment, key);
+  return true;
+}
+
+void Destination::settle_expired(const Shipment& shipment, std::string_view key) {
   Settled settled;
   settled.fate = Fate::expired;
   settled.label = shipment.label;
+  settled.label.key = key;
   settle(shipment, std::move(settled));
-  return true;
 }
 
 // When the backlog will be gone; about once a second.

@@ -48,7 +48,7 @@ struct Label {
   Target target;
   std::vector<ItemCount> counts;  // of what goes, one per category
   std::vector<LeftOut> left_out;  // of what does not, one per fate and category
-  std::string key;                // the record's, 16 raw bytes; only where something is left out
+  std::string key;                // the record's, 16 raw bytes; only where something is left out or has expired
 
   bool nothing_goes() const { return counts.empty() && !left_out.empty(); }
   // An upstream limit on any of these makes the parcel wait: of an event only the event's own, of

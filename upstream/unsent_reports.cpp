@@ -1,7 +1,6 @@
 #include "upstream/unsent_reports.h"
 
 #include "relay/protocol/envelope.h"
-#include "upstream/window.h"
 
 #include <algorithm>
 #include <utility>
@@ -13,8 +12,12 @@ using relay::DataCategory;
 
 // Words of the client report; "" for a fate that is none of theirs.
 std::string_view reason_of(std::uint8_t fate) {
-  if (fate == static_cast<std::uint8_t>(Fate::not_sampled)) return "sample_rate";
-  return fate == static_cast<std::uint8_t>(Fate::not_routed) ? "not_routed" : "";
+  switch (static_cast<Fate>(fate)) {
+    case Fate::not_sampled: return "sample_rate";
+    case Fate::not_routed: return "not_routed";
+    case Fate::expired: return "expired";
+    default: return "";
+  }
 }
 
 // Sentry has no word for ours.
@@ -34,9 +37,13 @@ void UnsentReports::add(const Place& place, const Kind& kind, std::uint64_t quan
   if (!known) ++sums_;
 }
 
-void UnsentReports::add(const Label& label, Time now) {
+void UnsentReports::add(const Settled& settled, Time now) {
   if (every_.count() == 0) return;
-  for (const auto& [fate, category, quantity] : label.left_out) add({label.project, label.key}, {fate, category}, quantity, now);
+  const Label& label = settled.label;
+  const Place place{label.project, label.key};
+  for (const auto& [fate, category, quantity] : label.left_out) add(place, {fate, category}, quantity, now);
+  if (settled.fate != Fate::expired) return;
+  for (const auto& [category, quantity] : label.counts) add(place, {static_cast<std::uint8_t>(settled.fate), category}, quantity, now);
 }
 
 std::optional<UnsentReports::Report> UnsentReports::start(Time now) {

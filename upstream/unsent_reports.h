@@ -1,4 +1,4 @@
-// Client reports to an upstream about what it was deliberately not sent: by routing or sampling.
+// Client reports to an upstream about what it was deliberately not sent: by routing, sampling or age.
 //
 //   {"timestamp": …, "discarded_events": [{"reason": "sample_rate", "category": "transaction", "quantity": 9}]}
 //
@@ -12,7 +12,7 @@
 
 #include "buffer/clock.h"
 #include "buffer/schema/rows.pb.h"
-#include "upstream/parcel.h"
+#include "upstream/window.h"
 
 #include <cstdint>
 #include <map>
@@ -29,8 +29,8 @@ class UnsentReports {
   // `every`: how long sums are gathered; 0: nothing is told.
   explicit UnsentReports(Duration every) : every_(every) {}
 
-  // What was left out of a record that is settled.
-  void add(const Label& label, Time now);
+  // What was left out of a record that is settled; all of one that expired.
+  void add(const Settled& settled, Time now);
 
   struct Report {
     relay::ProjectId project = 0;  // the local one

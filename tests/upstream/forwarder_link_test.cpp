@@ -5,6 +5,7 @@
 #include <fstream>
 #include <functional>
 #include <numeric>
+#include <regex>
 #include <set>
 
 namespace picket::upstream {
@@ -221,7 +222,7 @@ TEST_F(LinkTest, DoesNotSendWhatHasOutlivedItsTimeAndCountsIt) {
 TEST_F(LinkTest, DoesNotSendWhatTheUpstreamWouldRefuseForItsAge) {
   for (const char* const type : {"transaction", "event", "session", "check_in"}) post({.types = {type}, .described = true});
   clock.advance(24h * 6);
-  auto config = with([](LinkConfig& link) { link.age_limits = "sentry"; });
+  const auto config = with([](LinkConfig& link) { link.age_limits = "sentry"; });
   start({config});
   ASSERT_TRUE(all_written());
   EXPECT_EQ(upstream.accepted(), 2U);
@@ -234,6 +235,36 @@ TEST_F(LinkTest, DoesNotSendWhatTheUpstreamWouldRefuseForItsAge) {
   EXPECT_EQ(upstream.accepted(), 2U);
   EXPECT_EQ(row().link().too_old(), 3U);
   EXPECT_EQ(row().expired(), 3U);
+}
+
+// One when it is read, one while it waits to go again.
+TEST_F(LinkTest, TellsTheUpstreamWhatExpired) {
+  const auto is_report = [](const Received& received) { return received.envelope.find("client_report") != std::string::npos; };
+  upstream.answer([&](const Received& received) { return Reply{.status = is_report(received) ? 200U : 503U}; });
+  post({.types = {"transaction", "attachment"}, .described = true});
+  clock.advance(2h);
+  post({.types = {"transaction"}, .described = true});
+  auto config = with([](LinkConfig& link) { link.time_to_live = {{"transactions", "1h"}}; });
+  config.report_unsent = 1min;
+  start({config});
+  ASSERT_TRUE(upstream.wait_for_requests(1));
+  clock.advance(2h);
+  ASSERT_TRUE(all_written());
+  EXPECT_EQ(row().expired(), 2U);
+  ASSERT_TRUE(soon([&] {
+    clock.advance(1min);
+    return row().unsent_size() == 0;
+  }));
+  std::uint64_t transactions = 0, attachments = 0;
+  const std::regex told(R"re(\{"reason":"expired","category":"(\w+)","quantity":(\d+)\})re");
+  for (const auto& received : upstream.received()) {
+    if (!is_report(received)) continue;
+    for (std::sregex_iterator it(received.envelope.begin(), received.envelope.end(), told), end; it != end; ++it) {
+      ((*it)[1] == "transaction" ? transactions : attachments) += std::stoull((*it)[2]);
+    }
+  }
+  EXPECT_EQ(transactions, 2U);
+  EXPECT_GT(attachments, 0U);
 }
 
 TEST_F(LinkTest, ReportsOfWhatWasLeftOutWaitForTheLinkAndCountOnIt) {

@@ -106,12 +106,13 @@ TEST(Sampling, GoesByTheEventWhereThereIsNoTrace) {
 
 class UnsentReportsTest : public ::testing::Test {
  protected:
-  Label left_out(std::uint64_t quantity, DataCategory category = DataCategory::transaction, relay::ProjectId project = 1) {
-    Label label;
-    label.project = project;
-    label.key = std::string(16, '\x12');
-    label.left_out = {{static_cast<std::uint8_t>(Fate::not_sampled), category, quantity}};
-    return label;
+  Settled left_out(std::uint64_t quantity, DataCategory category = DataCategory::transaction, relay::ProjectId project = 1) {
+    Settled settled;
+    settled.fate = Fate::forwarded;
+    settled.label.project = project;
+    settled.label.key = std::string(16, '\x12');
+    settled.label.left_out = {{static_cast<std::uint8_t>(Fate::not_sampled), category, quantity}};
+    return settled;
   }
   Time now{1'700'000'000'000ms};
   UnsentReports reports{1min};
@@ -139,6 +140,21 @@ TEST_F(UnsentReportsTest, GathersForAWhileAndTellsEachProjectOnce) {
   EXPECT_FALSE(reports.start(now));
   now += 1min;
   EXPECT_NE(reports.start(now)->envelope.find("\"quantity\":5"), std::string::npos);
+}
+
+TEST_F(UnsentReportsTest, TellsOfWhatExpiredButNotOfWhatWasSent) {
+  auto settled = left_out(2);
+  settled.label.counts = {{DataCategory::error, 1}, {DataCategory::attachment, 300}};
+  reports.add(settled, now);
+  settled.fate = Fate::expired;
+  reports.add(settled, now);
+  now += 1min;
+  const auto report = reports.start(now);
+  ASSERT_TRUE(report);
+  for (const char* const entry : {R"({"reason":"expired","category":"error","quantity":1})", R"({"reason":"expired","category":"attachment","quantity":300})",
+                                  R"({"reason":"sample_rate","category":"transaction","quantity":4})"}) {
+    EXPECT_NE(report->envelope.find(entry), std::string::npos) << report->envelope;
+  }
 }
 
 TEST_F(UnsentReportsTest, TellsAgainWhatWasNotTakenAndRemembersItInTheRow) {
