@@ -22,6 +22,7 @@ class CountingUpstream {
       request.on("data", (part) => parts.push(part));
       request.on("end", () => {
         if (this.down) return response.writeHead(503).end("{}");
+        if (this.limits) response.setHeader("X-Sentry-Rate-Limits", this.limits);
         const id = this.decode ? JSON.parse(this.decode(Buffer.concat(parts)).toString("latin1").split("\n", 1)[0]).event_id : "";
         this.ids.push(id);
         response.writeHead(200, { "Content-Type": "application/json" }).end("{}");
@@ -187,6 +188,30 @@ test("a metered link, by file and by signal, carries only its classes", async ()
   await until(() => edge.status().digest.waiting === 0);
   await assertConserved(assert, edge);
   await edge.end();
+  await upstream.end();
+});
+
+test("what the upstream limits is told to SDKs where that is asked for, and kept all the same", async () => {
+  const upstream = await new CountingUpstream().start();
+  upstream.limits = "600:transaction;profile:organization";
+  for (const asked of [true, false]) {
+    const edge = await new Picket({ config: config(upstream, `pass_limits = ${asked}`) }).start();
+    const told = async (body) => {
+      const answer = await post(edge, body);
+      assert.equal(answer.status, 200);
+      return answer.headers.get("x-sentry-rate-limits");
+    };
+    const id = eventId();
+    assert.equal(await told(envelope(id, [[{ type: "event" }, errorEvent(id)]])), null, "nothing is known of it yet");
+    await until(() => destination(edge).waiting === 0);
+    if (asked) await until(async () => /^\d+:transaction;profile:organization/.test(await told(transaction(eventId())) ?? ""), { what: "the limit in an answer", every: 100 });
+    else for (let i = 0; i < 10; ++i, await sleep(100)) assert.equal(await told(transaction(eventId())), null);
+    await until(() => edge.status().digest.waiting === 0);
+    const { stored, deferred } = { stored: edge.status().journal.next - 1, deferred: destination(edge).waiting };
+    assert.ok(deferred >= 1 && deferred === stored - 1, `${deferred} of ${stored} wait for the limit`);
+    await assertConserved(assert, edge);
+    await edge.end();
+  }
   await upstream.end();
 });
 

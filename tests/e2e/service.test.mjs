@@ -4,7 +4,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { createServer } from "node:net";
 import { rmSync } from "node:fs";
 import { test } from "node:test";
-import { binary, picket as verb, tempFolder, until } from "./lib.mjs";
+import { Picket, binary, picket as verb, tempFolder, until } from "./lib.mjs";
 
 test("READY, WATCHDOG while commits make progress, STOPPING", () => {
   const storage = tempFolder();
@@ -28,6 +28,18 @@ print(child.wait(20), *told)
   assert.equal(run.status, 0, run.stderr);
   assert.match(run.stdout, /^0 READY=1 WATCHDOG=1 WATCHDOG=1 WATCHDOG=1 (WATCHDOG=1 )*STOPPING=1$/m);
   rmSync(storage, { recursive: true });
+});
+
+test("journald is told how grave each line is", async () => {
+  const box = await new Picket({ env: { JOURNAL_STREAM: "8:12345", PICKET_UPSTREAM_0_URL: `http://${"ab".repeat(16)}@127.0.0.1:1/7` } }).start();
+  await fetch(`${box.url}/api/${box.project_id}/store/?sentry_key=${box.public_key}`, { method: "POST", body: '{"message":"hello"}' });
+  await until(() => /^<4>/m.test(box.log), { what: "a warning of an upstream that is away" });
+  await box.stop();
+  const lines = box.log.trimEnd().split("\n");
+  for (const line of lines) assert.match(line, /^<[3467]>/);
+  for (const line of lines) assert.equal(/^<4>/.test(line), /warning/.test(line), line);
+  assert.match(box.log, /^<6>.*listening on/m);
+  await box.end();
 });
 
 test("a socket that systemd holds is served", async () => {

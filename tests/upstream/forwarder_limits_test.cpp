@@ -1,6 +1,8 @@
 #include "upstream/deferred.h"
 #include "forwarder_fixture.h"
 
+#include <atomic>
+
 namespace picket::upstream {
 namespace {
 
@@ -49,6 +51,29 @@ TEST_F(ForwarderTest, HonoursLimitsOnA200) {
   clock.advance(31s);
   EXPECT_TRUE(upstream.wait_for_accepted(3));
 }
+
+class ForwarderLimitsOn : public ForwarderTest, public ::testing::WithParamInterface<unsigned> {};
+
+// Taken, refused, to be tried again, or from a server that fails: what it says of limits counts.
+TEST_P(ForwarderLimitsOn, AnyAnswerIsHonoured) {
+  std::atomic<bool> first{true};
+  upstream.answer([&](const Received&) {
+    if (!first.exchange(false)) return Reply{};
+    return Reply{.status = GetParam(), .headers = {{"X-Sentry-Rate-Limits", "600:transaction:organization"}}};
+  });
+  post();
+  start();
+  ASSERT_TRUE(soon([&] { return row().limits_size() == 1 && row().forwarded() + row().quarantined() == 1; }));
+  post({.types = {"transaction"}});
+  ASSERT_TRUE(soon([&] { return row().deferred_size() == 1; }));
+  const auto requests = upstream.requests();
+  for (const auto& received : upstream.received()) EXPECT_EQ(received.envelope.find("\"type\":\"transaction\""), std::string::npos);
+  clock.advance(601s);
+  ASSERT_TRUE(all_written());
+  EXPECT_EQ(upstream.requests(), requests + 1);
+}
+
+INSTANTIATE_TEST_SUITE_P(Statuses, ForwarderLimitsOn, ::testing::Values(200U, 400U, 413U, 429U, 500U, 503U));
 
 TEST_F(ForwarderTest, KeepsAPersistedLimitOverARestart) {
   upstream.answer(limiting("transaction", "600:transaction:key"));
