@@ -196,7 +196,7 @@ std::uint64_t Batch::next_number(std::string_view sequence) {
 }
 
 Result<std::unique_ptr<Tables>> Tables::open(const TablesOptions& options) {
-  auto opened = open_file(options);
+  auto opened = open_synced(options);
   if (!opened) return opened.error();
   std::unique_ptr<Tables> tables(new Tables(options, *std::move(opened)));
   if (!options.read_only) tables->keep_reserve(*tables->opened_);
@@ -214,17 +214,21 @@ Result<std::shared_ptr<OpenTables>> Tables::open_file(const TablesOptions& optio
                         .read_only = options.read_only,
                         .random_access = true});
   if (!env) return env.error();
-  if (!options.read_only) {
-    // What is read from here on must not be gone after a power cut.
-    const auto file = Descriptor::open(options.path, O_RDWR);
-    if (!file) return file.error();
-    if (auto synced = file->sync(); !synced) return synced.error();
-  }
   const auto handles = env->open_tables(names);
   if (!handles) return handles.error();
   auto opened = std::make_shared<OpenTables>(OpenTables{*std::move(env), {}});
   std::copy(handles->begin(), handles->end(), opened->handles.begin());
   opened->env.check_readers();
+  return opened;
+}
+
+// What is read from here on must not be gone after a power cut.
+Result<std::shared_ptr<OpenTables>> Tables::open_synced(const TablesOptions& options) {
+  auto opened = open_file(options);
+  if (!opened || options.read_only) return opened;
+  const auto file = Descriptor::open(options.path, O_RDWR);
+  if (!file) return file.error();
+  if (auto synced = file->sync(); !synced) return synced.error();
   return opened;
 }
 
@@ -242,13 +246,35 @@ void Tables::note_failed_commit(const OpenTables& opened, std::uint64_t number) 
   to_take_back_ = *std::move(newest);
 }
 
+// REQUIRES: opened_mutex_ is held, and nobody else uses what is open. While it is closed nobody can do anything; when it
+// cannot be opened for seconds, the process ends as it does for a broken read.
+void Tables::close_and_open(const std::function<Result<std::shared_ptr<OpenTables>>()>& open) const {
+  constexpr int most_tries = 50;
+  opened_.reset();
+  Result<std::shared_ptr<OpenTables>> again = Error{Fault::unavailable, {}};
+  for (int tries = 0; !again && tries < most_tries; ++tries) {
+    if (tries > 0) std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    again = open();
+  }
+  if (!again) {
+    log(Level::error, "buffer", "the tables cannot be opened again", {{"reason", again.error().detail}});
+    std::abort();
+  }
+  opened_ = *std::move(again);
+}
+
+bool Tables::give_back_memory() {
+  const std::lock_guard lock(opened_mutex_);
+  if (opened_.use_count() != 1 || opened_->env.broken()) return false;
+  close_and_open([this] { return open_file(options_); });  // all that is committed is synced
+  return true;
+}
+
 // False when others still use what is broken: a later call may succeed. They are waited for without the mutex, for
-// they may want it to come to an end. While it is closed nobody can do anything; when it cannot be opened for
-// seconds, the process ends as it does for a broken read.
+// they may want it to come to an end.
 bool Tables::open_again(std::shared_ptr<OpenTables> broken) const {
   using std::chrono::milliseconds;
   constexpr int most_waits = 50;
-  constexpr int most_tries = 50;
   const std::weak_ptr<OpenTables> was = broken;
   broken.reset();
   std::unique_lock lock(opened_mutex_);
@@ -260,19 +286,11 @@ bool Tables::open_again(std::shared_ptr<OpenTables> broken) const {
     std::this_thread::sleep_for(milliseconds(10));
     lock.lock();
   }
-  opened_.reset();
-  Result<std::shared_ptr<OpenTables>> again = Error{Fault::unavailable, {}};
-  for (int tries = 0; !again && tries < most_tries; ++tries) {
-    if (tries > 0) std::this_thread::sleep_for(milliseconds(100));
+  close_and_open([this] {
     const auto taken = to_take_back_ ? take_back(options_.path, *to_take_back_) : Result<void>();
-    again = taken ? open_file(options_) : Result<std::shared_ptr<OpenTables>>(taken.error());
-  }
-  if (!again) {
-    log(Level::error, "buffer", "the tables cannot be opened again", {{"reason", again.error().detail}});
-    std::abort();
-  }
+    return taken ? open_synced(options_) : Result<std::shared_ptr<OpenTables>>(taken.error());
+  });
   to_take_back_.reset();
-  opened_ = *std::move(again);
   log(Level::warning, "buffer", "the tables were opened again after a failed commit");
   return true;
 }

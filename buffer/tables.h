@@ -271,6 +271,9 @@ class Tables {
   Result<void> copy_to(const std::filesystem::path& target) const { return opened()->env.copy_to(target); }
   // May what only adds rows be written? On a full disk what is left is for deletes and cursors.
   bool may_grow() const;
+  // Until its file is closed LMDB keeps as many pages of memory as the largest batch has changed. Gives them back by opening it
+  // anew, for which others wait some milliseconds; false, and nothing is done, while anybody reads or writes.
+  bool give_back_memory();
   EnvUse use() const { return opened()->env.use(); }
   std::filesystem::path folder() const { return options_.path.parent_path(); }
 
@@ -284,8 +287,10 @@ class Tables {
   Tables(const TablesOptions& options, std::shared_ptr<OpenTables> opened)
       : options_(options), disk_(options.path.parent_path(), options.disk_free), opened_(std::move(opened)) {}
   static Result<std::shared_ptr<OpenTables>> open_file(const TablesOptions& options);
+  static Result<std::shared_ptr<OpenTables>> open_synced(const TablesOptions& options);
   std::shared_ptr<OpenTables> opened() const;
   bool open_again(std::shared_ptr<OpenTables> broken) const;
+  void close_and_open(const std::function<Result<std::shared_ptr<OpenTables>>()>& open) const;
   void note_failed_commit(const OpenTables& opened, std::uint64_t number);
   void keep_reserve(const OpenTables& opened) const;
 

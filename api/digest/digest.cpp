@@ -31,6 +31,8 @@ constexpr std::size_t idle_trim_rows = 500;
 constexpr std::size_t idle_move_rows = 4'000;
 // Decoded bytes of one batch; a single larger envelope is a batch of its own.
 constexpr std::size_t most_decoded_bytes = std::size_t{32} << 20;
+// Without rest. The tables keep memory for the largest batch of that time, not of all time.
+constexpr Duration give_back_every(60'000);
 
 Duration since(Stopwatch::time_point start) {
   return std::chrono::duration_cast<Duration>(Stopwatch::now() - start);
@@ -93,7 +95,10 @@ Pace Digest::step(const std::stop_token& stop) {
     backlog_ = false;
     tidy();
     // The first rest may still be the courteous thread's.
-    if (std::exchange(resting_, true) && std::exchange(worked_, 0) > config_.batch_records) give_back_free_memory();
+    if (std::exchange(resting_, true) && worked_ > config_.batch_records && tables_.give_back_memory()) {
+      worked_ = 0;
+      give_back_free_memory();
+    }
     return Pace::ordinary;
   }
   resting_ = false;
@@ -105,6 +110,7 @@ Pace Digest::step(const std::stop_token& stop) {
   if (digested) {
     backoff_ = {};
     worked_ += *digested;
+    if (since(given_back_) >= give_back_every && tables_.give_back_memory()) given_back_ = Stopwatch::now();
     return pace_.after({.records = *digested,
                         .took = since(start),
                         .processor = std::chrono::duration_cast<Duration>(thread_processor_time() - processor),

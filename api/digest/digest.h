@@ -112,7 +112,8 @@ class Digest {
   TagExpiry tag_expiry_;
   Time tags_expired_{};  // when a pass ended
   bool resting_ = false;    // nothing came for a while
-  std::size_t worked_ = 0;  // records since memory was given back
+  std::size_t worked_ = 0;  // records since memory was given back at rest
+  std::chrono::steady_clock::time_point given_back_ = std::chrono::steady_clock::now();  // by the tables, in the midst of work
   Duration backoff_{};  // before the next attempt, after one that failed
   std::optional<std::chrono::steady_clock::time_point> logged_;      // the last failure
 

@@ -135,6 +135,19 @@ TEST_F(TablesFault, SnapshotsThatAreStillHeldAreWaitedFor) {
   EXPECT_EQ(get("k"), "newest");
 }
 
+TEST_F(TablesFault, NothingIsGivenBackBeforeAFailedCommitIsMended) {
+  ASSERT_TRUE(put("k", "old"));
+  failing_meta_writes = 1;
+  failing_put_backs = 1;
+  EXPECT_FALSE(put("k", "new"));
+  EXPECT_FALSE(tables->give_back_memory());
+  EXPECT_EQ(get("k"), "old");
+  EXPECT_TRUE(tables->give_back_memory());
+  EXPECT_EQ(get("k"), "old");
+  ASSERT_TRUE(put("k", "newest"));
+  EXPECT_EQ(get("k"), "newest");
+}
+
 // Seed 3084 of tests/fault/journal_faults.py: the reader kept the mutex, which the writer wanted before it let go.
 TEST_F(TablesFault, ASnapshotIsToBeHadWhileAnotherThreadsCommitIsFailing) {
   ASSERT_TRUE(put("k", "old"));
