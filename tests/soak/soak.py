@@ -22,6 +22,10 @@ UP, DOWN = (20, 90), (5, 30)  # seconds of the upstream that comes and goes
 MIX_PER_SECOND = 100
 SAMPLE_EVERY = 10
 BYTES_AN_EVENT = 3_400  # in the journal, about
+FILLINGS = 15  # of the journal
+# Rows come and go with what is in the journal. How many pages of the file must be free, that a value of many finds some that lie
+# together, shows once all rows have been replaced a few times.
+TABLES_AFTER = 3
 # Who has seen which issue is kept for 90 days. Each of these has seen each of them after some ten minutes, as on a box that has run
 # for months: what grows after that would grow for ever.
 ISSUES, USERS = 2_000, 100
@@ -85,9 +89,9 @@ class Soak:
     def __init__(self, rate):
         self.rate = int(rate)
         self.mix = Mix(Corpus(os.environ.get("PICKET_SOAK_CORPUS")))
-        # Full after a fifth of the time, so that most of it goes by with segments that are recycled; an outage fits in.
+        # Full so often that most of the time goes by with segments that are recycled; an outage fits in.
         a_second = self.rate * BYTES_AN_EVENT + MIX_PER_SECOND * self.mix.mean_bytes()
-        self.budget = int(max(a_second * 90, min(4 << 30, a_second * HOURS * 3600 / 5)))
+        self.budget = int(max(a_second * 90, min(4 << 30, a_second * HOURS * 3600 / FILLINGS)))
         self.steady, self.flapping = Upstream("steady"), Upstream("flapping", "every 50: 503")
         self.picket = Picket(PICKET_UPSTREAM_0_URL=self.steady.url, PICKET_UPSTREAM_0_NAME="steady", PICKET_UPSTREAM_1_URL=self.flapping.url,
                              PICKET_UPSTREAM_1_NAME="flapping", PICKET_STORAGE_JOURNAL_MAX_BYTES=str(self.budget), PICKET_STORAGE_SEGMENT_BYTES="16MiB").start()
@@ -139,11 +143,11 @@ class Soak:
     def hold(self, what, held, figures):
         self.verdicts.append((what, held, figures))
 
-    def judge_flat(self, what, field, scale, unit):
-        """Over what comes after the journal was first recycled: before, everything grows as it must."""
-        warm = [(one["seconds"], one[field] / scale) for one in self.samples if self.recycled_at is not None and one["seconds"] >= 1.2 * self.recycled_at]
+    def judge_flat(self, what, field, scale, unit, fillings=1.2):
+        """Over what comes after the journal was filled so often: before it is first recycled everything grows as it must."""
+        warm = [(one["seconds"], one[field] / scale) for one in self.samples if self.recycled_at is not None and one["seconds"] >= fillings * self.recycled_at]
         if len(warm) < 12:
-            return self.hold(what, None, "too short: the journal was not full, or for less than two minutes")
+            return self.hold(what, None, f"too short: the journal was not full {fillings} times, or that less than two minutes ago")
         slope, drift = line_through(warm)
         middle = statistics.median(value for _, value in warm)
         self.hold(what, drift <= max(0.1 * middle, 4), f"median {middle:,.1f} {unit}, slope {slope:+,.2f} {unit}/h over {(warm[-1][0] - warm[0][0]) / 3600:.2f} h")
@@ -160,7 +164,7 @@ class Soak:
             time.sleep(0.5)
         self.judge_flat("private memory is flat", "private_mb", 1, "MB")
         self.judge_flat("descriptors are flat", "descriptors", 1, "")
-        self.judge_flat("tables are flat", "tables_bytes", 1 << 20, "MiB")
+        self.judge_flat("tables are flat", "tables_bytes", 1 << 20, "MiB", TABLES_AFTER)
         most = max(one["journal_bytes"] for one in self.samples)
         self.hold("the journal is within its budget", most <= self.budget, f"at most {most >> 20:,} of {self.budget >> 20:,} MiB")
         checked = subprocess.run([BUILD / "picket", "ledger", "--check", "--by", "project,category,hour", "--storage", self.picket.storage], env=self.picket.env, capture_output=True, text=True)
