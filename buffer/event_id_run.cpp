@@ -10,6 +10,7 @@ namespace {
 constexpr std::uint8_t run_version = 1;
 constexpr std::size_t run_header_bytes = 23;
 constexpr std::size_t ids_per_bucket = 16;
+constexpr std::size_t least_part_ids = most_part_ids / 4;
 
 std::uint64_t read_number(std::string_view bytes, std::size_t at, std::size_t count) {
   std::uint64_t value = 0;
@@ -28,6 +29,11 @@ std::size_t bytes_for(std::uint64_t greatest) {
 
 std::size_t rest_bytes_for(unsigned bucket_bits) {
   return (id_hash_bits - bucket_bits + 7) / 8;
+}
+
+// The first bits that two hashes have in common.
+unsigned shared_bits(std::uint64_t one, std::uint64_t other) {
+  return static_cast<unsigned>(std::countl_zero((one ^ other) << (64 - id_hash_bits)));
 }
 
 struct SipState {
@@ -76,7 +82,9 @@ std::string render_id_run(std::span<const HashedId> ids) {
     greatest_item = std::max(greatest_item, id.item);
   }
   const auto buckets_wanted = std::max<std::size_t>(1, ids.size() / ids_per_bucket);
-  const auto bucket_bits = static_cast<unsigned>(std::bit_width(buckets_wanted)) - 1;
+  auto bucket_bits = static_cast<unsigned>(std::bit_width(buckets_wanted)) - 1;
+  // Those of a part share its buckets alone.
+  if (ids.size() >= least_part_ids) bucket_bits += std::min(part_bits, shared_bits(ids.front().hash, ids.back().hash));
   const unsigned rest_bits = id_hash_bits - bucket_bits;
   const auto rest_bytes = rest_bytes_for(bucket_bits);
   const auto sequence_bytes = bytes_for(last - first);
@@ -133,6 +141,18 @@ std::optional<IdRun> IdRun::parse(std::string_view bytes) {
 std::size_t IdRun::bucket_start(std::size_t bucket) const {
   if (bucket >> bucket_bits_ != 0) return ids_;
   return std::min<std::size_t>(ids_, read_number(starts_, 2 * bucket, 2));
+}
+
+std::uint8_t IdRun::eighths() const {
+  constexpr std::uint8_t all = 0xff;
+  if (ids_ < least_part_ids || bucket_bits_ < part_bits) return all;
+  std::uint8_t found = 0;
+  for (std::size_t eighth = 0, start = 0; eighth < std::size_t{1} << part_bits; ++eighth) {
+    const auto end = bucket_start((eighth + 1) << (bucket_bits_ - part_bits));
+    if (end != start) found |= static_cast<std::uint8_t>(1U << eighth);
+    start = end;
+  }
+  return found;
 }
 
 HashedId IdRun::at(std::size_t index, std::uint64_t hash) const {

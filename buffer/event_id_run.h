@@ -1,4 +1,4 @@
-// A run: where the events with certain ids lie, for up to 65,535 of them, in some six bytes each.
+// A run: where the events with certain ids lie, for up to 65,535 of them, in some seven bytes each.
 //
 // It holds 36 bits of a hash of each id instead of the id. Who finds one looks into the event's row,
 // which has the id: so what is found is exact, and of what is not there one look in a million is
@@ -11,6 +11,9 @@
 //
 // Numbers are little-endian. An id's bucket is the first bits of its hash; ids are in the order of
 // their hashes.
+//
+// A large run is several values, by the first bits of the hashes: LMDB keeps a value in neighbouring pages, and for one of a
+// hundred pages, twice a minute, the file grew for hours where a third of it was free. Each such part is a run by itself.
 #pragma once
 
 #include <array>
@@ -26,6 +29,8 @@ namespace picket::buffer {
 
 constexpr std::size_t most_run_ids = 65'535;
 constexpr unsigned id_hash_bits = 36;
+constexpr std::size_t most_part_ids = 8'192;  // about, of a value
+constexpr unsigned part_bits = 3;             // so eight parts at most
 
 using IdHashSecret = std::array<std::uint64_t, 2>;
 // SipHash-1-3 of the 16 raw bytes of an id, cut to `id_hash_bits`.
@@ -50,6 +55,8 @@ class IdRun {
   std::size_t size() const { return ids_; }
   std::uint64_t first_sequence() const { return first_sequence_; }
   std::uint64_t last_sequence() const { return last_sequence_; }
+  // Bit k: there may be hashes whose first three bits are k. All are set in what is small.
+  std::uint8_t eighths() const;
   // Appends those that have this hash.
   void find(std::uint64_t hash, std::vector<HashedId>& found) const;
   void read(std::vector<HashedId>& all) const;  // appends, in order

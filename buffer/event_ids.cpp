@@ -5,12 +5,13 @@
 #include "buffer/rows.h"
 
 #include <algorithm>
+#include <bit>
+#include <iterator>
 #include <random>
 #include <string>
 
 namespace picket::buffer {
 namespace {
-
 
 constexpr std::string_view id_secret_key = "event_id_secret";
 
@@ -56,6 +57,33 @@ void for_each_run(const Reader& reader, std::uint64_t project, Visit visit) {
   }
 }
 
+// One run, of which the parts are read, the last one first.
+struct LastRun {
+  std::vector<IdRun> parts;
+  std::vector<std::string> keys;
+  std::size_t ids = 0;
+
+  // Whether what comes before is one more part of it: none yet, or as large a share of all hashes, and smaller ones.
+  bool continues_with(const IdRun& run) const {
+    if (parts.empty()) return true;
+    const auto own = run.eighths();
+    const auto behind = parts.back().eighths();
+    return std::popcount(own) == std::popcount(behind) && own < behind;
+  }
+  void take(std::string_view key, const IdRun& run) {
+    parts.push_back(run);
+    keys.emplace_back(key);
+    ids += run.size();
+  }
+};
+
+// How many bits of the hashes tell the parts of so many ids.
+unsigned bits_of_parts(std::size_t ids) {
+  unsigned bits = 0;
+  while (bits < part_bits && ids >> bits > most_part_ids) ++bits;
+  return bits;
+}
+
 }  // namespace
 
 EventIdLookup::EventIdLookup(const Reader& reader)
@@ -86,9 +114,16 @@ std::span<const HashedId> EventIdLookup::candidates(std::uint64_t project, std::
       if (run) runs_.push_back(*run);
       return true;
     });
+    for (auto& having : by_eighth_) having.clear();
+    for (std::size_t i = 0; i < runs_.size(); ++i) {
+      const auto eighths = runs_[i].eighths();
+      for (std::size_t eighth = 0; eighth < by_eighth_.size(); ++eighth) {
+        if ((eighths >> eighth & 1) != 0) by_eighth_[eighth].push_back(i);
+      }
+    }
   }
   const auto hash = id_hash(*secret_, raw_id);
-  for (const auto& run : runs_) run.find(hash, candidates_);
+  for (const auto index : by_eighth_[hash >> (id_hash_bits - part_bits)]) runs_[index].find(hash, candidates_);
   return candidates_;
 }
 
@@ -104,22 +139,41 @@ void add_event_ids(Batch& batch, std::uint64_t project, const std::vector<NewEve
   for (const auto& id : ids) all.push_back({id_hash(secret, id.raw_id), id.spot.sequence, id.spot.item});
   // Each of the last runs that is smaller than twice what comes after it becomes one with that.
   std::vector<std::string> merged;
-  std::uint64_t number = 0;
-  for_each_run(batch, project, [&](std::string_view key, const std::optional<IdRun>& run) {
-    const auto own = KeyReader(key.substr(8)).u64();
-    number = std::max(number, own);
-    if (!run || run->size() >= 2 * all.size() || run->size() + all.size() > most_run_ids) return false;
-    run->read(all);
-    merged.emplace_back(key);
+  LastRun last;
+  const auto merge_last = [&] {
+    if (last.ids >= 2 * all.size() || last.ids + all.size() > most_run_ids) return false;
+    for (const auto& part : last.parts) part.read(all);
+    std::ranges::move(last.keys, std::back_inserter(merged));
+    last = {};
     return true;
+  };
+  std::uint64_t number = 0;
+  bool more = true;
+  for_each_run(batch, project, [&](std::string_view key, const std::optional<IdRun>& run) {
+    number = std::max(number, KeyReader(key.substr(8)).u64());
+    if (!run) return false;
+    if (!last.continues_with(*run)) more = merge_last();
+    if (more) last.take(key, *run);
+    return more;
   });
+  if (more) merge_last();
   std::ranges::sort(all);
   for (const auto& key : merged) batch.remove(Table::event_id_runs, key);
   // The numbers of what was merged are free again, but runs stay in the order of their records.
   auto next = merged.empty() ? number + 1 : KeyReader(std::string_view(merged.back()).substr(8)).u64();
-  for (std::size_t begin = 0; begin < all.size(); begin += most_run_ids) {
-    const auto part = std::span(all).subspan(begin, std::min(most_run_ids, all.size() - begin));
-    batch.put(Table::event_id_runs, Key().u64(project).u64(next++), render_id_run(part));
+  const auto put = [&](std::span<const HashedId> part) {
+    while (!part.empty()) {
+      const auto most = std::min(most_run_ids, part.size());
+      batch.put(Table::event_id_runs, Key().u64(project).u64(next++), render_id_run(part.first(most)));
+      part = part.subspan(most);
+    }
+  };
+  const auto bits = bits_of_parts(all.size());
+  for (auto from = all.begin(); from != all.end();) {
+    const auto first_bits = from->hash >> (id_hash_bits - bits);
+    const auto to = std::ranges::find_if(from, all.end(), [&](const HashedId& id) { return id.hash >> (id_hash_bits - bits) != first_bits; });
+    put({from, to});
+    from = to;
   }
 }
 

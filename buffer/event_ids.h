@@ -3,7 +3,8 @@
 //
 // A row an id cost 66 bytes and a page written at a random place for every event. What a batch brings
 // is a run of its own, made one with the last ones that are no larger: an id is written again some five
-// times until its run is full, and a look-up asks a run for every 65,535 events of the project.
+// times until its run is full, and a look-up asks a run for every 65,535 events of the project. Of a run
+// of more than 8,192 ids that is the one of its parts that may have it; parts follow each other by number.
 //
 // INVARIANT  An id is found exactly as long as its event has a row. A run may name events that have
 //            none any more; it goes with the last record that it names, or with its project.
@@ -15,6 +16,7 @@
 #include "buffer/event_id_run.h"
 #include "buffer/tables.h"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -45,6 +47,7 @@ class EventIdLookup {
   bool old_rows_;
   std::optional<std::uint64_t> project_;  // that the runs are of
   std::vector<IdRun> runs_;               // newest first
+  std::array<std::vector<std::size_t>, std::size_t{1} << part_bits> by_eighth_;  // which of them may have such a hash
   std::vector<HashedId> candidates_;
 };
 std::optional<EventSpot> find_event_id(const Reader& reader, std::uint64_t project, std::string_view raw_id);

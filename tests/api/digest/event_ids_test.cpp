@@ -5,6 +5,8 @@
 #include "api/digest/trim.h"
 
 #include <algorithm>
+#include <iterator>
+#include <numeric>
 #include <random>
 #include <set>
 
@@ -63,11 +65,38 @@ TEST(IdRun, TakesSevenBytesAnId) {
   EXPECT_LT(buffer::render_id_run(ids).size(), 50'000U * 7);
 }
 
+TEST(IdRun, APartIsARunThatSaysWhichHashesItMayHave) {
+  std::mt19937_64 random(6);
+  const auto all = some_ids(random, 60'000);
+  EXPECT_EQ(buffer::IdRun::parse(buffer::render_id_run(all))->eighths(), 0xff);
+  for (const unsigned bits : {1U, 2U, 3U}) {
+    for (std::uint64_t part = 0; part < 1U << bits; ++part) {
+      std::vector<buffer::HashedId> ids;
+      std::ranges::copy_if(all, std::back_inserter(ids), [&](const auto& id) { return id.hash >> (buffer::id_hash_bits - bits) == part; });
+      const auto bytes = buffer::render_id_run(ids);
+      EXPECT_LT(bytes.size(), ids.size() * 10) << "items take two bytes here";
+      const auto run = buffer::IdRun::parse(bytes);
+      ASSERT_TRUE(run);
+      const auto width = 8U >> bits;
+      EXPECT_EQ(run->eighths(), ((1U << width) - 1) << (part * width));
+      std::vector<buffer::HashedId> back;
+      run->read(back);
+      EXPECT_EQ(back, ids);
+      for (const auto& id : ids) {
+        std::vector<buffer::HashedId> found;
+        run->find(id.hash, found);
+        ASSERT_NE(std::ranges::find(found, id), found.end());
+      }
+    }
+  }
+}
+
 TEST(IdRun, DamagedBytesAreNoRunOrReadWithinThemselves) {
   std::mt19937_64 random(9);
-  const auto ids = some_ids(random, 400);
-  const auto bytes = buffer::render_id_run(ids);
+  const auto small = buffer::render_id_run(some_ids(random, 400));
+  const auto large = buffer::render_id_run(some_ids(random, 3'000));
   for (int round = 0; round < 5'000; ++round) {
+    const auto& bytes = round % 10 == 0 ? large : small;
     auto changed = bytes;
     for (auto changes = 1 + random() % 4; changes > 0; --changes)
       changed[random() % (round % 2 == 0 ? 100 : changed.size())] = static_cast<char>(random());
@@ -80,6 +109,7 @@ TEST(IdRun, DamagedBytesAreNoRunOrReadWithinThemselves) {
     EXPECT_EQ(all.size(), run->size());
     std::vector<buffer::HashedId> found;
     run->find(random() >> (64 - buffer::id_hash_bits), found);
+    static_cast<void>(run->eighths());
   }
 }
 
@@ -173,6 +203,59 @@ TEST_F(EventIds, RunsBecomeOneSoThatThereAreFew) {
   std::size_t sum = 0;
   for (const auto size : sizes) sum += size;
   EXPECT_EQ(sum, 1'000U);
+}
+
+// LMDB finds room for a value of a hundred pages only where so many free ones lie together.
+TEST_F(EventIds, ALargeRunIsSeveralValues) {
+  constexpr std::uint64_t batches = 100;
+  constexpr std::uint64_t of_a_batch = 1'000;
+  std::uint64_t number = 0;
+  for (std::uint64_t batch = 0; batch < batches; ++batch) {
+    std::vector<std::pair<std::uint64_t, buffer::EventSpot>> events;
+    for (std::uint64_t i = 0; i < of_a_batch; ++i, ++number) events.push_back({number + 1, {number + 1, 0}});
+    add(1, events);
+    const auto sizes = run_sizes(1);
+    ASSERT_LE(*std::ranges::max_element(sizes), buffer::most_part_ids * 11 / 10);
+    ASSERT_EQ(std::accumulate(sizes.begin(), sizes.end(), std::size_t{0}), number);
+    ASSERT_LE(sizes.size(), number / (buffer::most_part_ids / 2) + 10);
+  }
+  const auto snapshot = tables->snapshot();
+  auto cursor = snapshot.cursor(Table::event_id_runs);
+  for (bool there = cursor.first(); there; there = cursor.next()) EXPECT_LT(cursor.value().size(), std::size_t{80} << 10);
+  buffer::EventIdLookup lookup(snapshot);
+  for (std::uint64_t one = 1; one <= number; one += 7) ASSERT_EQ(lookup.find(1, raw(one)), (buffer::EventSpot{one, 0})) << one;
+  for (std::uint64_t one = number + 1; one < number + 5'000; ++one) ASSERT_FALSE(lookup.find(1, raw(one))) << one;
+  ASSERT_TRUE(trim_before(*tables, number / 10 * 9, 1'000'000));
+  EXPECT_TRUE(knows(id_text(number), 1));
+  const auto left = run_sizes(1);
+  EXPECT_LT(std::accumulate(left.begin(), left.end(), std::size_t{0}), number - number / 4);
+}
+
+// As a Picket of before wrote it.
+TEST_F(EventIds, ARunThatIsOneLargeValueIsFoundAndSplitWhenItIsMerged) {
+  std::vector<std::pair<std::uint64_t, buffer::EventSpot>> events;
+  for (std::uint64_t number = 1; number <= 20'000; ++number) events.push_back({number, {number, 0}});
+  add(1, events);
+  ASSERT_TRUE(tables->write([&](buffer::Batch& batch) {
+    std::vector<buffer::HashedId> all;
+    std::vector<std::string> keys;
+    auto cursor = batch.cursor(Table::event_id_runs);
+    for (bool there = cursor.first(); there; there = cursor.next()) {
+      buffer::IdRun::parse(cursor.value())->read(all);
+      keys.emplace_back(cursor.key());
+    }
+    for (const auto& key : keys) batch.remove(Table::event_id_runs, key);
+    std::ranges::sort(all);
+    batch.put(Table::event_id_runs, keys.front(), buffer::render_id_run(all));
+  }));
+  EXPECT_EQ(run_sizes(1), std::vector<std::size_t>{20'000});
+  EXPECT_TRUE(knows(id_text(19'999), 1));
+  std::vector<std::pair<std::uint64_t, buffer::EventSpot>> later;
+  for (std::uint64_t number = 20'001; number <= 32'000; ++number) later.push_back({number, {number, 0}});
+  add(1, later);
+  const auto sizes = run_sizes(1);
+  EXPECT_LE(*std::ranges::max_element(sizes), buffer::most_part_ids * 11 / 10);
+  for (std::uint64_t number = 1; number <= 32'000; number += 333) EXPECT_TRUE(knows(id_text(number), 1)) << number;
 }
 
 TEST_F(EventIds, AnIdIsOfItsProject) {
