@@ -13,7 +13,7 @@
 // their hashes.
 //
 // A large run is several values, by the first bits of the hashes: LMDB keeps a value in neighbouring pages, and for one of a
-// hundred pages, twice a minute, the file grew for hours where a third of it was free. Each such part is a run by itself.
+// hundred pages, once or twice a minute, the file grew for hours where two fifths of it were free. Each such part is a run by itself.
 #pragma once
 
 #include <array>

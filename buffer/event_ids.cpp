@@ -141,22 +141,21 @@ void add_event_ids(Batch& batch, std::uint64_t project, const std::vector<NewEve
   std::vector<std::string> merged;
   LastRun last;
   const auto merge_last = [&] {
-    if (last.ids >= 2 * all.size() || last.ids + all.size() > most_run_ids) return false;
     for (const auto& part : last.parts) part.read(all);
     std::ranges::move(last.keys, std::back_inserter(merged));
     last = {};
-    return true;
   };
   std::uint64_t number = 0;
-  bool more = true;
+  bool fits = true;
   for_each_run(batch, project, [&](std::string_view key, const std::optional<IdRun>& run) {
     number = std::max(number, KeyReader(key.substr(8)).u64());
     if (!run) return false;
-    if (!last.continues_with(*run)) more = merge_last();
-    if (more) last.take(key, *run);
-    return more;
+    if (!last.continues_with(*run)) merge_last();
+    last.take(key, *run);
+    fits = last.ids < 2 * all.size() && last.ids + all.size() <= most_run_ids;
+    return fits;
   });
-  if (more) merge_last();
+  if (fits) merge_last();
   std::ranges::sort(all);
   for (const auto& key : merged) batch.remove(Table::event_id_runs, key);
   // The numbers of what was merged are free again, but runs stay in the order of their records.

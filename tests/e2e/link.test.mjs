@@ -207,7 +207,8 @@ test("what the upstream limits is told to SDKs where that is asked for, and kept
     if (asked) await until(async () => /^\d+:transaction;profile:organization/.test(await told(transaction(eventId())) ?? ""), { what: "the limit in an answer", every: 100 });
     else for (let i = 0; i < 10; ++i, await sleep(100)) assert.equal(await told(transaction(eventId())), null);
     await until(() => edge.status().digest.waiting === 0);
-    const { stored, deferred } = { stored: edge.status().journal.next - 1, deferred: destination(edge).waiting };
+    const stored = edge.status().journal.next - 1;
+    const deferred = destination(edge).waiting;
     assert.ok(deferred >= 1 && deferred === stored - 1, `${deferred} of ${stored} wait for the limit`);
     await assertConserved(assert, edge);
     await edge.end();

@@ -35,6 +35,18 @@ std::vector<buffer::HashedId> some_ids(std::mt19937_64& random, std::size_t coun
   return ids;
 }
 
+void expect_each_found(const buffer::IdRun& run, const std::vector<buffer::HashedId>& ids) {
+  std::vector<buffer::HashedId> all;
+  run.read(all);
+  EXPECT_EQ(all, ids);
+  for (const auto& id : ids) {
+    std::vector<buffer::HashedId> found;
+    run.find(id.hash, found);
+    ASSERT_NE(std::ranges::find(found, id), found.end());
+    for (const auto& each : found) ASSERT_EQ(each.hash, id.hash);
+  }
+}
+
 TEST(IdRun, ReadsBackWhatItWroteAndFindsEachOfIt) {
   std::mt19937_64 random(5);
   for (const std::size_t count : {1U, 2U, 15U, 16U, 33U, 700U, 5'000U, 65'535U}) {
@@ -45,15 +57,7 @@ TEST(IdRun, ReadsBackWhatItWroteAndFindsEachOfIt) {
     EXPECT_EQ(run->size(), count);
     EXPECT_EQ(run->first_sequence(), std::ranges::min_element(ids, {}, &buffer::HashedId::sequence)->sequence);
     EXPECT_EQ(run->last_sequence(), std::ranges::max_element(ids, {}, &buffer::HashedId::sequence)->sequence);
-    std::vector<buffer::HashedId> all;
-    run->read(all);
-    EXPECT_EQ(all, ids);
-    for (const auto& id : ids) {
-      std::vector<buffer::HashedId> found;
-      run->find(id.hash, found);
-      ASSERT_NE(std::ranges::find(found, id), found.end());
-      for (const auto& each : found) ASSERT_EQ(each.hash, id.hash);
-    }
+    expect_each_found(*run, ids);
   }
 }
 
@@ -79,14 +83,7 @@ TEST(IdRun, APartIsARunThatSaysWhichHashesItMayHave) {
       ASSERT_TRUE(run);
       const auto width = 8U >> bits;
       EXPECT_EQ(run->eighths(), ((1U << width) - 1) << (part * width));
-      std::vector<buffer::HashedId> back;
-      run->read(back);
-      EXPECT_EQ(back, ids);
-      for (const auto& id : ids) {
-        std::vector<buffer::HashedId> found;
-        run->find(id.hash, found);
-        ASSERT_NE(std::ranges::find(found, id), found.end());
-      }
+      expect_each_found(*run, ids);
     }
   }
 }
