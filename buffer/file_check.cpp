@@ -76,9 +76,37 @@ std::optional<Meta> parse_meta(std::string_view page) {
   return sane ? std::optional(meta) : std::nullopt;
 }
 
+constexpr const char* out_of_order = "a tree's keys are out of order";
+
 Error corrupt(std::string what) {
   return {Fault::corrupt, std::move(what)};
 }
+
+// How far the walk through a tree has come.
+struct TreeWalk {
+  bool of_free_pages = false;
+  std::uint64_t entries = 0;
+  // What the next key may not be before: the key of a branch, or that of an entry, which it may not be either.
+  std::string bound = {};
+  bool may_be_bound = true;
+
+  // False when `key` is out of order.
+  bool pass(std::string_view key, bool of_entry) {
+    if (of_free_pages && key.size() != sizeof(std::uint64_t)) return false;
+    const int order = bound.empty() ? 1 : of_free_pages ? compare_numbers(key, bound) : key.compare(bound);
+    if (order < (may_be_bound ? 0 : 1)) return false;
+    bound = key;
+    may_be_bound = !of_entry;
+    entries += of_entry ? 1 : 0;
+    return true;
+  }
+
+  static int compare_numbers(std::string_view left, std::string_view right) {
+    const auto a = load<std::uint64_t>(left, 0);
+    const auto b = load<std::uint64_t>(right, 0);
+    return a < b ? -1 : a > b ? 1 : 0;
+  }
+};
 
 class FileWalk {
  public:
@@ -104,10 +132,8 @@ class FileWalk {
     meta_ = meta;
     used_.assign(meta.last_page + 1, false);
     free_pages_.clear();
-    in_free_tree_ = true;
-    if (auto free = check_tree(meta.free); !free) return free.error();
-    in_free_tree_ = false;
-    if (auto main = check_tree(meta.main); !main) return main.error();
+    if (auto free = check_tree(meta.free, true); !free) return free.error();
+    if (auto main = check_tree(meta.main, false); !main) return main.error();
     for (const auto page : free_pages_) {
       if (auto claimed = claim(page, 1); !claimed) return claimed.error();
     }
@@ -154,14 +180,19 @@ class FileWalk {
     return {};
   }
 
-  Result<void> check_tree(const Tree& tree) {
-    if (tree.form != (in_free_tree_ ? free_tree_form : 0)) return corrupt("a tree of unknown form");
+  // A page of an earlier state, left by a disk that lost the newer one, is whole in itself: the order of the keys and
+  // their number give it away.
+  Result<void> check_tree(const Tree& tree, bool of_free_pages) {
+    if (tree.form != (of_free_pages ? free_tree_form : 0)) return corrupt("a tree of unknown form");
     if (tree.root == no_page) return {};
     if (tree.depth == 0 || tree.depth > 32) return corrupt("a tree of impossible depth");
-    return check_page(tree.root, tree.depth);
+    TreeWalk walk{.of_free_pages = of_free_pages};
+    if (auto checked = check_page(tree.root, tree.depth, walk); !checked) return checked;
+    if (walk.entries == tree.entries) return {};
+    return corrupt("a tree of " + std::to_string(tree.entries) + " entries has " + std::to_string(walk.entries));
   }
 
-  Result<void> check_page(std::uint64_t number, unsigned depth) {
+  Result<void> check_page(std::uint64_t number, unsigned depth, TreeWalk& walk) {
     const auto name = [number] { return "page " + std::to_string(number); };
     if (auto claimed = claim(number, 1); !claimed) return claimed;
     const auto page = file_.read_at(number * meta_.page_bytes, meta_.page_bytes);
@@ -177,28 +208,31 @@ class FileWalk {
       return corrupt(name() + " has wrong bounds");
     }
     const std::size_t nodes = (lower - page_head_bytes) / 2;
-    const std::size_t least = depth > 1 && !in_free_tree_ ? 2 : 1;
+    const std::size_t least = depth > 1 && !walk.of_free_pages ? 2 : 1;
     if (nodes < least) return corrupt(name() + " has too few nodes");
     for (std::size_t i = 0; i < nodes; ++i) {
       const std::size_t at = load<std::uint16_t>(*page, page_head_bytes + 2 * i);
       if (at < upper || at + node_head_bytes > page->size()) return corrupt(name() + " has a wrong node");
       const auto node = std::string_view(*page).substr(at);
-      if (auto checked = depth > 1 ? check_branch(node, depth) : check_leaf(node); !checked) {
+      if (auto checked = depth > 1 ? check_branch(node, depth, i == 0, walk) : check_leaf(node, walk); !checked) {
         return checked;
       }
     }
     return {};
   }
 
-  Result<void> check_branch(std::string_view node, unsigned depth) {
+  // A look-up goes by the keys of the branches; the first of a page has none that counts.
+  Result<void> check_branch(std::string_view node, unsigned depth, bool first, TreeWalk& walk) {
     const auto child = std::uint64_t{load<std::uint16_t>(node, 0)} |
                        std::uint64_t{load<std::uint16_t>(node, 2)} << 16 |
                        std::uint64_t{load<std::uint16_t>(node, 4)} << 32;
-    if (node.size() - node_head_bytes < load<std::uint16_t>(node, 6)) return corrupt("a key is cut short");
-    return check_page(child, depth - 1);
+    const std::size_t key_bytes = load<std::uint16_t>(node, 6);
+    if (node.size() - node_head_bytes < key_bytes) return corrupt("a key is cut short");
+    if (!first && !walk.pass(node.substr(node_head_bytes, key_bytes), false)) return corrupt(out_of_order);
+    return check_page(child, depth - 1, walk);
   }
 
-  Result<void> check_leaf(std::string_view node) {
+  Result<void> check_leaf(std::string_view node, TreeWalk& walk) {
     const auto value_bytes = std::uint64_t{load<std::uint16_t>(node, 0)} |
                              std::uint64_t{load<std::uint16_t>(node, 2)} << 16;
     const unsigned flags = load<std::uint16_t>(node, 4);
@@ -210,6 +244,7 @@ class FileWalk {
       return corrupt("a node is cut short");
     }
     if ((flags & ~(value_outside | value_is_tree)) != 0) return corrupt("a node of unknown form");
+    if (!walk.pass(node.substr(node_head_bytes, key_bytes), true)) return corrupt(out_of_order);
     const auto value = node.substr(node_head_bytes + key_bytes);
     const auto first = outside ? load<std::uint64_t>(value, 0) : 0;
     if (outside) {
@@ -217,14 +252,14 @@ class FileWalk {
       if (auto claimed = claim(first, pages); !claimed) return claimed;
       if (auto checked = check_overflow(first, pages); !checked) return checked;
     }
-    if (in_free_tree_) {
+    if (walk.of_free_pages) {
       const auto list = outside ? file_.read_at(first * meta_.page_bytes + page_head_bytes, value_bytes)
                                 : Result<std::string>(std::string(value.substr(0, value_bytes)));
       return list ? check_free_list(key_bytes, *list) : list.error();
     }
     if ((flags & value_is_tree) == 0) return {};
     return outside || value_bytes != tree_bytes ? Result<void>(corrupt("a table is cut short"))
-                                                : check_tree(parse_tree(value.substr(0, tree_bytes)));
+                                                : check_tree(parse_tree(value.substr(0, tree_bytes)), false);
   }
 
   // LMDB believes what the head says, and ends the process over one that is marked as being written.
@@ -256,7 +291,6 @@ class FileWalk {
   Meta meta_;
   std::vector<bool> used_;
   std::vector<std::uint64_t> free_pages_;
-  bool in_free_tree_ = false;
 };
 
 struct Newest {

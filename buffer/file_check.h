@@ -28,7 +28,9 @@ struct FileUse {
 // Reads the meta pages only. Fault::corrupt when the newest state they describe cannot be all there.
 Result<FileUse> inspect_file(const std::filesystem::path& path);
 
-// Walks every tree of the newest state, named tables included.
+// Walks every tree of the newest state, named tables included: each page is what it should be and in use once, keys ascend
+// and lie where a look-up goes, and there are as many as the tree says. So pages that a disk lost, and that are still as an
+// earlier commit left them, are found as well.
 Result<FileUse> check_file(const std::filesystem::path& path);
 
 // Makes the file go back to the state before the newest when only that one is whole (one of the two

@@ -4,12 +4,12 @@
 #include "buffer/segment_folder.h"
 #include "buffer/storage_lock.h"
 #include "buffer/verbs.h"
+#include "support/files.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <fstream>
-#include <iterator>
 #include <random>
 #include <sstream>
 
@@ -21,9 +21,11 @@ using testing::body_of;
 using testing::FakeClock;
 using testing::open_journal;
 using testing::read_all;
+using testing::read_file;
 using testing::record_of;
 using testing::small_options;
 using testing::TempDir;
+using testing::write_over;
 
 class JournalRepair : public ::testing::Test {
  protected:
@@ -39,15 +41,6 @@ class JournalRepair : public ::testing::Test {
   std::filesystem::path path_of(BlockKey name) const { return journal() / render_segment_name(name); }
   std::filesystem::path journal() const { return folder_ / "data" / "journal"; }
 
-  static void write_over(const std::filesystem::path& path, std::uint64_t at, std::string_view bytes) {
-    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
-    file.seekp(static_cast<std::streamoff>(at));
-    file << bytes;
-  }
-  static std::string read_file(const std::filesystem::path& path) {
-    std::ifstream file(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
-  }
   // Both meta pages: LMDB knows nothing of the file any more, whose blocks are all there.
   static void break_trees(const std::filesystem::path& path) { write_over(path, 0, std::string(8192, '\xee')); }
 

@@ -222,6 +222,61 @@ TEST(JournalTorn, KillingTheWriterAtRandomMomentsLosesNothingAcknowledged) {
   }
 }
 
+// A disk that said it had synced and lost pages with the power: of the newest segment each page is as one of the last
+// commits left it. What was acknowledged may be gone; what is acknowledged from then on is there for whoever waits for it.
+// Seed 39 of tests/e2e/fault.test.mjs: a leaf of long before was taken for the last one, behind which records were
+// written that no look-up found.
+TEST(JournalTorn, WhatIsWrittenAfterADiskHasLiedIsRead) {
+  const auto seed = std::random_device()();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937 random(seed);
+  const TempDir folder;
+  const FakeClock clock;
+  std::vector<Files> states;
+  {
+    const auto journal = open_journal(small_options(folder / "live"), clock);
+    for (Sequence sequence = 1; sequence <= 60; ++sequence) {
+      ASSERT_EQ(append(*journal, record_of(sequence, random() % 10 == 0 ? 9'000 : random() % 1'500)), sequence);
+      states.push_back(load(folder / "live"));
+    }
+  }
+  const auto name = std::find_if(states.back().begin(), states.back().end(), [](const auto& file) { return std::isdigit(file.first[0]) != 0; })->first;
+  for (int round = 0; round < 120; ++round) {
+    SCOPED_TRACE(round);
+    const auto newest = 1 + random() % (states.size() - 1);
+    const auto lost_from = newest - std::min<std::size_t>(newest, 1 + random() % 40);
+    auto image = states[newest];
+    auto& bytes = image[name];
+    const auto lies = 1 + random() % 4;  // of four pages so many
+    for (std::size_t at = 0; at < bytes.size(); at += page_bytes) {
+      if (random() % 4 >= lies) continue;
+      bytes.replace(at, page_bytes, states[lost_from + random() % (newest - lost_from + 1)][name], at, page_bytes);
+    }
+    store(folder / "lied", image);
+    auto options = small_options(folder / "lied");
+    options.next_at_least = 1 + random() % (newest + 1);  // where somebody who reads stands
+    Sequence first = 0;
+    for (int start = 0; start < 2; ++start) {
+      const auto journal = open_journal(options, clock);
+      ASSERT_TRUE(journal);
+      for (std::uint64_t number = 1'000; start == 0 && number < 1'004; ++number) {
+        const auto sequence = append(*journal, record_of(number, 700));
+        if (first == 0) first = sequence;
+        ASSERT_EQ(sequence, first + number - 1'000);
+      }
+      ASSERT_GE(first, options.next_at_least);
+      for (const auto from : {first, options.next_at_least, Sequence{1}}) {
+        std::vector<Sequence> damaged;
+        const auto all = read_all(*journal, from, 100'000, &damaged);
+        for (std::uint64_t i = 0; i < 4; ++i) {
+          ASSERT_TRUE(all.contains(first + i)) << "from " << from;
+          ASSERT_EQ(all.at(first + i), body_of(1'000 + i, 700)) << "from " << from;
+        }
+      }
+    }
+  }
+}
+
 class JournalDamage : public ::testing::Test {
  protected:
   // Forty records of 10 kB, over several segments.

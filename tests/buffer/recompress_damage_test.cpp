@@ -9,10 +9,12 @@ namespace {
 
 using testing::append;
 using testing::open_journal;
+using testing::read_file;
 using testing::Recompress;
 using testing::seen;
 using testing::Seen;
 using testing::What;
+using testing::write_over;
 
 TEST_F(Recompress, LeavesADamagedSegmentAsItIs) {
   const auto path = path_of(1);

@@ -9,6 +9,7 @@ namespace {
 
 using testing::append;
 using testing::open_journal;
+using testing::read_file;
 using testing::record_of;
 using testing::Recompress;
 using testing::small_options;

@@ -2,12 +2,11 @@
 #pragma once
 
 #include "buffer/journal_support.h"
+#include "support/files.h"
 
 #include <gtest/gtest.h>
 
-#include <fstream>
 #include <functional>
-#include <iterator>
 #include <map>
 #include <memory>
 #include <random>
@@ -145,15 +144,6 @@ class Recompress : public ::testing::Test {
       files += entry.path().filename().string().find(part) != std::string::npos ? 1U : 0U;
     }
     return files;
-  }
-  static std::string read_file(const std::filesystem::path& path) {
-    std::ifstream file(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
-  }
-  static void write_over(const std::filesystem::path& path, std::uint64_t at, std::string_view bytes) {
-    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
-    file.seekp(static_cast<std::streamoff>(at));
-    file << bytes;
   }
   static std::vector<std::size_t> places_of(std::string_view what, const std::string& bytes) {
     std::vector<std::size_t> places;
