@@ -86,6 +86,7 @@ void Link::look(Time now, Steady::time_point steady, const WireBytes& wire, bool
     budget->roll(now);
     budget->spend(moved);
   }
+  reserved_ -= std::exchange(ended_, 0);
   if (wire.sent > handed_) {
     rate_.charge(wire.sent - handed_, steady);
     handed_ = wire.sent;

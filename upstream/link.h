@@ -36,7 +36,7 @@ class Link {
   // Whether store() has something to say.
   bool dirty() const { return dirty_ || day_.wants_grant(reserved_ + wanted_) || month_.wants_grant(reserved_ + wanted_); }
 
-  // What the world looks like; every moment or so.
+  // What the world looks like; every moment or so. `wire` is read now when anything is capped.
   void look(Time now, Steady::time_point steady, const WireBytes& wire, bool anything_under_way);
   void set_metered(bool by_file, bool by_signal);
 
@@ -63,9 +63,9 @@ class Link {
   enum class Admission { go, soon, later };
   Admission admit(std::uint64_t bytes, Steady::time_point steady);
   Time next_period(std::uint64_t bytes, Time now) const;
-  // It has left, its head at once; it has ended.
+  // It has left, its head at once; it has ended: its bytes stay reserved until look() has seen what it took.
   void begin(std::uint64_t bytes, std::uint64_t head_bytes, Steady::time_point steady);
-  void end(std::uint64_t bytes) { reserved_ -= bytes; }
+  void end(std::uint64_t bytes) { ended_ += bytes; }
 
   // Bodies: how many bytes may be handed over.
   bool paced() const { return rate_.capped(); }
@@ -92,7 +92,8 @@ class Link {
   ByteBudget month_;
   bool metered_ = false;
   bool dirty_ = false;
-  std::uint64_t reserved_ = 0;   // of requests under way, heads included
+  std::uint64_t reserved_ = 0;   // of requests under way, heads included, and of those that have ended since look()
+  std::uint64_t ended_ = 0;      // of these the latter
   std::uint64_t wanted_ = 0;     // by the last request that came too soon
   Steady::time_point not_before_{};  // then
   std::uint64_t handed_ = 0;     // to libcurl

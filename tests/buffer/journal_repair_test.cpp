@@ -4,7 +4,6 @@
 #include "buffer/segment_folder.h"
 #include "buffer/storage_lock.h"
 #include "buffer/verbs.h"
-#include "support/files.h"
 
 #include <gtest/gtest.h>
 

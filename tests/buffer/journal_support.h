@@ -4,6 +4,7 @@
 
 #include "buffer/journal.h"
 #include "support/fake_clock.h"
+#include "support/files.h"
 #include "support/temp_dir.h"
 
 #include <gtest/gtest.h>
@@ -17,7 +18,9 @@
 namespace picket::buffer::testing {
 
 using picket::testing::FakeClock;
+using picket::testing::read_file;
 using picket::testing::TempDir;
+using picket::testing::write_over;
 
 inline JournalOptions small_options(const std::filesystem::path& folder) {
   JournalOptions options;

@@ -2,7 +2,6 @@
 #pragma once
 
 #include "buffer/journal_support.h"
-#include "support/files.h"
 
 #include <gtest/gtest.h>
 

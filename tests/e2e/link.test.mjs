@@ -258,7 +258,7 @@ test("after an outage errors go first, the newest first where told to, and every
 
 test("killed again and again while classes take turns at a backlog, everything arrives and nothing is there twice", { timeout: 300_000 }, async () => {
   const hub = await new Picket().start();
-  const lines = 'priority = ["errors", "check_ins"]\npriority_backlog = 100\nnewest_first = ["transactions"]\nmax_bytes_per_second = 400000\nmax_bytes_per_day = "1GiB"';
+  const lines = 'priority = ["errors", "check_ins"]\npriority_backlog = 100\nnewest_first = ["transactions"]\nmax_bytes_per_second = 15000\nmax_bytes_per_day = "1GiB"';
   const edge = await new Picket({ config: config({ dsn: hub.liveDsn }, lines) }).start();
   await hub.stop();
   const count = 2_400;
