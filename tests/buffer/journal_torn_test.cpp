@@ -29,6 +29,7 @@ using testing::body_of;
 using testing::FakeClock;
 using testing::open_journal;
 using testing::read_all;
+using testing::read_file;
 using testing::record_of;
 using testing::small_options;
 using testing::TempDir;
@@ -42,8 +43,7 @@ Files load(const std::filesystem::path& folder) {
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     const auto name = entry.path().filename().string();
     if (name.find("lock") != std::string::npos) continue;
-    std::ifstream in(entry.path(), std::ios::binary);
-    files[name].assign(std::istreambuf_iterator<char>(in), {});
+    files[name] = read_file(entry.path());
   }
   return files;
 }
@@ -224,8 +224,8 @@ TEST(JournalTorn, KillingTheWriterAtRandomMomentsLosesNothingAcknowledged) {
 
 // A disk that said it had synced and lost pages with the power: of the newest segment each page is as one of the last
 // commits left it. What was acknowledged may be gone; what is acknowledged from then on is there for whoever waits for it.
-// Seed 39 of tests/e2e/fault.test.mjs: a leaf of long before was taken for the last one, behind which records were
-// written that no look-up found.
+// A leaf of long before was taken for the last one, and records were written behind it that no look-up found: most likely
+// what seed 39 of tests/e2e/fault.test.mjs once showed.
 TEST(JournalTorn, WhatIsWrittenAfterADiskHasLiedIsRead) {
   const auto seed = std::random_device()();
   SCOPED_TRACE("seed " + std::to_string(seed));

@@ -5,8 +5,6 @@
 namespace picket::upstream {
 namespace {
 
-using namespace std::chrono_literals;
-
 constexpr std::uint64_t request_bytes = 1'000;
 constexpr std::uint64_t head_bytes = 200;
 
