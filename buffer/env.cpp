@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <string>
 
 namespace picket::buffer {
@@ -108,6 +109,21 @@ EnvUse Env::use() const {
   mdb_env_info(env_.get(), &info);
   mdb_env_stat(env_.get(), &stat);
   return {stat.ms_psize, info.me_last_pgno + 1, info.me_mapsize, info.me_last_txnid};
+}
+
+// LMDB's handle 0: number of a transaction -> how many pages it gave up, and which.
+FreePages Env::free_pages(std::uint64_t transaction) const {
+  constexpr MDB_dbi free_list = 0;
+  const auto txn = ReadTxn::begin(*this);
+  if (!txn) return {};
+  FreePages free;
+  free.list_pages = txn->pages(free_list);
+  auto records = txn->cursor(free_list);
+  if (!records.seek({reinterpret_cast<const char*>(&transaction), sizeof transaction})) return free;
+  std::uint64_t number = 0;
+  std::memcpy(&number, records.key().data(), sizeof number);
+  if (number == transaction) std::memcpy(&free.given_up, records.value().data(), sizeof free.given_up);
+  return free;
 }
 
 Result<void> Env::copy_to(const std::filesystem::path& target) const {
@@ -220,6 +236,14 @@ Result<void> WriteTxn::put(TableHandle table, std::string_view key, std::string_
   MDB_val k = to_val(key);
   MDB_val v = to_val(value);
   if (const int rc = mdb_put(txn_.get(), table, &k, &v, 0); rc != 0) return lmdb_error(rc, "put");
+  return {};
+}
+
+Result<void> WriteTxn::put_zeros(TableHandle table, std::string_view key, std::size_t bytes) {
+  MDB_val k = to_val(key);
+  MDB_val v{bytes, nullptr};
+  if (const int rc = mdb_put(txn_.get(), table, &k, &v, MDB_RESERVE); rc != 0) return lmdb_error(rc, "put");
+  std::memset(v.mv_data, 0, bytes);
   return {};
 }
 

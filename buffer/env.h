@@ -40,6 +40,12 @@ struct EnvUse {
   std::uint64_t last_transaction = 0;
 };
 
+// Pages that were given up and wait to be used again.
+struct FreePages {
+  std::uint64_t given_up = 0;  // by the one transaction that was asked about
+  std::uint64_t list_pages = 0;  // that the list of all of them takes itself: some 500 are named on each
+};
+
 using TableHandle = unsigned;
 
 class Env {
@@ -52,6 +58,7 @@ class Env {
   Result<std::vector<TableHandle>> open_tables(std::span<const std::string_view> names);
 
   EnvUse use() const;
+  FreePages free_pages(std::uint64_t transaction) const;  // zeros where nothing can be read
 
   // Writes a consistent copy of the newest committed state to `target`, which must not exist.
   Result<void> copy_to(const std::filesystem::path& target) const;
@@ -153,6 +160,7 @@ class WriteTxn : public Txn {
   static Result<WriteTxn> begin(Env& env);
 
   Result<void> put(TableHandle table, std::string_view key, std::string_view value);
+  Result<void> put_zeros(TableHandle table, std::string_view key, std::size_t bytes);
   // As put(), for a key greater than every key of the table; false when it is not. Fills pages
   // to the brim, where put() in ascending order would leave them half empty.
   Result<bool> append(TableHandle table, std::string_view key, std::string_view value);

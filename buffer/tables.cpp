@@ -173,6 +173,10 @@ TableEditor Batch::edit(Table table) {
   return editor;
 }
 
+void Batch::keep_pages_in_order(PageOrder& order) {
+  if (auto kept = order.turn(*writer_, handle(Table::meta)); !kept) fail(kept.error());
+}
+
 void Batch::settle() {
   for (const auto& [table, editor] : editors_) {
     if (const auto written = editor->flush(); !written) fail(written.error());
@@ -321,6 +325,7 @@ Result<void> Tables::write(const std::function<void(Batch&)>& change) {
   }
   if (!txn) return txn.error();
   Batch batch(*txn, opened->handles);
+  if (page_order_.due(txn->number()) && may_grow()) batch.keep_pages_in_order(page_order_);
   change(batch);
   batch.settle();
   if (batch.failure_) return *batch.failure_;
@@ -329,6 +334,7 @@ Result<void> Tables::write(const std::function<void(Batch&)>& change) {
   auto committed = (*std::move(txn)).commit();
   if (committed) {
     keep_reserve(*opened);
+    page_order_.note_commit(opened->env, number);
   } else {
     issue_changes_->take_back(number);
     note_failed_commit(*opened, number);

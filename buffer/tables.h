@@ -17,6 +17,7 @@
 #include "buffer/env.h"
 #include "buffer/file_check.h"
 #include "buffer/packed_rows.h"
+#include "buffer/page_order.h"
 #include "buffer/result.h"
 
 #include <array>
@@ -240,6 +241,7 @@ class Batch : public Reader {
   friend class TableEditor;
   Batch(WriteTxn& txn, const Handles& handles) : Reader(txn, handles), writer_(&txn) { changing_ = &txn; }
   void note(Table table, std::string_view key);
+  void keep_pages_in_order(PageOrder& order);
   void settle();  // writes what packed tables hold back
   WriteTxn* writer_;
   std::optional<Error> failure_;
@@ -297,6 +299,7 @@ class Tables {
   const TablesOptions options_;
   const DiskGauge disk_;
   mutable std::atomic<std::uint64_t> reserved_until_{0};
+  PageOrder page_order_;
   mutable std::mutex opened_mutex_;
   mutable std::shared_ptr<OpenTables> opened_;       // guarded by opened_mutex_
   mutable std::optional<NewestMeta> to_take_back_;   // guarded by opened_mutex_: of a commit that failed

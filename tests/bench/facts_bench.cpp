@@ -146,6 +146,9 @@ void come_and_go(benchmark::State& state, facts::Dataset dataset) {
       ++blocks;
       bytes += cursor.value().size();
     }
+    std::uint64_t pages = 0;
+    for (std::size_t table = 0; table < buffer::table_count; ++table) pages += snapshot.pages(static_cast<buffer::Table>(table));
+    state.counters["used_mib"] = static_cast<double>(pages) / 256;
     state.counters["blocks"] = static_cast<double>(blocks);
     state.counters["facts_mib"] = static_cast<double>(bytes) / (1 << 20);
     state.counters["file_mib"] = static_cast<double>(std::filesystem::file_size(dir / "tables.mdb")) / (1 << 20);
