@@ -37,7 +37,7 @@ void Destination::on_finished(CURLM* multi, Transfer& transfer, CURLcode code) {
   note_answerer(address, answer);
   const auto now = Steady::now();
   if (ended.batch) return on_batch_answered(*ended.batch, answer, {ended.began, now, round_trip, answer.connecting.count() > 0, ended.batch->full ? ended.batch->all_bytes : 0}, bytes);
-  if (answer.failure.empty()) flight_.on_answered(ended.began, now, answer.took, answer.connecting);
+  if (answer.failure.empty()) flight_.on_answered({ended.began, now, answer.took, answer.connecting, bytes});
   if (answer.status / 100 == 2 && answer.failure.empty()) offers_.note(ended.shipment.label.target.origin, answer.batch_offer, now);
   on_answered(std::move(ended.shipment), answer, bytes);
 }

@@ -18,6 +18,10 @@ constexpr std::size_t most_answers = 64;
 constexpr unsigned patience = 4;
 // So long may requests wait for each other on the shortest way; on longer ones a quarter of what an answer takes.
 constexpr Flight::Micros short_wait = 100ms;
+// A body of this size takes longer on the link than on the way, if either is slow; so long may large ones wait for each other beside
+// what one takes at best.
+constexpr std::uint64_t large_body = std::uint64_t{128} << 10;
+constexpr Flight::Micros large_wait = 1s;
 // So much of what a way bore goes at once when it is found again. It is taken for the same one when answers and connections
 // take as long as they did, but for a part and a moment: one that carries far less now takes longer for a single request.
 constexpr double known_part = 0.25;
@@ -45,7 +49,8 @@ void Flight::reset() {
   growth_ = 0;
   steep_ = true;
   rounds_with_least_ = 0;
-  best_ = connect_ = Micros::max();
+  best_.fill(Micros::max());
+  connect_ = Micros::max();
   round_began_ = {};
   round_.clear();
   full_ = false;
@@ -57,45 +62,51 @@ double Flight::most() const {
 }
 
 // Whether it takes as long as one that was measured before an outage, and what that bore is far from reached.
-bool Flight::on_known_way() const {
+bool Flight::on_known_way(Micros best) const {
   const auto alike = [](Micros now, Micros before) {
     const auto most = before / same_parts + same_moment;
     return now <= before + most && now >= before - most;
   };
   return steep_ && known_.allowance * known_part > allowance_ && connect_ != Micros::max() && alike(connect_, known_.connect) &&
-         alike(best_, known_.answer);
+         alike(best, known_.answer);
 }
 
-void Flight::on_answered(Steady::time_point began, Steady::time_point now, Micros response, Micros connect) {
-  if (connect.count() > 0) connect_ = std::min(connect_, connect);
+bool Flight::knows_nothing() const {
+  return std::ranges::all_of(best_, [](Micros best) { return best == Micros::max(); });
+}
+
+void Flight::on_answered(const Answered& answered) {
+  if (answered.connect.count() > 0) connect_ = std::min(connect_, answered.connect);
   if (full_) allowance_ = std::min({allowance_ + growth_, 2 * round_allowance_, most()});
-  if (began < round_began_) return;
-  round_.push_back(response);
+  if (answered.began < round_began_) return;
+  round_.push_back({answered.response, answered.bytes >= large_body});
   // The very first was alone.
-  const auto enough = best_ == Micros::max() ? 1 : std::min(most_answers, allowance() / 4 + 1);
-  if (round_.size() >= enough) end_round(now);
+  const auto enough = knows_nothing() ? 1 : std::min(most_answers, allowance() / 4 + 1);
+  if (round_.size() >= enough) end_round(answered.now);
 }
 
 void Flight::end_round(Steady::time_point now) {
   const auto quarter = round_.begin() + static_cast<std::ptrdiff_t>(round_.size() / 4);
-  std::nth_element(round_.begin(), quarter, round_.end());
-  const auto typical = *quarter;
-  best_ = std::min(best_, typical);
-  const auto waits = typical - best_;
-  const auto bearable = std::max(best_ / 4, short_wait);
+  std::ranges::nth_element(round_, quarter, {}, &Response::took);
+  const auto [typical, large] = *quarter;
+  auto& best = best_[large ? 1 : 0];
+  best = std::min(best, typical);
+  const auto waits = typical - best;
+  const auto bearable = large ? best + large_wait : std::max(best / 4, short_wait);
+  const auto unbearable = large ? bearable : 2 * bearable;  // two large ones that share a link take twice as long as one
   steep_ = steep_ && waits <= bearable / 4;
   growth_ = waits > bearable / 2 ? 0 : steep_ ? 1 : 0.25;
   rounds_with_least_ = allowance_ > least_allowance ? 0 : rounds_with_least_ + 1;
   if (waits > bearable && allowance_ > least_allowance) {
-    allowance_ = std::max(least_allowance, allowance_ * (waits > 2 * bearable ? 0.7 : 0.9));
-  } else if (waits > 2 * bearable && rounds_with_least_ >= patience) {
-    best_ = typical;
+    allowance_ = std::max(least_allowance, allowance_ * (waits > unbearable ? 0.7 : 0.9));
+  } else if (waits > unbearable && rounds_with_least_ >= patience) {
+    best = typical;
     connect_ = Micros::max();
   }
-  if (growth_ > 0 && on_known_way()) {
+  if (growth_ > 0 && on_known_way(best)) {
     allowance_ = std::min(known_.allowance * known_part, most());
   } else if (!steep_ || allowance_ > known_.allowance) {
-    known_ = {allowance_, best_, connect_ == Micros::max() ? Micros(0) : connect_};
+    known_ = {allowance_, best, connect_ == Micros::max() ? Micros(0) : connect_};
   }
   round_allowance_ = allowance_;
   round_began_ = now;

@@ -3,6 +3,8 @@
 // A round is over when a part of the requests that were begun in it are answered; its quicker ones say how long an answer takes now. While
 // that is hardly longer than in the best round, nothing waits for anything else, and each answer makes room for one more. When it is
 // longer, requests wait for each other: there are no more, or fewer. When it stays longer with two, it is the way that is longer.
+// Large bodies take longer by far beside each other before the link is full, so they may: twice as long as at best, and a second. What
+// one takes at best is known of large and of small ones.
 // A packet that is lost delays some of the requests and not the quicker ones, so a link that loses is not taken for one that is full.
 // After an outage or a restart the measure is found anew; where connections and answers take as long as before, it is the same way, and a
 // part of what that bore goes at once.
@@ -12,6 +14,7 @@
 // THREADS    Belongs to the forwarder's worker.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -45,8 +48,14 @@ class Flight {
   // More would have gone.
   void note_full() { full_ = true; }
 
-  // A request begun at `began` was answered `response` after it left, and had to connect for `connect` (zero: it had not to).
-  void on_answered(Steady::time_point began, Steady::time_point now, Micros response, Micros connect);
+  struct Answered {
+    Steady::time_point began;  // its request
+    Steady::time_point now;
+    Micros response{0};        // since the request began to leave
+    Micros connect{0};         // before that; zero: on a connection that was there
+    std::uint64_t bytes = 0;   // of the request's body
+  };
+  void on_answered(const Answered& answered);
   // What was found out of the link may hold no longer.
   void reset();
   // The way as it was measured last, and as a process before this one measured it.
@@ -54,20 +63,26 @@ class Flight {
   void recall(const Measure& known) { known_ = known; }
 
  private:
+  struct Response {
+    Micros took{0};
+    bool large = false;  // of a large body
+  };
+
   double most() const;
+  bool knows_nothing() const;
   void end_round(Steady::time_point now);
-  bool on_known_way() const;
+  bool on_known_way(Micros best) const;
 
   const std::uint64_t near_;
   const std::uint64_t far_;
   double allowance_;
-  double round_allowance_;  // when the round began: it doubles at most
-  double growth_;           // with each answer
-  Micros best_;             // round's answer
-  Micros connect_;          // the fastest connection
+  double round_allowance_;      // when the round began: it doubles at most
+  double growth_;               // with each answer
+  std::array<Micros, 2> best_;  // round's answer: of small bodies, of large ones
+  Micros connect_;              // the fastest connection
   Measure known_;
   Steady::time_point round_began_{};
-  std::vector<Micros> round_;  // its answers
+  std::vector<Response> round_;
   unsigned rounds_with_least_ = 0;
   bool steep_ = true;  // the link was never full
   bool full_ = false;  // in this round

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """How much of a link's bandwidth a backlog uses, and what an event costs on the wire: docs/benchmarks.md, "On slow and long links".
 
-    python3 tests/bench/link.py [--seconds N] [--size 3k] [--picket] [--tls] [--h2] [--trace] [--line 'compression_level = 19']… [KBIT/MS/LOSS…]
+    python3 tests/bench/link.py [--seconds N] [--size 3k] [--waiting GB] [--picket] [--tls] [--h2] [--trace] [--line 'compression_level = 19']… [KBIT/MS/LOSS…]
 
 Each case is a rate in kbit/s, a round trip in ms and a loss in per cent of packets, each way: 64/800/5. Picket is started anew for each and
 has a backlog that lasts about --seconds; the link is tests/support/bad_link.py, so this needs root. "whole" is from the first packet to
 the last acknowledgement, connecting and finding the measure included; "steady" leaves out the first third and the last tenth of the backlog.
+--waiting: so much waits, of large envelopes (fill() in subject.py), and each case takes the next --seconds of it on new connections; "steady" leaves out their first third.
 --picket: the upstream is another Picket, which takes batches. --h2: TLS with HTTP/2, which Debian's nghttp2-proxy ends at the upstream.
---trace: how much was done, and how many requests were under way, each half a second.
+--trace: how much was done, and how many requests were under way, each half a second (with --waiting each two).
 """
 import argparse
 import asyncio
@@ -21,7 +22,7 @@ import sys
 import tempfile
 import time
 
-from subject import BUILD, ROOT, Picket, load
+from subject import BUILD, ROOT, Picket, fill, load
 
 NAMESPACE, NEAR, FAR = f"pb{os.getpid()}", "10.215.240.1", "10.215.240.2"
 FAIR = {"latency": 0, "jitter": 0, "loss": 0, "rate": 0, "queue": 0, "open": True}
@@ -136,6 +137,46 @@ def measure(case, link, upstream_url, options):
         picket.remove()
 
 
+def measure_waiting(link, upstream_url, options):
+    picket = Picket(config=["[[upstream]]", 'name = "far"', f'dsn = "{upstream_url}"', *options.line], PICKET_STORAGE_JOURNAL_MAX_BYTES="60GiB")
+    try:
+        picket.start()
+        picket.verb("upstream", "pause", "far")
+        time.sleep(1.5)  # it looks once a second
+        fill(picket, options.waiting)
+        picket.wait_digest(3600)
+        for case in options.cases:
+            kbit, ms, loss = (float(part) for part in case.split("/"))
+            rate = kbit * 125
+            # What TCP found out of one link is not to burden the next.
+            picket.stop()
+            picket.start()
+            link.tell(**{**FAIR, "latency": ms / 2, "loss": loss / 100, "rate": rate, "queue": max(15_000, rate / 2)})
+            link.count()
+            before = picket.metric("forwarded_envelopes_total", "far")
+            picket.verb("upstream", "resume", "far")
+            out, at_third, third = 0, 0, None
+            began = time.monotonic()
+            while (took := time.monotonic() - began) < options.seconds:
+                time.sleep(0.25)
+                out += link.count()["out"]["bytes"]
+                if options.trace and int(took * 4) % 8 == 0:
+                    print(f"    {took:5.1f} s: {picket.metric('in_flight_requests', 'far')} under way, {out / 2**20:.1f} MB out", flush=True)
+                if third is None and took > options.seconds / 3:
+                    third, at_third = time.monotonic(), out
+            ended = time.monotonic()
+            picket.verb("upstream", "pause", "far")
+            print(f"{case:>12}: of {picket.status()['journal']['used_bytes'] / 2**30:.1f} GB {out / 2**20:.1f} MB went in {ended - began:.0f} s, {picket.metric('forwarded_envelopes_total', 'far') - before} envelopes; "
+                  f"link used {100 * out / (ended - began) / rate:.0f} % whole, {100 * (out - at_third) / (ended - third) / rate:.0f} % steady; private memory {picket.private_mb():.1f} MB, "
+                  f"{picket.metric('failed_attempts_total', 'far')} failures", flush=True)
+            link.tell(**FAIR)
+            time.sleep(3)
+    finally:
+        link.tell(**FAIR)
+        picket.stop()
+        picket.remove()
+
+
 def make_certificate():
     """The key's file; the certificate lies beside it as .crt, and behind the key."""
     pem = pathlib.Path(tempfile.mkdtemp()) / "far.pem"
@@ -152,6 +193,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=25)
     parser.add_argument("--size", default="3k")
     parser.add_argument("--about", type=int, help="bytes on the wire that an event is expected to take")
+    parser.add_argument("--waiting", type=float, help="gigabytes")
     parser.add_argument("--picket", action="store_true")
     parser.add_argument("--tls", action="store_true")
     parser.add_argument("--h2", action="store_true")
@@ -181,6 +223,8 @@ def main():
             ends += [proxy.terminate, proxy.wait]
             url = url.replace("http:", "https:").replace(f":{behind}/", ":8443/")
             time.sleep(1)
+        if options.waiting:
+            return measure_waiting(link, url, options)
         if certificate is None:
             send_directly(link, url, options)
         for case in options.cases:

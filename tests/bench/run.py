@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 
-from subject import BUILD, FOLDER, Picket, load, load_attachments, upstream
+from subject import BUILD, FOLDER, Picket, fill, load, upstream
 
 QUICK = "quick" in sys.argv[1:2]
 WANTED = set(sys.argv[2:])
@@ -240,11 +240,10 @@ def chain():
 
 @section("backlog")
 def backlog():
-    """What waits for an upstream that has been away for long: PICKET_BENCH_BACKLOG_GB of it, 50 unless told. A fifth are
-    events of 20 KB as gzip, the rest attachments of 1 MB, or 50 GB would take most of an hour to make."""
-    wanted = float(os.environ.get("PICKET_BENCH_BACKLOG_GB", 50)) * SCALE * 2**30
-    if shutil.disk_usage(FOLDER).free < 1.1 * wanted:
-        return row("backlog", "-", "not measured", f"{FOLDER} has no room for {wanted / 2**30:.0f} GB")
+    """What waits for an upstream that has been away for long: PICKET_BENCH_BACKLOG_GB of it, 50 unless told."""
+    wanted = float(os.environ.get("PICKET_BENCH_BACKLOG_GB", 50)) * SCALE
+    if shutil.disk_usage(FOLDER).free < 1.1 * wanted * 2**30:
+        return row("backlog", "-", "not measured", f"{FOLDER} has no room for {wanted:.0f} GB")
     port = free_port()
     settings = {"PICKET_UPSTREAM_0_URL": f"http://127.0.0.1:{port}", "PICKET_UPSTREAM_0_NEWEST_FIRST": "errors", "PICKET_UPSTREAM_0_RETRY_MAX": "2s",
                 "PICKET_STORAGE_JOURNAL_MAX_BYTES": "60GiB"}
@@ -256,10 +255,7 @@ def backlog():
 
     picket = Picket(**settings)
     _, empty = started()
-    for part in range(1, 11):
-        load_attachments(picket, int(0.08 * wanted / 1_000_000))
-        load(picket, connections=64, count=int(0.02 * wanted / 20_000), size="20k", bodies=500, issues=1000, seed=random.randrange(10**9))
-        print(f"   {picket.status()['journal']['used_bytes'] / 2**30:.1f} GB wait", flush=True)
+    fill(picket, wanted)
     picket.wait_digest(3600)
     status = picket.status()
     waiting, size = status["destinations"][0]["waiting"], status["journal"]["used_bytes"] / 2**30

@@ -176,6 +176,15 @@ def load_attachments(picket, count, size=1_000_000, connections=4):
             done.result()
 
 
+def fill(picket, gigabytes):
+    """A fifth are events of 20 KB as gzip, the rest attachments of 1 MB, or 50 GB would take most of an hour to make."""
+    wanted = gigabytes * 2**30
+    for _ in range(10):
+        load_attachments(picket, int(0.08 * wanted / 1_000_000))
+        load(picket, connections=64, count=int(0.02 * wanted / 20_000), size="20k", bodies=500, issues=1000, seed=random.randrange(10**9))
+        print(f"   {picket.status()['journal']['used_bytes'] / 2**30:.1f} GB wait", flush=True)
+
+
 def upstream(*options):
     process = subprocess.Popen([BUILD / "picket_scripted_upstream", *([] if "--port" in options else ["--port", "0"]), "--seconds", "3000", *options], stdout=subprocess.PIPE, text=True)
     return process, re.search(r"(http://\S+)", process.stdout.readline())[1]

@@ -6,6 +6,7 @@
 #include <functional>
 #include <queue>
 #include <random>
+#include <string>
 #include <tuple>
 #include <vector>
 
@@ -61,7 +62,7 @@ class Simulation {
       const auto response = std::chrono::duration_cast<Micros>(now_ - sent_[number].left);
       --under_way_;
       ++answered_;
-      flight_.on_answered(sent_[number].began, now_, response, sent_[number].connect);
+      flight_.on_answered({sent_[number].began, now_, response, sent_[number].connect, static_cast<std::uint64_t>(request_bytes_)});
       if (now_ < start + lasts - measured) continue;
       seen_.use += request_bytes_ / way_.bytes_per_second / std::chrono::duration<double>(measured).count();
       seen_.slowest = std::max(seen_.slowest, response);
@@ -121,6 +122,83 @@ Seen send_for(Flight& flight, const Way& way, Micros lasts, double request_bytes
 
 constexpr double kbit = 1'000.0 / 8;
 
+// A link that large bodies share, each on a connection that finds its pace as TCP does: it doubles with each round trip until the link is full.
+class SharedLink {
+ public:
+  SharedLink(Flight& flight, double bytes_per_second, Micros round_trip) : flight_(flight), rate_(bytes_per_second), round_trip_(round_trip) {}
+
+  // Bodies of one size, for so long; what is seen is that of the last four fifths.
+  Seen send(double size, Micros lasts) {
+    Seen seen;
+    const auto start = now_;
+    double carried = 0;
+    for (; now_ < start + lasts; now_ += step) {
+      while (flight_.has_room(busy_) && (answered_ > 0 || busy_ == 0)) begin(size);
+      flight_.note_full();
+      const double piece = carry();
+      if (now_ >= start + lasts / 5) carried += piece;
+      for (auto& connection : connections_) {
+        if (!connection.busy || connection.left > 0 || now_ < connection.answer_at) continue;
+        const auto response = std::chrono::duration_cast<Micros>(now_ - connection.began) - connection.connect;
+        if (now_ >= start + lasts / 5) seen.slowest = std::max(seen.slowest, response);
+        connection.busy = false;
+        --busy_;
+        ++answered_;
+        flight_.on_answered({connection.began, now_, response, connection.connect, static_cast<std::uint64_t>(connection.bytes)});
+      }
+    }
+    seen.use = carried / rate_ / std::chrono::duration<double>(lasts * 4 / 5).count();
+    return seen;
+  }
+
+ private:
+  static constexpr Micros step = 10ms;
+  struct Connection {
+    Steady::time_point began, answer_at;
+    Micros connect{0};
+    double window = 14'600;  // bytes a round trip
+    double bytes = 0, left = 0;
+    bool busy = false;
+  };
+
+  void begin(double bytes) {
+    auto free = std::ranges::find(connections_, false, &Connection::busy);
+    const bool is_new = free == connections_.end();
+    if (is_new) free = connections_.emplace(free);
+    free->began = now_;
+    free->connect = is_new ? round_trip_ : Micros(0);
+    free->bytes = free->left = bytes;
+    free->busy = true;
+    ++busy_;
+  }
+
+  // The link is shared evenly; what a window does not allow is left to those behind it.
+  double carry() {
+    const auto sends = [&](const Connection& connection) { return connection.busy && connection.left > 0 && now_ >= connection.began + connection.connect; };
+    const double round_trips = std::chrono::duration<double>(step) / std::chrono::duration<double>(round_trip_);
+    const double room = rate_ * std::chrono::duration<double>(step).count();
+    auto others = static_cast<double>(std::ranges::count_if(connections_, sends));
+    double carried = 0;
+    for (auto& connection : connections_) {
+      if (!sends(connection)) continue;
+      const double piece = std::min({connection.left, connection.window * round_trips, (room - carried) / others--});
+      connection.left -= piece;
+      connection.window = std::min(connection.window + piece, 2 * rate_ * std::chrono::duration<double>(round_trip_).count());
+      carried += piece;
+      if (connection.left <= 0) connection.answer_at = now_ + round_trip_;
+    }
+    return carried;
+  }
+
+  Flight& flight_;
+  const double rate_;
+  const Micros round_trip_;
+  std::vector<Connection> connections_;
+  Steady::time_point now_{1h};
+  std::size_t busy_ = 0;
+  std::size_t answered_ = 0;
+};
+
 TEST(Flight, KeepsALinkBusyAndNoFullerThanItsModem) {
   for (const double rate : {64 * kbit, 1'000 * kbit, 20'000 * kbit}) {
     for (const Micros round_trip : {Micros(1ms), Micros(100ms), Micros(800ms)}) {
@@ -143,6 +221,38 @@ TEST(Flight, LetsRequestsNotWaitLongForEachOther) {
       EXPECT_GE(seen.use, 0.9);
       EXPECT_LE(seen.slowest, 6s) << rate << " B/s, " << round_trip.count() << " us";
     }
+  }
+}
+
+TEST(Flight, LetsLargeBodiesShareALinkUntilItIsFull) {
+  for (const double rate : {1'000 * kbit, 20'000 * kbit, 100'000 * kbit}) {
+    for (const Micros round_trip : {Micros(100ms), Micros(400ms), Micros(800ms)}) {
+      for (const double size : {300'000.0, 1'000'000.0}) {
+        Flight flight(0);
+        const auto seen = SharedLink(flight, rate, round_trip).send(size, 3min);
+        const auto what = std::to_string(rate) + " B/s, " + std::to_string(round_trip.count()) + " us, " + std::to_string(size);
+        EXPECT_GE(seen.use, 0.8) << what;
+        const std::chrono::duration<double> alone(size / rate + 2 * std::chrono::duration<double>(round_trip).count());
+        EXPECT_LE(seen.slowest, 4 * alone + 2s) << what;
+      }
+    }
+  }
+}
+
+TEST(Flight, KnowsWhatLargeBodiesTakeAfterSmallOnes) {
+  for (const double rate : {5'000 * kbit, 20'000 * kbit}) {
+    Flight flight(0);
+    SharedLink link(flight, rate, 300ms);
+    for (const double size : {1'000'000.0, 20'000.0, 300'000.0, 20'000.0}) link.send(size, 30s);
+    EXPECT_GE(link.send(300'000, 30s).use, 0.85) << rate;
+  }
+}
+
+TEST(Flight, TakesAWayThatBecameLongerForLargeBodiesForWhatItIs) {
+  for (const Micros longer : {Micros(3s), Micros(5s)}) {
+    Flight flight(0);
+    SharedLink(flight, 20'000 * kbit, 100ms).send(1'000'000, 1min);
+    EXPECT_GE(SharedLink(flight, 20'000 * kbit, longer).send(1'000'000, 10min).use, 0.8) << longer.count();
   }
 }
 
