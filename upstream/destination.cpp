@@ -278,6 +278,9 @@ Result<Parcel> Destination::open(const buffer::StoredRecord& record, bool resend
     return parcel;
   }
   if (const auto selected = selector_.select(*parcel); !selected) return selected.error();
+  if (!resend && !parcel->label.nothing_goes() && link_.judges_by_payload(parcel->label.send_class)) {
+    if (const auto read = read_happened(*parcel); !read) return read.error();
+  }
   return parcel;
 }
 

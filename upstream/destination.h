@@ -226,6 +226,7 @@ class Destination {
   std::uint64_t unsent_bytes() const;
   bool admit(Shipment& shipment, const Request& request);
   void release(Transfer& transfer, const UnderWay& under_way);
+  Link::Expiry expiry_of(const Label& label) const;
   Link::Expiry expiry_of(const Shipment& shipment) const;
   bool expire(const Shipment& shipment, std::string_view key);
   void settle_expired(const Shipment& shipment, std::string_view key);

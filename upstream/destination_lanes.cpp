@@ -196,7 +196,7 @@ Destination::Look Destination::ship_from_lane(CURLM* multi, const buffer::Stored
     journal_failed_until_ = Steady::now() + std::chrono::seconds(1);
     return Look::waits;
   }
-  const bool goes = parcel && !record.dropped() && !parcel->label.nothing_goes() && link_.expiry(send_class, clock_.now() - record.received) == Link::Expiry::none;
+  const bool goes = parcel && !record.dropped() && !parcel->label.nothing_goes() && expiry_of(parcel->label) == Link::Expiry::none;
   const auto until = goes ? waits_until(parcel->label) : std::nullopt;
   if (until && deferred_crowded()) {
     lane_waits_[static_cast<std::size_t>(send_class)] = *until;

@@ -66,12 +66,16 @@ void Destination::keep_pace() {
   transfer->go_on();
 }
 
-// Whether the link has room for the request; else the shipment waits where it can. A report of ours
-// waits for nothing: it is small, and there is one at a time.
+// Whether the link has room for the request; else the shipment waits where it can.
 bool Destination::admit(Shipment& shipment, const Request& request) {
-  if (shipment.report || !link_.capped()) return true;
+  if (!link_.capped()) return true;
   const auto bytes = request.wire_bytes();
-  switch (link_.admit(bytes, Steady::now())) {
+  const auto admission = link_.admit(bytes, Steady::now());
+  if (shipment.report && admission != Link::Admission::go) {
+    unsent_.put_back(clock_.now());
+    return false;
+  }
+  switch (admission) {
     case Link::Admission::go: return true;
     case Link::Admission::later:
       put_off(std::move(shipment), link_.next_period(bytes, clock_.now()));
@@ -92,10 +96,14 @@ void Destination::release(Transfer& transfer, const UnderWay& under_way) {
   std::erase(stopped_, &transfer);
 }
 
+Link::Expiry Destination::expiry_of(const Label& label) const {
+  const Time now = clock_.now();
+  return link_.expiry(label.send_class, now - label.received, now - label.happened.value_or(label.received));
+}
+
 // A resend is somebody's wish.
 Link::Expiry Destination::expiry_of(const Shipment& shipment) const {
-  if (shipment.resend) return Link::Expiry::none;
-  return link_.expiry(shipment.label.send_class, clock_.now() - shipment.label.received);
+  return shipment.resend ? Link::Expiry::none : expiry_of(shipment.label);
 }
 
 // Whether the shipment is too old to be sent: then it is settled.

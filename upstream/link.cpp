@@ -34,12 +34,14 @@ Link::Link(const LinkConfig& config)
       month_(ByteBudget::Period::month, config.max_bytes_per_month, link_zone(config)) {
   time_to_live_.fill(Duration::max());
   age_limit_.fill(Duration::max());
+  payload_age_limit_.fill(Duration::max());
   for (const auto& [name, duration] : config.time_to_live) time_to_live_[static_cast<std::size_t>(*parse_send_class(name))] = *parse_duration(duration);
   if (config.age_limits == "sentry") {
-    // https://develop.sentry.dev/: what Relay's defaults take; errors are kept for 30 days or more.
+    // https://develop.sentry.dev/: what Relay's defaults take. An error is never refused for its age, but
+    // after 30 days it is dated anew: not for what an SDK says, whose clock may stand at 1970.
     age_limit_[static_cast<std::size_t>(SendClass::errors)] = std::chrono::hours(24 * 30);
-    age_limit_[static_cast<std::size_t>(SendClass::sessions)] = std::chrono::hours(24 * 5);
-    age_limit_[static_cast<std::size_t>(SendClass::transactions)] = std::chrono::hours(24 * 5);
+    payload_age_limit_[static_cast<std::size_t>(SendClass::sessions)] = std::chrono::hours(24 * 5);
+    payload_age_limit_[static_cast<std::size_t>(SendClass::transactions)] = std::chrono::hours(24 * 5);
   }
   for (const std::string& name : config.metered_classes) metered_classes_.set(static_cast<std::size_t>(*parse_send_class(name)));
   for (const std::string& name : config.newest_first) newest_first_.set(static_cast<std::size_t>(*parse_send_class(name)));
@@ -118,10 +120,10 @@ std::optional<Duration> Link::wait(Time now, Steady::time_point steady, std::uin
   return std::nullopt;
 }
 
-Link::Expiry Link::expiry(SendClass send_class, Duration age) const {
+Link::Expiry Link::expiry(SendClass send_class, Duration since_arrival, Duration since_happened) const {
   const auto index = static_cast<std::size_t>(send_class);
-  if (age > time_to_live_[index]) return Expiry::outlived;
-  return age > age_limit_[index] ? Expiry::too_old : Expiry::none;
+  if (since_arrival > time_to_live_[index]) return Expiry::outlived;
+  return since_arrival > age_limit_[index] || since_happened > payload_age_limit_[index] ? Expiry::too_old : Expiry::none;
 }
 
 std::optional<Time> Link::drained_at(Time now, std::uint64_t waiting, const DrainRate& rate) const {

@@ -52,9 +52,11 @@ class Link {
   const std::bitset<send_classes.size()>& newest_first() const { return newest_first_; }
   bool allows(SendClass send_class) const { return !metered_ || metered_classes_.test(static_cast<std::size_t>(send_class)); }
 
-  // Why what arrived `age` ago is not sent any more.
+  // Why what arrived, and happened, that long ago is not sent any more.
   enum class Expiry { none, outlived, too_old };
-  Expiry expiry(SendClass send_class, Duration age) const;
+  Expiry expiry(SendClass send_class, Duration since_arrival, Duration since_happened) const;
+  // Whether expiry() needs to know what the payload says.
+  bool judges_by_payload(SendClass send_class) const { return payload_age_limit_[static_cast<std::size_t>(send_class)] < Duration::max(); }
 
   // When `waiting` records will be gone.
   std::optional<Time> drained_at(Time now, std::uint64_t waiting, const DrainRate& rate) const;
@@ -86,7 +88,8 @@ class Link {
   const bool by_class_;
   std::vector<SendClass> order_;
   std::array<Duration, send_classes.size()> time_to_live_;
-  std::array<Duration, send_classes.size()> age_limit_;
+  std::array<Duration, send_classes.size()> age_limit_;          // since arrival
+  std::array<Duration, send_classes.size()> payload_age_limit_;  // since what it tells of
   ByteRate rate_;
   ByteBudget day_;
   ByteBudget month_;

@@ -6,6 +6,7 @@
 #include "relay/protocol/envelope.h"
 #include "relay/protocol/hex.h"
 #include "relay/protocol/md5.h"
+#include "upstream/item_time.h"
 
 #include <algorithm>
 #include <optional>
@@ -170,6 +171,20 @@ Result<std::string_view> decode(Parcel& parcel) {
     parcel.decoded = *std::move(decoded);
   }
   return parcel.decoded->view();
+}
+
+Result<void> read_happened(Parcel& parcel) {
+  const auto decoded = decode(parcel);
+  if (!decoded && decoded.error().fault == Fault::unavailable) return decoded.error();
+  if (!decoded) return {};
+  const auto envelope = relay::parse_envelope(*decoded, {.max_items = SIZE_MAX});
+  if (!envelope) return {};
+  const auto newest = find_newest_time(*envelope, parcel.kept);
+  if (!newest) return {};
+  std::optional<Time> sent_at;
+  if (const auto ms = parcel.meta.sent_at_ms(); ms != 0) sent_at = time_from_ms(ms);
+  parcel.label.happened = time_by_our_clock(*newest, sent_at, parcel.label.received);
+  return {};
 }
 
 Label unreadable_label(buffer::Sequence sequence, relay::ProjectId project, Time received) {

@@ -44,6 +44,7 @@ struct Label {
   buffer::Sequence sequence = 0;
   relay::ProjectId project = 0;  // the local one
   Time received{};
+  std::optional<Time> happened;  // what it tells of, by our clock, where somebody asked (read_happened()) and it says so
   std::uint64_t stored_bytes = 0;
   Target target;
   std::vector<ItemCount> counts;  // of what goes, one per category
@@ -76,6 +77,10 @@ void add_count(std::vector<ItemCount>& counts, relay::DataCategory category, std
 // The envelope, kept in the parcel for who asks next. Fault::malformed when it does not decode,
 // Fault::unavailable when there is no room for it just now.
 Result<std::string_view> decode(Parcel& parcel);
+
+// Fills in Label::happened by what of the parcel goes. What does not decode or parse is taken to be of when it
+// arrived: to judge that is not for here. Fault::unavailable when there is no room for it just now.
+Result<void> read_happened(Parcel& parcel);
 
 // An upstream limit on any of these makes the parcel wait (Label::decisive).
 std::vector<relay::DataCategory> decisive_of(const std::vector<ItemCount>& counts);

@@ -63,8 +63,8 @@ function config(upstream, lines) {
 // An event that no compression makes much smaller.
 const bulky = (id, bytes) => envelope(id, [[{ type: "event" }, errorEvent(id, { extra: { noise: randomBytes(bytes * 3 / 4).toString("base64") } })]]);
 
-function transaction(id) {
-  const now = Date.now() / 1_000;
+function transaction(id, daysAgo = 0) {
+  const now = Date.now() / 1_000 - daysAgo * 86_400;
   const trace = { trace_id: id, span_id: id.slice(16), op: "http.server" };
   return envelope(id, [[{ type: "transaction" }, { event_id: id, type: "transaction", transaction: "/", timestamp: now, start_timestamp: now - 1, contexts: { trace } }]]);
 }
@@ -329,6 +329,34 @@ test("what has outlived its time is not sent, is on record, and is sent all the 
   await until(() => destination(edge).resend?.state === "done", { what: "the resend" });
   assert.deepEqual([...upstream.ids].sort(), [...errors, ...transactions].sort());
   await edge.end();
+  await upstream.end();
+});
+
+test("the second of a chain knows what the upstream would refuse, however late it came here", async () => {
+  const upstream = await new CountingUpstream().start();
+  upstream.decode = gunzipSync;
+  const hub = await new Picket({ config: config(upstream, 'compression = "gzip"\nage_limits = "sentry"') }).start();
+  const file = join(tempFolder(), "picket.toml");
+  writeFileSync(file, `[[upstream]]\nname = "next"\ndsn = "${hub.liveDsn}"\n`);
+  const edge = await new Picket({ config: file }).start();
+  const fresh = eventId(), error = eventId(), late = [eventId(), eventId()];
+  await post(edge, transaction(fresh));
+  await post(edge, transaction(late[0], 6));
+  const started = new Date(Date.now() - 6 * 86_400_000).toISOString();
+  await post(edge, envelope(late[1], [[{ type: "session" }, { sid: late[1], started, timestamp: new Date().toISOString(), status: "exited", attrs: { release: "late@1" } }]]));
+  // A clock that stood at 1970: an upstream dates it anew and keeps it.
+  await post(edge, envelope(error, [[{ type: "event" }, errorEvent(error, { timestamp: 9 })]]));
+  await until(() => destination(edge).forwarded === 4 && destination(hub).waiting === 0, { what: "nothing waiting" });
+  assert.deepEqual([...upstream.ids].sort(), [fresh, error].sort());
+  assert.equal(destination(edge).link.too_old, 0);
+  assert.equal(destination(hub).link.too_old, 2);
+  assert.match(picket(["status", "--storage", hub.storage], { env: hub.env }).out, /expired for their age: 0 by time_to_live, 2 that the upstream would refuse/);
+  await until(() => hub.status().digest.waiting === 0);
+  await assertConserved(assert, hub);
+  const kept = await hub.api(`projects/${hub.organization}/${hub.project}/events/${late[0]}/`);
+  assert.equal(kept.status, 200, "what upstream would not have is kept here");
+  await edge.end();
+  await hub.end();
   await upstream.end();
 });
 

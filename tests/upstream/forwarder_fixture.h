@@ -41,6 +41,7 @@ struct RecordOptions {
   relay::Coding coding = relay::Coding::gzip;
   std::vector<std::string> types = {"event"};
   bool described = false;  // as intake does: may leave as it is stored
+  std::string payload = "{\"a\":\"b\\n\"}";  // of each item
 };
 
 inline std::string event_id(std::uint64_t number) {
@@ -54,7 +55,7 @@ inline std::string envelope_text(const RecordOptions& options) {
   if (!options.sent_at.empty()) header += "\"sent_at\":\"" + options.sent_at + "\",";
   std::string text = header + "\"extra\":[1]}\n";
   for (const std::string& type : options.types) {
-    text += "{\"type\":\"" + type + "\",\"length\":11}\n{\"a\":\"b\\n\"}\n";
+    text += "{\"type\":\"" + type + "\",\"length\":" + std::to_string(options.payload.size()) + "}\n" + options.payload + "\n";
   }
   return text;
 }
@@ -103,7 +104,12 @@ bool soon(Condition condition, std::chrono::milliseconds at_most = 30s) {
 
 class ForwarderTest : public ::testing::Test {
  protected:
-  ForwarderTest() { tables = *buffer::Tables::open({.path = folder / "tables.mdb"}); }
+  ForwarderTest() {
+    tables = *buffer::Tables::open({.path = folder / "tables.mdb"});
+    forwarding.write_every = 10ms;
+    forwarding.look_every = 20ms;
+    forwarding.stop_within = 500ms;
+  }
 
   DestinationConfig destination(const FakeUpstream& to, const std::string& name = "hub") {
     DestinationConfig config;
@@ -117,13 +123,9 @@ class ForwarderTest : public ::testing::Test {
   }
 
   void start(std::vector<DestinationConfig> configs) {
-    ForwarderOptions options;
-    options.write_every = 10ms;
-    options.look_every = 20ms;
-    options.stop_within = 500ms;
     auto ready = checked(std::move(configs));
     ASSERT_TRUE(ready) << ready.error().detail;
-    forwarder = std::make_unique<Forwarder>(journal, *tables, clock, *std::move(ready), options);
+    forwarder = std::make_unique<Forwarder>(journal, *tables, clock, *std::move(ready), forwarding);
     forwarder->start();
   }
   void start() { start({destination(upstream)}); }
@@ -206,6 +208,7 @@ class ForwarderTest : public ::testing::Test {
   }
 
   testing::TempDir folder;
+  ForwarderOptions forwarding;
   testing::FakeClock clock;
   std::unique_ptr<buffer::Tables> tables;
   testing::MemoryJournal journal;

@@ -237,6 +237,40 @@ TEST_F(LinkTest, DoesNotSendWhatTheUpstreamWouldRefuseForItsAge) {
   EXPECT_EQ(row().expired(), 3U);
 }
 
+// However late it came here: an SDK kept it, or the first Picket of a chain.
+TEST_F(LinkTest, JudgesByWhatSessionsAndTransactionsTellOfNotByTheirArrival) {
+  const auto days_ago = [this](int days) { return relay::render_timestamp(to_ms(clock.now() - 24h * days)); };
+  const auto dated = [](const char* name, const std::string& time) { return "{\"" + std::string(name) + "\":\"" + time + "\"}"; };
+  post({.types = {"transaction"}, .described = true, .payload = dated("timestamp", days_ago(4))});
+  post({.types = {"transaction"}, .described = true, .payload = dated("timestamp", days_ago(6))});
+  post({.types = {"session"}, .described = true, .payload = dated("started", days_ago(6))});
+  // An upstream dates it anew and keeps it.
+  post({.types = {"event"}, .described = true, .payload = dated("timestamp", "1970-01-01T00:00:09Z")});
+  // The sender's clock is ten days late.
+  post({.sent_at = days_ago(10), .types = {"transaction"}, .described = true, .payload = dated("timestamp", days_ago(11))});
+  start({with([](LinkConfig& link) { link.age_limits = "sentry"; })});
+  ASSERT_TRUE(all_written());
+  auto ids = upstream.accepted_ids();
+  std::sort(ids.begin(), ids.end());
+  EXPECT_EQ(ids, (std::vector<std::string>{event_id(1), event_id(4), event_id(5)}));
+  EXPECT_EQ(row().link().too_old(), 2U);
+  EXPECT_EQ(row().expired(), 2U);
+  // What is young enough when it is read grows old while it waits.
+  upstream.answer_with({.status = 503});
+  post({.types = {"transaction"}, .described = true, .payload = dated("timestamp", days_ago(4))});
+  ASSERT_TRUE(upstream.wait_for_requests(4));
+  clock.advance(24h * 2);
+  ASSERT_TRUE(all_written());
+  EXPECT_EQ(row().link().too_old(), 3U);
+}
+
+TEST_F(LinkTest, SendsWhatIsOldWhereTheUpstreamIsNotSaidToMind) {
+  post({.types = {"transaction"}, .described = true, .payload = "{\"timestamp\":9}"});
+  start();
+  ASSERT_TRUE(all_written());
+  EXPECT_EQ(upstream.accepted(), 1U);
+}
+
 // One when it is read, one while it waits to go again.
 TEST_F(LinkTest, TellsTheUpstreamWhatExpired) {
   const auto is_report = [](const Received& received) { return received.envelope.find("client_report") != std::string::npos; };
@@ -265,6 +299,34 @@ TEST_F(LinkTest, TellsTheUpstreamWhatExpired) {
   }
   EXPECT_EQ(transactions, 2U);
   EXPECT_GT(attachments, 0U);
+}
+
+TEST_F(LinkTest, AReportThatTheDaysBytesHaveNoRoomForWaitsForTheNextDay) {
+  auto config = with([](LinkConfig& link) { link.max_bytes_per_day = 1'000'000; });
+  config.report_unsent = 1min;
+  config.compression = "identity";
+  const std::vector<std::string> left_out = {"session", "transaction", "attachment", "check_in", "profile", "span", "feedback"};
+  config.routing.categories.exclude = {"session", "transaction", "attachment", "monitor", "profile", "span", "feedback"};
+  for (const std::string& type : left_out) post({.types = {type}, .described = true});
+  post_large(80'000);  // no cap may be less than 64 KiB
+  start({config});
+  ASSERT_TRUE(all_written());
+  ASSERT_EQ(row().not_routed(), left_out.size());
+  forwarder.reset();
+  ASSERT_GT(row().link().day_bytes(), 65'000U);
+  config.link.max_bytes_per_day = row().link().day_bytes() + 1'100;
+  start({config});
+  for (int minute = 0; minute < 5; ++minute) {
+    clock.advance(61s);
+    std::this_thread::sleep_for(40ms);
+  }
+  EXPECT_EQ(upstream.requests(), 1U);
+  EXPECT_EQ(status().state, DestinationState::running) << "something smaller would go";
+  ASSERT_TRUE(soon([&] {
+    clock.advance(2h);
+    return upstream.requests() == 2;
+  }));
+  EXPECT_NE(upstream.received()[1].envelope.find("client_report"), std::string::npos);
 }
 
 TEST_F(LinkTest, ReportsOfWhatWasLeftOutWaitForTheLinkAndCountOnIt) {
