@@ -158,7 +158,8 @@ struct Picket {
 };
 
 std::unique_ptr<upstream::Forwarder> make_forwarder(Picket& picket, const Config& config) {
-  auto forwarder = std::make_unique<upstream::Forwarder>(*picket.journal, *picket.tables, picket.clock, config.upstreams);
+  auto forwarder = std::make_unique<upstream::Forwarder>(*picket.journal, *picket.tables, picket.clock, config.upstreams,
+                                                         upstream::ForwarderOptions{.notes = std::filesystem::path(config.storage.path) / "forwarding"});
   forwarder->set_metered(picket.metered);
   forwarder->start();
   return forwarder;

@@ -43,13 +43,14 @@ Selector selector_of(const DestinationConfig& config) {
 
 }  // namespace
 
-Destination::Destination(DestinationConfig config, const buffer::Journal& journal, const Clock& clock)
+Destination::Destination(DestinationConfig config, const buffer::Journal& journal, const Clock& clock, std::filesystem::path notes_file)
     : config_(std::move(config)),
       routes_(routes_of(config_)),
       selector_(selector_of(config_)),
       journal_(journal),
       clock_(clock),
       link_(config_.link),
+      notes_(std::move(notes_file)),
       lanes_(link_.newest_first()),
       unsent_(config_.report_unsent),
       flight_(config_.max_in_flight),
@@ -284,6 +285,10 @@ Result<Parcel> Destination::open(const buffer::StoredRecord& record, bool resend
   return parcel;
 }
 
+std::uint64_t Destination::note_of(const buffer::StoredRecord& record, const Shipment& shipment) const {
+  return notes_.check_of(record, shipment.resend ? resend_.job().id() : 0);
+}
+
 void Destination::ship(CURLM* multi, const buffer::StoredRecord& record, Shipment shipment) {
   auto parcel = open(record, shipment.resend);
   ship_opened(multi, record, std::move(parcel), std::move(shipment));
@@ -296,8 +301,10 @@ void Destination::ship_opened(CURLM* multi, const buffer::StoredRecord& record, 
     return refuse_unreadable(std::move(shipment), parcel.error().detail);
   }
   shipment.label = parcel->label;
+  shipment.label.note = note_of(record, shipment);
   shipment.opened = true;
   if (shipment.label.nothing_goes()) return leave_out(shipment);
+  if (notes_.take(record.sequence, shipment.label.note)) return settle_delivered(shipment, 0);
   if (record.dropped()) return settle_expired(shipment, parcel->key);
   if (expire(shipment, parcel->key)) return;
   if (const auto until = waits_until(shipment.label)) return put_off(std::move(shipment), *until);

@@ -21,6 +21,7 @@
 #include "upstream/batch_pace.h"
 #include "upstream/config.h"
 #include "upstream/deferred.h"
+#include "upstream/delivery_notes.h"
 #include "upstream/flight.h"
 #include "upstream/lanes.h"
 #include "upstream/ledger.h"
@@ -41,6 +42,7 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <set>
@@ -53,8 +55,8 @@ class Destination {
  public:
   using Steady = std::chrono::steady_clock;
 
-  // REQUIRES: `config` is checked.
-  Destination(DestinationConfig config, const buffer::Journal& journal, const Clock& clock);
+  // REQUIRES: `config` is checked. `notes_file` is where deliveries are noted (DeliveryNotes); empty: nowhere.
+  Destination(DestinationConfig config, const buffer::Journal& journal, const Clock& clock, std::filesystem::path notes_file);
 
   // Where the tables say it stands; a new name starts at the journal's oldest or next record.
   void load(const buffer::Tables& tables);
@@ -82,6 +84,9 @@ class Destination {
   // Until pump() can do something without an event from outside; nothing when it cannot.
   std::optional<Duration> wakes_in() const;
   bool busy() const { return !under_way_.empty(); }
+
+  // What was delivered since is noted: before anything else is waited for.
+  void flush_notes() { notes_.flush(); }
 
   bool dirty() const { return (ledger_.dirty() || link_.dirty()) && !retired_ && !stale_; }
   Change take_change();
@@ -170,6 +175,8 @@ class Destination {
   void take_back(Shipment shipment);
 
   // What the tables say: destination_stored.cpp.
+  DeliveryNotes::Waits what_waits() const;
+  void load_notes();
   void start_anew(const buffer::Tables& tables);
   void retry_quarantined(const buffer::Tables& tables);
 
@@ -243,6 +250,7 @@ class Destination {
   void leave_out(const Shipment& shipment);
   void on_report_answered(Verdict verdict);
   void on_delivered(const Shipment& shipment, std::uint64_t bytes);
+  void settle_delivered(const Shipment& shipment, std::uint64_t bytes);
   void on_retry(Shipment shipment, const Answer& answer, const std::string& reason);
   void on_wait(Shipment shipment, const Answer& answer, const std::string& reason);
   void on_recode(Shipment shipment, const Answer& answer);
@@ -255,6 +263,8 @@ class Destination {
   buffer::Sequence passed_cursor() const;
   DestinationState state(Time now) const;
 
+  std::uint64_t note_of(const buffer::StoredRecord& record, const Shipment& shipment) const;
+
   const DestinationConfig config_;
   const Routes routes_;
   const Selector selector_;
@@ -265,6 +275,7 @@ class Destination {
   Link link_;
   DrainRate drain_rate_;
   Window window_;
+  DeliveryNotes notes_;
   Lanes lanes_;
   LaneBatch lane_batch_;
   std::array<Time, send_classes.size()> lane_waits_{};  // for a limit, when too many wait for it already

@@ -203,6 +203,11 @@ void Destination::on_delivered(const Shipment& shipment, std::uint64_t bytes) {
   if (said_.reason.empty() || !routes_.only_target() || probe) on_reached();
   said_.last_success = clock_.now();
   said_.last_error.clear();
+  notes_.add(shipment.label.sequence, shipment.label.note);
+  settle_delivered(shipment, bytes);
+}
+
+void Destination::settle_delivered(const Shipment& shipment, std::uint64_t bytes) {
   Settled settled;
   settled.fate = Fate::forwarded;
   settled.label = shipment.label;
@@ -336,6 +341,8 @@ Change Destination::take_change() {
   *change.row.mutable_resend() = resend_.job();
   change.journal_first = journal_.use().first;
   taken_cursor_ = change.cursor;
+  // Out of the window, what is behind the cursor is in the tables, whatever lanes, deferred list and resend say of it.
+  notes_.turn(window_.cursor(), what_waits());
   delivered_being_written_.merge(delivered_lately_);
   unwanted_.forget_before(change.journal_first);
   unwanted_.store(change.row);

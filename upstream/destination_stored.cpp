@@ -63,6 +63,7 @@ void Destination::load(const buffer::Tables& tables) {
   retired_ = row.retired_ms() != 0;
   generation_ = row.generation();
   drain_until_ = row.drain_until();
+  load_notes();
   forward_only_ = row.forward_only() && config_.forward_only();
   if (forward_only_) unwanted_.load(row);
   if (forward_only_ && !cursor && window_.cursor() > 1) unwanted_.note(1, window_.cursor() - 1);
@@ -72,6 +73,18 @@ void Destination::load(const buffer::Tables& tables) {
   said_.link.too_old = row.link().too_old();
   if (row.last_success_ms() != 0) said_.last_success = time_from_ms(row.last_success_ms());
   if (row.last_attempt_ms() != 0) said_.last_attempt = time_from_ms(row.last_attempt_ms());
+}
+
+// What is passed and not deferred is in the tables; a resend passes what it likes.
+DeliveryNotes::Waits Destination::what_waits() const {
+  return [this, passed = passed_cursor()](buffer::Sequence sequence) {
+    return sequence >= passed || deferred_.contains(sequence) || resend_.under_way();
+  };
+}
+
+void Destination::load_notes() {
+  const auto known = notes_.load(config_.name + ' ' + std::to_string(generation_), what_waits());
+  if (known > 0) log(Level::info, "upstream", "what was delivered just before a kill is known", {{"destination", config_.name}, {"envelopes", known}});
 }
 
 // As after a restart, because the operator has made the tables forget what was.

@@ -189,7 +189,8 @@ void Forwarder::add_metrics(std::string& out) const {
 
 void Forwarder::Worker::add(DestinationConfig config) {
   connections += Flight(config.max_in_flight).far();
-  destinations.push_back(std::make_unique<Destination>(std::move(config), journal, clock));
+  const auto notes = options.notes.empty() ? std::filesystem::path() : options.notes / (config.name + ".notes");
+  destinations.push_back(std::make_unique<Destination>(std::move(config), journal, clock, notes));
   meters.push_back(destinations.back()->meter());
   // The default would close and reopen connections when many are in use.
   curl_multi_setopt(loop.multi(), CURLMOPT_MAXCONNECTS, static_cast<long>(connections + 1));
@@ -240,6 +241,7 @@ void Forwarder::Worker::collect() {
   loop.collect([&](CURL* easy, CURLcode code) {
     CurlTask::of(easy).on_finished(loop.multi(), code);
   });
+  for (auto& destination : destinations) destination->flush_notes();
 }
 
 std::vector<Change> Forwarder::Worker::take_changes() {

@@ -5,8 +5,9 @@
 // INVARIANT  Delivery at least once: a cursor passes a record only after the upstream has answered for
 //            it, or after it was put in quarantine or on the deferred list in the same batch.
 // INVARIANT  A destination that is down or slow delays no other.
-// INVARIANT  A crash makes us send again at most what was acknowledged within the last moments (200 ms
-//            and max_in_flight); upstreams drop those by event id.
+// INVARIANT  A process that is killed sends again only what it had no answer to (max_in_flight), where deliveries
+//            are noted; after a power cut also what was acknowledged within the last moments (200 ms). Upstreams
+//            drop those by event id.
 // THREADS    start() and stop() from one thread; status() and add_metrics() from any.
 #pragma once
 
@@ -17,6 +18,7 @@
 #include "upstream/status.h"
 
 #include <chrono>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -27,6 +29,7 @@ struct ForwarderOptions {
   Duration write_every = std::chrono::milliseconds(200);  // the tables, at most
   Duration look_every = std::chrono::seconds(1);          // at what the operator changed
   Duration stop_within = std::chrono::seconds(3);         // transfers under way at stop()
+  std::filesystem::path notes = {};                       // a folder for what was delivered just now (DeliveryNotes); empty: none
 };
 
 class Forwarder {

@@ -49,6 +49,7 @@ struct Label {
   Target target;
   std::vector<ItemCount> counts;  // of what goes, one per category
   std::vector<LeftOut> left_out;  // of what does not, one per fate and category
+  std::uint64_t note = 0;         // by which a delivery is known after a kill (DeliveryNotes::check_of())
   std::string key;                // the record's, 16 raw bytes; only where something is left out or has expired
 
   bool nothing_goes() const { return counts.empty() && !left_out.empty(); }

@@ -23,14 +23,14 @@ namespace {
 
 using buffer::Table;
 
-struct Metric {
+struct SyncMetric {
   std::string_view name;
   std::string_view kind;
   std::string_view help;
   std::uint64_t (*value)(const SyncStatus& status, Time now);
 };
 
-constexpr std::array<Metric, 6> metrics = {{
+constexpr std::array<SyncMetric, 6> sync_metrics = {{
     {"told_total", "counter", "Changes of issues that the destination was told.",
      [](const SyncStatus& s, Time) { return s.told; }},
     {"taken_total", "counter", "Changes of issues that were taken from the destination.",
@@ -149,7 +149,7 @@ void StatusSync::add_metrics(std::string& out) const {
     }
   }
   if (all.empty()) return;
-  for (const Metric& metric : metrics) {
+  for (const SyncMetric& metric : sync_metrics) {
     const std::string name = "picket_status_sync_" + std::string(metric.name);
     add_head(out, name, metric.kind, metric.help);
     for (const auto& status : all) {

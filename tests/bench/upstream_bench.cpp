@@ -1,6 +1,6 @@
 // How fast a backlog is mirrored to an upstream that takes 5 ms to answer.
 //
-//   upstream_bench [--records N] [--delay-ms N] [--in-flight N] [--kilobytes N]
+//   upstream_bench [--records N] [--delay-ms N] [--in-flight N] [--kilobytes N] [--notes 0]
 //
 // Journal and tables are real and in a folder of their own; the sink is a thread of this process, so
 // its work is part of what the cores do. Prints the rate and the CPU time spent per envelope.
@@ -88,7 +88,9 @@ int run(std::map<std::string, long> options) {
   config.dsn = sink.dsn();
   config.max_in_flight = static_cast<std::uint64_t>(option("--in-flight", 32));
 
-  Forwarder forwarder(*journal, *tables, clock, *checked({config}));
+  ForwarderOptions forwarding;
+  if (option("--notes", 1) != 0) forwarding.notes = folder / "forwarding";
+  Forwarder forwarder(*journal, *tables, clock, *checked({config}), forwarding);
   const double cpu = cpu_seconds();
   const auto began = Steady::now();
   forwarder.start();

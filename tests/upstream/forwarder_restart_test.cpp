@@ -1,6 +1,7 @@
 #include "forwarder_fixture.h"
 
 #include <algorithm>
+#include <atomic>
 #include <fstream>
 #include <set>
 
@@ -73,6 +74,140 @@ TEST_F(ForwarderTest, SendsAgainOnlyTheWindowAfterACrash) {
   EXPECT_EQ(ids.size(), 700U);
   EXPECT_EQ(std::set<std::string>(ids.begin(), ids.end()).size(), 500U);
   EXPECT_EQ(row().forwarded(), 500U);
+}
+
+// Beside a process that writes its tables but once, at the beginning.
+class ForwarderKillTest : public ForwarderTest {
+ protected:
+  ForwarderKillTest() {
+    forwarding.notes = folder / "forwarding";
+    forwarding.write_every = 1h;
+  }
+  // Tables and notes are as they were at this moment, whatever the process does while it ends.
+  void kill() {
+    const auto at_the_kill = folder / ("tables" + std::to_string(++kills_) + ".mdb");
+    ASSERT_TRUE(tables->copy_to(at_the_kill));
+    std::filesystem::copy_file(forwarding.notes / "hub.notes", folder / "notes");
+    forwarder.reset();
+    std::filesystem::rename(folder / "notes", forwarding.notes / "hub.notes");
+    tables = *buffer::Tables::open({.path = at_the_kill});
+  }
+
+ private:
+  int kills_ = 0;
+};
+
+TEST_F(ForwarderKillTest, NothingThatWasAcknowledgedIsSentAgain) {
+  upstream.answer([](const Received& received) { return Reply{.status = received.event_id == event_id(50) ? 503U : 200U}; });
+  start();
+  post_many(200);
+  ASSERT_TRUE(upstream.wait_for_accepted(199));
+  ASSERT_TRUE(soon([&] { return status().forwarded + status().in_flight >= 49; }));
+  std::this_thread::sleep_for(50ms);  // what was answered was read
+  for (int round = 0; round < 3; ++round) {
+    kill();
+    EXPECT_LE(cursor(), 50U);
+    const auto requests = upstream.requests();
+    start();
+    ASSERT_TRUE(soon([&] { return upstream.requests() > requests + 3; })) << "the one that was not acknowledged";
+    const auto received = upstream.received();
+    for (auto i = requests; i < received.size(); ++i) EXPECT_EQ(received[i].event_id, event_id(50));
+  }
+  EXPECT_EQ(upstream.accepted(), 199U);
+  upstream.answer_with({});
+  ASSERT_TRUE(upstream.wait_for_accepted(200));
+  forwarder.reset();
+  EXPECT_EQ(cursor(), 201U);
+  EXPECT_EQ(row().forwarded(), 200U);
+  EXPECT_EQ(items(), (std::map<std::pair<int, int>, std::uint64_t>{{{1, 1}, 200}}));
+}
+
+// What is behind the cursor is in no table, however often they are written: here for limits of what is not sent.
+TEST_F(ForwarderKillTest, OneThatIsSlowMakesNothingBehindItGoAgain) {
+  forwarding.write_every = 10ms;
+  std::atomic<int> limit = 60;
+  upstream.answer([&](const Received& received) {
+    if (received.event_id == event_id(6)) return Reply{.delay = 60s};
+    return Reply{.headers = {{"X-Sentry-Rate-Limits", std::to_string(limit) + ":replay:organization"}}};
+  });
+  auto config = destination(upstream);
+  config.stall_timeout = 600s;
+  start({config});
+  post_many(5);
+  ASSERT_TRUE(all_written());
+  const auto delivered = [&] {
+    auto ids = upstream.accepted_ids();
+    std::erase(ids, event_id(6));
+    return ids.size();
+  };
+  post_many(45);
+  ASSERT_TRUE(soon([&] { return delivered() == 49; })) << describe();
+  for (std::size_t more = 1; more <= 5; ++more) {
+    limit = 60 + static_cast<int>(more);
+    post();
+    ASSERT_TRUE(soon([&] { return row().limits_size() == 1 && row().limits(0).until_ms() == to_ms(clock.now()) + limit * 1'000; })) << describe();
+  }
+  kill();
+  EXPECT_EQ(cursor(), 6U);
+  upstream.answer_with({});
+  start({config});
+  ASSERT_TRUE(all_written()) << describe();
+  EXPECT_EQ(delivered(), 54U);
+  EXPECT_EQ(row().forwarded(), 55U);
+}
+
+TEST_F(ForwarderKillTest, WhatGoesAgainBecauseADestinationStartsAnewIsNotTakenForDelivered) {
+  start();
+  post_many(20);
+  ASSERT_TRUE(upstream.wait_for_accepted(20));
+  kill();
+  change_row([](schema::Destination& row) { row.set_generation(row.generation() + 1); });
+  start();
+  EXPECT_TRUE(upstream.wait_for_accepted(40));
+}
+
+TEST_F(ForwarderKillTest, ANumberThatIsGivenOutOnceMoreIsAnotherRecords) {
+  start();
+  post_many(3);
+  ASSERT_TRUE(upstream.wait_for_accepted(3));
+  kill();
+  testing::MemoryJournal other;
+  for (std::uint64_t number = 11; number < 14; ++number) other.append(make_record({.id = event_id(number)}, clock.now()));
+  Forwarder fresh(other, *tables, clock, *checked({destination(upstream)}), forwarding);
+  fresh.start();
+  EXPECT_TRUE(upstream.wait_for_accepted(6));
+}
+
+TEST_F(ForwarderKillTest, WhatIsDeferredAndWasDeliveredIsKnownToo) {
+  upstream.answer([](const Received& received) { return Reply{.status = received.event_id == event_id(1) ? 500U : 200U}; });
+  post_many(20);
+  forwarding.write_every = 10ms;
+  start();
+  ASSERT_TRUE(soon([&] { return cursor() == 21 && row().deferred_size() == 1; })) << describe();
+  forwarder.reset();
+  forwarding.write_every = 1h;
+  start();
+  const auto failed = status().failures;
+  ASSERT_TRUE(soon([&] {  // what is written once is that it failed again
+    clock.advance(1min);
+    return status().failures > failed + 2;
+  }));
+  upstream.answer_with({});
+  ASSERT_TRUE(soon([&] {
+    clock.advance(1min);
+    return status().deferred == 0;
+  }));
+  kill();
+  EXPECT_EQ(row().deferred_size(), 1);
+  const auto requests = upstream.requests();
+  start();
+  ASSERT_TRUE(soon([&] {
+    clock.advance(1min);
+    return status().deferred == 0;
+  }));
+  EXPECT_EQ(upstream.requests(), requests);
+  forwarder.reset();
+  EXPECT_EQ(row().forwarded(), 20U);
 }
 
 TEST_F(ForwarderTest, ADeadDestinationDelaysNoOther) {
