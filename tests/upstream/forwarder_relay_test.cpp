@@ -192,7 +192,8 @@ TEST_F(ForwarderRelayTest, AKeyThatIsRefusedAmongOthersThatAreNotIsHeldAndTheyGo
   })) << describe();
   EXPECT_LE(to("/challenge/").size(), 4U);
   ASSERT_TRUE(soon([&] { return delivered().size() == posted - 3; })) << describe();
-  EXPECT_EQ(status().deferred, 3U);
+  // The last refusal is 200 ms late, and the cursor passes it after that.
+  EXPECT_TRUE(soon([&] { return status().deferred == 3; })) << describe();
 }
 
 TEST_F(ForwarderRelayTest, WhatIsForADisabledProjectWaitsUntilItIsNot) {
