@@ -10,6 +10,7 @@ import { createServer, request as ask } from "node:http";
 import { createServer as createSecureServer } from "node:https";
 import { createInterface } from "node:readline";
 import { gunzipSync } from "node:zlib";
+import { uptimeMs } from "./lib.mjs";
 
 const [file, address, other] = process.argv.slice(2);
 const pem = other?.endsWith(".pem") ? readFileSync(other) : null;
@@ -28,7 +29,7 @@ const pages = {
 function note(body, coding, answer) {
   const open = coding === "gzip" ? gunzipSync(body) : body;
   const [header, item, event] = open.toString("utf8").split("\n", 3).map((line) => JSON.parse(line));
-  appendFileSync(file, `${JSON.stringify({ at: Date.now(), id: header.event_id, sent_at: header.sent_at, type: item.type, timestamp: event.timestamp, answer })}\n`);
+  appendFileSync(file, `${JSON.stringify({ at: Date.now(), uptime: uptimeMs(), id: header.event_id, sent_at: header.sent_at, type: item.type, timestamp: event.timestamp, answer })}\n`);
   return header.event_id;
 }
 

@@ -42,6 +42,10 @@ export function underFaults(variables) {
   return { LD_PRELOAD: faultShim, ASAN_OPTIONS: `${asan}verify_asan_link_order=0`, ...variables };
 }
 
+// Milliseconds of the machine's own clock, the same in all its processes: waits and durations must
+// not mind that the time of day is set, or leaps because the machine was suspended.
+export const uptimeMs = () => Math.round(Number(process.hrtime.bigint()) / 1e6);
+
 export const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
 // Gone at the end of the test file.
@@ -73,7 +77,7 @@ export function picketBeside(args, options = {}) {
 
 // Polls `probe` until it returns something truthy; throws with the last result when the time is over.
 export async function until(probe, { within = 30_000, every = 25, what = "condition" } = {}) {
-  const end = Date.now() + within;
+  const end = uptimeMs() + within;
   let last;
   for (;;) {
     try {
@@ -82,7 +86,7 @@ export async function until(probe, { within = 30_000, every = 25, what = "condit
     } catch (error) {
       last = error;
     }
-    if (Date.now() > end) throw new Error(`waited ${within} ms for ${what}; last: ${last?.stack ?? JSON.stringify(last)}`);
+    if (uptimeMs() > end) throw new Error(`waited ${within} ms for ${what}; last: ${last?.stack ?? JSON.stringify(last)}`);
     await sleep(every);
   }
 }
@@ -110,7 +114,7 @@ export class Picket {
   async start() {
     const args = ["serve", ...(this.config ? ["--config", this.config] : [])];
     const from = this.log.length;
-    const began = Date.now();
+    const began = uptimeMs();
     const file = openSync(this.logFile, "a");
     const [program, ...words] = [...this.through, binary, ...args];
     this.process = watched(spawn(program, words, { env: { ...process.env, ...this.env }, stdio: ["ignore", "ignore", file] }));
@@ -124,7 +128,7 @@ export class Picket {
       if (line) this.url = line[1];
       return line;
     }, { within: 60_000, what: "the listening line" });
-    this.slowestStart = Math.max(this.slowestStart ?? 0, Date.now() - began);
+    this.slowestStart = Math.max(this.slowestStart ?? 0, uptimeMs() - began);
     this.port = new URL(this.url).port;
     // Restarts keep the port, so that SDKs and destinations find it again.
     this.env.PICKET_SERVER_LISTEN = `127.0.0.1:${this.port}`;

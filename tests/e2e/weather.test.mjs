@@ -2,7 +2,7 @@
 // pair of virtual interfaces. Needs root and iproute2; says so when they are not there.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { assertConserved, sleep, until } from "./lib.mjs";
+import { assertConserved, sleep, until, uptimeMs } from "./lib.mjs";
 import { assertArrived, farAddress, ip, layCable, near, nearAddress, stage, there, waiting } from "./two_hosts.mjs";
 
 const skip = layCable();
@@ -31,10 +31,10 @@ for (const [name, [cut, mend]] of Object.entries(cuts)) {
       await meanwhile();
       await sleep(8_000);
       const seen = upstream.arrived().length;
-      const mended = Date.now();
+      const mended = uptimeMs();
       mend();
       await until(() => upstream.arrived().length > seen || waiting(edge) === 0, { within: 60_000, every: 20, what: "the first" });
-      const first = (upstream.arrived()[seen]?.at ?? Date.now()) - mended;
+      const first = (upstream.arrived()[seen]?.uptime ?? uptimeMs()) - mended;
       await until(() => waiting(edge) === 0, { within: 60_000, what: "what waits" });
       return first;
     };

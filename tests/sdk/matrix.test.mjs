@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { Picket, assertConserved, tempFolder, until } from "../e2e/lib.mjs";
+import { Picket, assertConserved, tempFolder, until, uptimeMs } from "../e2e/lib.mjs";
 import { Project, features } from "./features.mjs";
 import { sdks } from "./sdks.mjs";
 
@@ -46,7 +46,7 @@ for (const name of chosen) {
     const [project, mirrored] = projects.get(name);
     await t.test("runs to its end", async () => {
       await sdk.run(project);
-      project.ranAt = Date.now();
+      project.ranAt = uptimeMs();
     });
     const expected = sdk.expected(project);
     for (const [feature, what] of Object.entries(expected)) {
